@@ -1,0 +1,3 @@
+//! hotplate: an HTTP server that people program by dropping Rhai scripts into a folder.
+mod diagnostic;
+pub use diagnostic::{Diagnostic, Frame, Place, Related, Severity};
