@@ -1,0 +1,6 @@
+//! What a script sees: the modules, types and functions of the script API.
+//!
+//! All of it is registered once into one shared module. Whose script is running is known from
+//! [`current`], which the caller of a script sets for the thread.
+
+pub(crate) mod current;

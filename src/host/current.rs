@@ -1,0 +1,78 @@
+//! Which plugin's script runs on this thread, and why.
+//!
+//! Natives are registered once for all plugins, so they learn here whom they serve. Nothing is known
+//! outside a run.
+
+use std::{cell::RefCell, sync::Arc};
+
+use rhai::Dynamic;
+
+use crate::services::state::State;
+
+/// What natives know of the plugin they serve. Immutable for the life of one version of the plugin.
+#[derive(Debug)]
+pub(crate) struct PluginContext {
+    /// The plugin's name, such as `shop/orders`.
+    pub(crate) name: String,
+    /// Its own table of the configuration, as a script map.
+    pub(crate) settings: Dynamic,
+    /// The whole configuration with secrets redacted, as a script map.
+    pub(crate) config: Dynamic,
+    /// The content type of a plain string.
+    pub(crate) string_type: &'static str,
+    /// Whether errors may show their cause to the client.
+    pub(crate) development: bool,
+    /// The most bytes that an answer may have.
+    pub(crate) output_bytes: usize,
+    /// Its memory that survives reloads.
+    pub(crate) state: Arc<State>,
+}
+
+/// Why a script runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its top level, which only declares.
+    Load,
+    /// A route's handler, or `before` and `after` around it.
+    Request,
+    /// `on_start` or `on_stop`.
+    Lifecycle,
+}
+
+/// One run of a script.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    /// The plugin.
+    pub(crate) plugin: Arc<PluginContext>,
+    /// Why it runs.
+    pub(crate) phase: Phase,
+}
+
+thread_local! {
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+/// A run in force on this thread until it is dropped; then the one before it, if any.
+pub(crate) struct Guard(Option<Run>);
+
+/// Says which plugin's script runs on this thread from now on.
+pub(crate) fn enter(plugin: Arc<PluginContext>, phase: Phase) -> Guard {
+    Guard(RUN.with(|run| run.replace(Some(Run { plugin, phase }))))
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let before = self.0.take();
+        RUN.with(|run| run.replace(before));
+    }
+}
+
+/// The plugin whose script runs on this thread.
+pub(crate) fn plugin() -> Option<Arc<PluginContext>> {
+    RUN.with(|run| run.borrow().as_ref().map(|run| Arc::clone(&run.plugin)))
+}
+
+/// Why a script runs on this thread.
+pub(crate) fn phase() -> Option<Phase> {
+    RUN.with(|run| run.borrow().as_ref().map(|run| run.phase))
+}

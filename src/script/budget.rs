@@ -1,0 +1,288 @@
+//! What a script may use: wall time, operations, memory and output.
+//!
+//! A budget belongs to the thread that runs the script, because Rhai gives its progress callback
+//! nothing else to know the call by. [`enter`] starts it, [`tick`] is called by the engine for every
+//! operation, natives that work in proportion to an argument call [`check`] and [`charge`], and
+//! [`Guard::spent`] tells afterwards whether it ran out: a native such as `sort` may have swallowed
+//! the error on the way.
+//!
+//! A script begins on the thread that took the request. Once it has run [`ESCALATE_AFTER`], that
+//! thread gives up the rest of its work to another one, so that a slow script delays nobody else.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rhai::{Dynamic, EvalAltResult, Position};
+
+use super::{Native, memory};
+
+/// How long a script may hold a thread that serves other requests too.
+pub(crate) const ESCALATE_AFTER: Duration = Duration::from_millis(2);
+
+/// Ticks between two looks at the clock.
+const CLOCK_EVERY: u64 = 16;
+
+/// The limits of one run of a script.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// When it must have ended.
+    pub(crate) deadline: Instant,
+    /// How many operations (nodes of the syntax tree evaluated) it may use.
+    pub(crate) operations: u64,
+    /// How many bytes it may hold at a time.
+    pub(crate) memory_bytes: u64,
+}
+
+/// Why a run was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spent {
+    /// The deadline passed.
+    Time,
+    /// Too many operations.
+    Operations,
+    /// Too much memory held at a time.
+    Memory,
+    /// Too many slow scripts at work already.
+    Busy,
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Time => "the script ran longer than `script_ms` (`load_ms` while loading) allows",
+            Self::Operations => "the script used more `operations` than allowed",
+            Self::Memory => "the script held more than `memory_bytes` at a time",
+            Self::Busy => "too many slow scripts are running",
+        })
+    }
+}
+
+/// The thread that a script runs on.
+#[derive(Debug, Clone)]
+pub(crate) enum Thread {
+    /// A worker of a multi-threaded runtime, which has other requests to serve.
+    Worker(Arc<Slow>),
+    /// A thread of our own that may be held until the deadline.
+    Own,
+}
+
+/// The scripts that gave up their worker, bounded in number.
+#[derive(Debug)]
+pub(crate) struct Slow {
+    running: AtomicUsize,
+    most: usize,
+}
+
+impl Slow {
+    /// At most `most` slow scripts at a time.
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { running: AtomicUsize::new(0), most })
+    }
+}
+
+struct Meter {
+    ticks: Cell<u64>,
+    next_clock: Cell<u64>,
+    limits: Cell<Option<Limits>>,
+    memory_base: Cell<i64>,
+    escalate_at: Cell<Option<Instant>>,
+    spent: Cell<Option<Spent>>,
+    thread: RefCell<Option<Thread>>,
+    escalated: RefCell<Option<Arc<Slow>>>,
+}
+
+thread_local! {
+    static METER: Meter = const {
+        Meter {
+            ticks: Cell::new(0),
+            next_clock: Cell::new(0),
+            limits: Cell::new(None),
+            memory_base: Cell::new(0),
+            escalate_at: Cell::new(None),
+            spent: Cell::new(None),
+            thread: RefCell::new(None),
+            escalated: RefCell::new(None),
+        }
+    };
+}
+
+/// A budget in force on this thread until it is dropped; then the one before it, if any, goes on.
+pub(crate) struct Guard {
+    ticks: u64,
+    next_clock: u64,
+    limits: Option<Limits>,
+    memory_base: i64,
+    escalate_at: Option<Instant>,
+    spent: Option<Spent>,
+    thread: Option<Thread>,
+    escalated: Option<Arc<Slow>>,
+    /// Bound to this thread: the meter is thread-local.
+    _not_send: std::marker::PhantomData<*const ()>,
+}
+
+/// Starts a budget on this thread.
+pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
+    METER.with(|meter| {
+        let escalate_at = match &thread {
+            Thread::Worker(_) => Some(Instant::now() + ESCALATE_AFTER),
+            Thread::Own => None,
+        };
+        Guard {
+            ticks: meter.ticks.replace(0),
+            next_clock: meter.next_clock.replace(CLOCK_EVERY),
+            limits: meter.limits.replace(Some(limits)),
+            memory_base: meter.memory_base.replace(memory::balance()),
+            escalate_at: meter.escalate_at.replace(escalate_at),
+            spent: meter.spent.replace(None),
+            thread: meter.thread.replace(Some(thread)),
+            escalated: meter.escalated.take(),
+            _not_send: std::marker::PhantomData,
+        }
+    })
+}
+
+impl Guard {
+    /// Why the run was stopped, if it was, whatever the script made of it.
+    #[expect(clippy::unused_self, reason = "the guard is the proof that a budget is in force")]
+    pub(crate) fn spent(&self) -> Option<Spent> {
+        METER.with(|meter| meter.spent.get())
+    }
+
+    /// The operations used so far.
+    #[expect(clippy::unused_self, reason = "the guard is the proof that a budget is in force")]
+    pub(crate) fn operations(&self) -> u64 {
+        METER.with(|meter| meter.ticks.get())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        METER.with(|meter| {
+            meter.ticks.set(self.ticks);
+            meter.next_clock.set(self.next_clock);
+            meter.limits.set(self.limits);
+            meter.memory_base.set(self.memory_base);
+            meter.escalate_at.set(self.escalate_at);
+            meter.spent.set(self.spent);
+            meter.thread.replace(self.thread.take());
+            if let Some(slow) = meter.escalated.replace(self.escalated.take()) {
+                slow.running.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+    }
+}
+
+/// One operation: `Some` ends the script. For [`rhai::Engine::on_progress`].
+#[inline]
+pub(crate) fn tick() -> Option<Dynamic> {
+    METER.with(|meter| {
+        let ticks = meter.ticks.get() + 1;
+        meter.ticks.set(ticks);
+        let limits = meter.limits.get()?;
+        let held = memory::balance().wrapping_sub(meter.memory_base.get());
+        if held > limits.memory_bytes.cast_signed() {
+            return meter.stop(Spent::Memory);
+        }
+        if ticks >= meter.next_clock.get() {
+            meter.next_clock.set(ticks + CLOCK_EVERY);
+            return meter.look_at_clock(&limits, ticks);
+        }
+        meter.spent.get().map(|_| Dynamic::UNIT)
+    })
+}
+
+impl Meter {
+    fn look_at_clock(&self, limits: &Limits, ticks: u64) -> Option<Dynamic> {
+        if ticks > limits.operations {
+            return self.stop(Spent::Operations);
+        }
+        let now = Instant::now();
+        if now >= limits.deadline {
+            return self.stop(Spent::Time);
+        }
+        if self.escalate_at.get().is_some_and(|at| now >= at) && !self.escalate() {
+            return self.stop(Spent::Busy);
+        }
+        self.spent.get().map(|_| Dynamic::UNIT)
+    }
+
+    fn stop(&self, why: Spent) -> Option<Dynamic> {
+        if self.spent.get().is_none() {
+            self.spent.set(Some(why));
+        }
+        Some(Dynamic::UNIT)
+    }
+
+    /// Gives the worker's other work to another thread; false when too many did so already.
+    fn escalate(&self) -> bool {
+        self.escalate_at.set(None);
+        let Some(Thread::Worker(slow)) = self.thread.borrow().clone() else { return true };
+        if slow.running.fetch_add(1, Ordering::Relaxed) >= slow.most {
+            slow.running.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.escalated.replace(Some(slow));
+        tokio::task::block_in_place(|| ());
+        true
+    }
+}
+
+/// Whether the script may go on; for natives that work in proportion to an argument.
+pub(crate) fn check() -> Native<()> {
+    METER.with(|meter| {
+        let Some(limits) = meter.limits.get() else { return Ok(()) };
+        let held = memory::balance().wrapping_sub(meter.memory_base.get());
+        if held > limits.memory_bytes.cast_signed() {
+            meter.stop(Spent::Memory);
+        } else {
+            meter.look_at_clock(&limits, meter.ticks.get());
+        }
+        match meter.spent.get() {
+            Some(_) => Err(terminated()),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Asks for `bytes` of memory before a native allocates them.
+pub(crate) fn charge(bytes: usize) -> Native<()> {
+    METER.with(|meter| {
+        let Some(limits) = meter.limits.get() else { return Ok(()) };
+        let held = memory::balance().wrapping_sub(meter.memory_base.get()).max(0).cast_unsigned();
+        if held.saturating_add(bytes as u64) <= limits.memory_bytes {
+            return Ok(());
+        }
+        meter.stop(Spent::Memory);
+        Err(terminated())
+    })
+}
+
+/// How long the script may still run; `None` where no budget is in force.
+pub(crate) fn remaining() -> Option<Duration> {
+    METER
+        .with(|meter| meter.limits.get())
+        .map(|limits| limits.deadline.saturating_duration_since(Instant::now()))
+}
+
+/// Prepares the thread for a call that blocks: its other work goes to another thread.
+pub(crate) fn before_blocking() -> Native<()> {
+    METER.with(|meter| {
+        if meter.escalate_at.get().is_none() || meter.escalate() {
+            return Ok(());
+        }
+        meter.stop(Spent::Busy);
+        Err(terminated())
+    })
+}
+
+/// The error that ends a script and that no `catch` sees.
+fn terminated() -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE))
+}

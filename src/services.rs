@@ -1,0 +1,3 @@
+//! What outlives every reload and knows nothing of Rhai.
+
+pub(crate) mod state;

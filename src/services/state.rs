@@ -1,0 +1,5 @@
+//! The memory of plugins that survives reloads.
+
+/// The memory of one plugin.
+#[derive(Debug, Default)]
+pub(crate) struct State {}
