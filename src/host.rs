@@ -4,3 +4,4 @@
 //! [`current`], which the caller of a script sets for the thread.
 
 pub(crate) mod current;
+pub(crate) mod declare;

@@ -1,9 +1,53 @@
-//! What hotplate needs of Rhai: engines that are safe to run, budgets, values as JSON.
+//! What hotplate needs of Rhai: engines that are safe to run, budgets, faults as diagnostics.
 //!
-//! Nothing here knows of HTTP, plugins or files.
+//! Nothing here knows of HTTP or of plugins.
 
 pub(crate) mod budget;
+pub(crate) mod compile;
+mod doc;
+pub(crate) mod engine;
+pub(crate) mod fault;
+pub(crate) mod import;
+pub(crate) mod lint;
 pub(crate) mod memory;
+mod token;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a native function of the host returns: Rhai raises the error at the call's position.
 pub(crate) type Native<T> = Result<T, Box<rhai::EvalAltResult>>;
+
+/// The text of one script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// The file, relative to the plugin folder.
+    pub(crate) file: String,
+    /// What stands in it.
+    pub(crate) text: Arc<str>,
+}
+
+/// The texts that a fault may point into, by file.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(BTreeMap<String, Arc<str>>);
+
+impl Texts {
+    /// Adds a text.
+    pub(crate) fn insert(&mut self, text: &Text) {
+        self.0.insert(text.file.clone(), Arc::clone(&text.text));
+    }
+
+    /// The text of a file, empty when it is not known.
+    pub(crate) fn of(&self, file: &str) -> &str {
+        self.0.get(file).map_or("", |text| text)
+    }
+
+    /// A place in one of the texts.
+    pub(crate) fn place(&self, file: &str, position: rhai::Position) -> crate::diagnostic::Place {
+        crate::diagnostic::Place::at(
+            file,
+            self.of(file),
+            position.line().unwrap_or(0),
+            position.position().unwrap_or(0),
+        )
+    }
+}

@@ -1,0 +1,182 @@
+//! What a script's top level declares: routes, what runs around them, what runs at its beginning and end.
+//!
+//! The declaring functions exist for all scripts; what they declare goes to the load in progress on
+//! this thread ([`collect`]). Outside a load they are errors.
+
+pub(crate) mod callback;
+pub(crate) mod pattern;
+
+use std::cell::RefCell;
+
+use rhai::{
+    Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module,
+    NativeCallContext, Position,
+};
+
+use self::{callback::Callback, pattern::Pattern};
+use crate::script::Native;
+
+/// The request methods that routes may have, in the order that `Allow` lists them.
+pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// What `any` stands for.
+const ANY: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// A route as a script declared it.
+#[derive(Debug)]
+pub(crate) struct DeclaredRoute {
+    /// Its methods, each one of [`METHODS`].
+    pub(crate) methods: Vec<&'static str>,
+    /// Its path below the plugin's.
+    pub(crate) pattern: Pattern,
+    /// What it says about itself.
+    pub(crate) spec: Map,
+    /// What answers.
+    pub(crate) handler: Callback,
+}
+
+/// Everything that one load declared, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Declarations {
+    /// The routes.
+    pub(crate) routes: Vec<DeclaredRoute>,
+    /// Run before every route; an answer of theirs is the answer.
+    pub(crate) before: Vec<Callback>,
+    /// Run after every route, with the answer.
+    pub(crate) after: Vec<Callback>,
+    /// Run once this version is served.
+    pub(crate) on_start: Vec<Callback>,
+    /// Run when nothing uses this version any more.
+    pub(crate) on_stop: Vec<Callback>,
+}
+
+thread_local! {
+    static LOAD: RefCell<Option<Declarations>> = const { RefCell::new(None) };
+}
+
+/// Runs a top level and returns what it declared beside its result.
+pub(crate) fn collect<T>(run: impl FnOnce() -> T) -> (T, Declarations) {
+    let outer = LOAD.with(|load| load.replace(Some(Declarations::default())));
+    let result = run();
+    let declared = LOAD.with(|load| load.replace(outer));
+    (result, declared.unwrap_or_default())
+}
+
+/// Adds to the load in progress.
+fn declare(what: &str, add: impl FnOnce(&mut Declarations)) -> Native<()> {
+    LOAD.with(|load| match load.borrow_mut().as_mut() {
+        Some(declarations) => {
+            add(declarations);
+            Ok(())
+        }
+        None => Err(raise(format!(
+            "`{what}` declares, so it stands at the top level of a plugin; it was called while a \
+             function ran"
+        ))),
+    })
+}
+
+/// An error without a status of its own, in words for the script's author.
+fn raise(message: impl Into<Dynamic>) -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
+}
+
+/// Registers the declaring functions.
+pub(crate) fn register(module: &mut Module) {
+    for (name, methods) in [
+        ("get", &["GET"][..]),
+        ("post", &["POST"]),
+        ("put", &["PUT"]),
+        ("patch", &["PATCH"]),
+        ("delete", &["DELETE"]),
+        ("head", &["HEAD"]),
+        ("options", &["OPTIONS"]),
+        ("any", &ANY),
+    ] {
+        verb(module, name, methods);
+    }
+    FuncRegistration::new("route")
+        .with_params_info(["methods: array", "path: string", "spec: map", "handler: function"])
+        .set_into_module(
+            module,
+            |context: NativeCallContext,
+             methods: Array,
+             path: ImmutableString,
+             spec: Map,
+             handler: FnPtr| {
+                let methods = methods.iter().map(method).collect::<Native<Vec<_>>>()?;
+                if methods.is_empty() {
+                    return Err(raise("`route` needs at least one method, such as [\"GET\"]"));
+                }
+                add_route(&context, "route", &methods, &path, spec, handler)
+            },
+        );
+    hook(module, "before", 1, |declarations, callback| declarations.before.push(callback));
+    hook(module, "after", 2, |declarations, callback| declarations.after.push(callback));
+    hook(module, "on_start", 0, |declarations, callback| declarations.on_start.push(callback));
+    hook(module, "on_stop", 0, |declarations, callback| declarations.on_stop.push(callback));
+}
+
+fn verb(module: &mut Module, name: &'static str, methods: &'static [&'static str]) {
+    FuncRegistration::new(name).with_params_info(["handler: function"]).set_into_module(
+        module,
+        move |context: NativeCallContext, handler: FnPtr| {
+            add_route(&context, name, methods, "/", Map::new(), handler)
+        },
+    );
+    FuncRegistration::new(name)
+        .with_params_info(["path: string", "handler: function"])
+        .set_into_module(
+            module,
+            move |context: NativeCallContext, path: ImmutableString, handler: FnPtr| {
+                add_route(&context, name, methods, &path, Map::new(), handler)
+            },
+        );
+    FuncRegistration::new(name)
+        .with_params_info(["path: string", "spec: map", "handler: function"])
+        .set_into_module(
+            module,
+            move |context: NativeCallContext, path: ImmutableString, spec: Map, handler: FnPtr| {
+                add_route(&context, name, methods, &path, spec, handler)
+            },
+        );
+}
+
+fn add_route(
+    context: &NativeCallContext,
+    called: &str,
+    methods: &[&'static str],
+    path: &str,
+    spec: Map,
+    handler: FnPtr,
+) -> Native<()> {
+    let pattern = Pattern::parse(path).map_err(|error| raise(error.to_string()))?;
+    let handler = Callback::new(context, handler, 1)?;
+    let methods = methods.to_vec();
+    declare(called, |declarations| {
+        declarations.routes.push(DeclaredRoute { methods, pattern, spec, handler });
+    })
+}
+
+fn method(value: &Dynamic) -> Native<&'static str> {
+    let written = value.to_string();
+    let known = METHODS.into_iter().find(|known| known.eq_ignore_ascii_case(&written));
+    known.ok_or_else(|| {
+        raise(format!("`{written}` is not a method that routes have: {}", METHODS.join(", ")))
+    })
+}
+
+fn hook(
+    module: &mut Module,
+    name: &'static str,
+    most: usize,
+    add: impl Fn(&mut Declarations, Callback) + Send + Sync + 'static,
+) {
+    FuncRegistration::new(name).with_params_info(["f: function"]).set_into_module(
+        module,
+        move |context: NativeCallContext, function: FnPtr| {
+            let callback = Callback::new(&context, function, most)?;
+            declare(name, |declarations| add(declarations, callback))
+        },
+    );
+}

@@ -1,0 +1,78 @@
+//! Engines: one for each plugin, cheap because all share the same packages and natives.
+
+use rhai::{
+    Engine, Module, OptimizationLevel, Shared,
+    packages::{Package, StandardPackage},
+};
+
+use super::{budget, token};
+
+/// Functions and types that every engine gets, made once.
+#[derive(Clone)]
+pub(crate) struct Natives {
+    standard: Shared<Module>,
+    global: Vec<Shared<Module>>,
+    namespaces: Vec<(String, Shared<Module>)>,
+}
+
+impl std::fmt::Debug for Natives {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Natives").finish_non_exhaustive()
+    }
+}
+
+impl Natives {
+    /// The standard package alone.
+    pub(crate) fn standard() -> Self {
+        let standard = StandardPackage::new().as_shared_module();
+        Self { standard, global: Vec::new(), namespaces: Vec::new() }
+    }
+
+    /// Adds functions that are called without a namespace; they precede those added before.
+    #[must_use]
+    pub(crate) fn with_global(mut self, mut module: Module) -> Self {
+        module.build_index();
+        self.global.push(module.into());
+        self
+    }
+
+    /// Adds functions that are called as `name::…`; those of a namespace that is there are kept.
+    #[must_use]
+    pub(crate) fn with_namespace(mut self, name: &str, module: Module) -> Self {
+        let mut whole = match self.namespaces.iter().position(|(there, _)| there == name) {
+            Some(at) => (*self.namespaces.swap_remove(at).1).clone(),
+            None => Module::new(),
+        };
+        whole.combine(module);
+        whole.build_index();
+        self.namespaces.push((name.to_owned(), whole.into()));
+        self
+    }
+
+    /// Whether `name` is a namespace of the host.
+    pub(crate) fn has_namespace(&self, name: &str) -> bool {
+        self.namespaces.iter().any(|(there, _)| there == name)
+    }
+
+    /// An engine with these natives, every budget on and nothing that a script could use to leave it.
+    pub(crate) fn engine(&self, call_depth: usize) -> Engine {
+        let mut engine = Engine::new_raw();
+        engine.register_global_module(self.standard.clone());
+        for module in &self.global {
+            engine.register_global_module(module.clone());
+        }
+        for (name, module) in &self.namespaces {
+            engine.register_static_module(name, module.clone());
+        }
+        engine.set_optimization_level(OptimizationLevel::None);
+        // The interner's lock is shared by all calls and slept on when it is taken.
+        engine.set_max_strings_interned(0);
+        engine.set_max_call_levels(call_depth);
+        engine.set_max_expr_depths(96, 64);
+        engine.set_max_modules(64);
+        engine.disable_symbol("eval");
+        engine.on_progress(|_| budget::tick());
+        token::install(&mut engine);
+        engine
+    }
+}

@@ -1,0 +1,216 @@
+//! Errors of Rhai as diagnostics: the innermost position, the calls that led there, and what to write
+//! instead where the error is one that people meet often.
+
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+
+use super::{Text, Texts};
+use crate::diagnostic::{Diagnostic, Frame, Place};
+
+/// A script that does not parse.
+pub(crate) fn syntax(error: &ParseError, text: &Text) -> Diagnostic {
+    let position = error.position();
+    let place = match position.is_none() {
+        true => end_of(text),
+        false => Place::at(
+            &*text.file,
+            &text.text,
+            position.line().unwrap_or(0),
+            position.position().unwrap_or(1),
+        ),
+    };
+    let diagnostic =
+        Diagnostic::error("syntax", lower_first(&error.err_type().to_string())).at(place);
+    match syntax_help(error.err_type()) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+/// The last character of a text, where an unfinished script shows.
+fn end_of(text: &Text) -> Place {
+    let line = text.text.lines().count().max(1);
+    let column = text.text.lines().last().map_or(1, |line| line.chars().count().max(1));
+    Place::at(&*text.file, &text.text, line, column)
+}
+
+fn syntax_help(error: &ParseErrorType) -> Option<&'static str> {
+    match error {
+        ParseErrorType::Reserved(word) if word == "eval" => Some("`eval` is not available"),
+        ParseErrorType::Reserved(_) => Some("put the name in quotes, or choose another"),
+        ParseErrorType::WrongDocComment => {
+            Some("`/** */` stands only above a function: write `///` above a route")
+        }
+        ParseErrorType::UnexpectedEOF => Some("a bracket or a string is not closed"),
+        ParseErrorType::ExprTooDeep => Some("name the inner parts with `let`"),
+        _ => None,
+    }
+}
+
+/// A script that failed while it ran.
+pub(crate) fn runtime(error: &EvalAltResult, main: &str, texts: &Texts) -> Diagnostic {
+    let mut file = main.to_owned();
+    let mut stack = Vec::new();
+    let mut inner = error;
+    loop {
+        match inner {
+            EvalAltResult::ErrorInFunctionCall(function, source, cause, position) => {
+                stack.insert(0, frame(function, &file, *position));
+                if !source.is_empty() {
+                    file.clone_from(source);
+                }
+                inner = cause;
+            }
+            EvalAltResult::ErrorInModule(path, cause, position) => {
+                stack.insert(0, frame(&format!("import \"{path}\""), &file, *position));
+                if !path.is_empty() {
+                    file = format!("{path}.rhai");
+                }
+                inner = cause;
+            }
+            _ => break,
+        }
+    }
+    let (code, message, help) = explain(inner);
+    let mut diagnostic = Diagnostic::error(code, message).at(texts.place(&file, inner.position()));
+    diagnostic.help = help;
+    diagnostic.stack = stack;
+    diagnostic
+}
+
+fn frame(function: &str, file: &str, position: Position) -> Frame {
+    let function = match function.strip_prefix("anon$") {
+        Some(_) => "a closure".to_owned(),
+        None => function.to_owned(),
+    };
+    Frame {
+        function,
+        file: file.to_owned(),
+        line: position.line().unwrap_or(0),
+        column: position.position().unwrap_or(0),
+    }
+}
+
+/// The code, the sentence and the help for an error without its wrapping.
+fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) => ("raised", raised(value), None),
+        EvalAltResult::ErrorVariableNotFound(name, _) => {
+            ("unknown-variable", format!("there is no variable `{name}`"), None)
+        }
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => function_not_found(signature),
+        EvalAltResult::ErrorMismatchDataType(wanted, got, _) if wanted == "bool" => (
+            "not-a-bool",
+            format!("a condition must be true or false, this is {}", in_words(got)),
+            Some(
+                "write `x != null` to ask whether there is a value; `x ?? y` for a default"
+                    .to_owned(),
+            ),
+        ),
+        EvalAltResult::ErrorMismatchDataType(wanted, got, _) if !wanted.is_empty() => (
+            "wrong-type",
+            format!("{} is needed here, this is {}", in_words(wanted), in_words(got)),
+            None,
+        ),
+        EvalAltResult::ErrorArrayBounds(0, index, _) => (
+            "out-of-bounds",
+            format!("index {index} of an array without items"),
+            Some(BOUNDS.to_owned()),
+        ),
+        EvalAltResult::ErrorArrayBounds(length, index, _) => {
+            let message = format!("index {index} of an array of {length}");
+            ("out-of-bounds", message, Some(BOUNDS.to_owned()))
+        }
+        EvalAltResult::ErrorDotExpr(..) | EvalAltResult::ErrorIndexingType(..) => {
+            ("no-property", plain(error), Some("`x?.y` gives null where x is null".to_owned()))
+        }
+        EvalAltResult::ErrorTerminated(..) => {
+            ("budget", "the script used up its budget".to_owned(), None)
+        }
+        EvalAltResult::ErrorStackOverflow(_) => (
+            "call-depth",
+            "functions call each other deeper than `call_depth` allows".to_owned(),
+            Some("end the recursion, or raise `call_depth` in [limits]".to_owned()),
+        ),
+        EvalAltResult::ErrorParsing(kind, _) => ("syntax", lower_first(&kind.to_string()), None),
+        EvalAltResult::ErrorModuleNotFound(name, _) => {
+            ("import-not-found", format!("there is no module `{name}`"), None)
+        }
+        _ => ("script", plain(error), None),
+    }
+}
+
+const BOUNDS: &str = "`a.get(5)` gives null where there is no such item; `a[5]` raises";
+
+/// What a script threw, in words.
+fn raised(value: &rhai::Dynamic) -> String {
+    if let Some(map) = value.read_lock::<rhai::Map>() {
+        let part =
+            |name: &str| map.get(name).map(ToString::to_string).filter(|text| !text.is_empty());
+        if let Some(text) = part("detail").or_else(|| part("title")).or_else(|| part("message")) {
+            return text;
+        }
+    }
+    match value.read_lock::<rhai::ImmutableString>() {
+        Some(text) => text.to_string(),
+        None => format!("the script threw {}", in_words(value.type_name())),
+    }
+}
+
+/// `find (i64, &str | ImmutableString | String)` as the name and the types people know.
+fn function_not_found(signature: &str) -> (&'static str, String, Option<String>) {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
+    if let Some(property) = name.strip_prefix("get$").or_else(|| name.strip_prefix("set$")) {
+        let message = format!("there is no property `{property}` on {}", in_words(types));
+        return ("no-property", message, None);
+    }
+    let types: Vec<String> =
+        types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).map(in_words).collect();
+    let given = match types.as_slice() {
+        [] => "without arguments".to_owned(),
+        types => format!("for {}", types.join(", ")),
+    };
+    let help = types
+        .iter()
+        .any(|kind| kind == "null")
+        .then(|| "a value is null here: `x ?? y` gives a default".to_owned());
+    ("unknown-function", format!("there is no function `{name}` {given}"), help)
+}
+
+/// A type of Rhai as people call it.
+fn in_words(kind: &str) -> String {
+    let kind = kind.trim();
+    match kind {
+        "()" => "null",
+        "i64" => "an integer",
+        "f64" => "a float",
+        "bool" => "a bool",
+        "char" => "a character",
+        "array" => "an array",
+        "map" => "a map",
+        "Fn" => "a function",
+        "blob" => "a blob",
+        _ if kind.contains("string") || kind.contains("String") || kind.contains("&str") => {
+            "a string"
+        }
+        _ => return format!("`{}`", kind.rsplit("::").next().unwrap_or(kind)),
+    }
+    .to_owned()
+}
+
+/// Rhai's own sentence without its position.
+fn plain(error: &EvalAltResult) -> String {
+    let text = error.to_string();
+    let text = match text.rfind(" (line ") {
+        Some(at) => text.get(..at).unwrap_or(&text),
+        None => &text,
+    };
+    lower_first(text)
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,44 @@
+//! Mistakes that Rhai would only find, or never find, while a request waits.
+//!
+//! A script is read twice: [`names`] before it runs (undefined names, imports out of place, functions
+//! that would replace the host's), [`handlers`] once it is known which of its functions answer
+//! requests (values that are lost, changes that reach only a copy).
+
+pub(crate) mod handlers;
+pub(crate) mod names;
+pub(crate) mod signatures;
+
+use rhai::{AST, ASTNode, Module, Position, ScriptFuncDef, Shared, Stmt};
+
+use super::compile::Compiled;
+
+/// Calls `visit` with each statement of a function's body, in order.
+fn each_statement(function: &Shared<ScriptFuncDef>, mut visit: impl FnMut(&Stmt)) {
+    let mut module = Module::new();
+    module.set_script_fn(Shared::clone(function));
+    AST::new([], module).walk(&mut |path: &[ASTNode]| {
+        if let [ASTNode::Stmt(statement)] = path {
+            visit(statement);
+        }
+        true
+    });
+}
+
+/// The functions of a script, closures included.
+fn functions(script: &Compiled) -> impl Iterator<Item = &Shared<ScriptFuncDef>> {
+    script.ast.shared_lib().iter_script_fn_info().map(|(.., function)| function)
+}
+
+/// Whether a function is a closure, to which Rhai gives a name of its own.
+fn is_closure(name: &str) -> bool {
+    name.starts_with("anon$")
+}
+
+fn place(script: &Compiled, position: Position) -> crate::diagnostic::Place {
+    crate::diagnostic::Place::at(
+        &*script.text.file,
+        &script.text.text,
+        position.line().unwrap_or(0),
+        position.position().unwrap_or(0),
+    )
+}

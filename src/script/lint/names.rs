@@ -1,0 +1,320 @@
+//! Names that nothing defines, with the name that was meant where one is near.
+
+mod calls;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rhai::{ASTFlags, ASTNode, Expr, FlowControl, Position, Stmt, StmtBlock, Token};
+
+use super::{
+    each_statement, functions, is_closure, place,
+    signatures::{HOST_VARIABLES, Signatures},
+};
+use crate::{
+    diagnostic::{Diagnostic, nearest},
+    script::{
+        compile::Compiled,
+        import::{Libraries, imports_of},
+    },
+};
+
+/// Functions that declare something; they stand at the top level, after the imports.
+pub(crate) const DECLARING: [&str; 13] = [
+    "get", "post", "put", "patch", "delete", "head", "options", "any", "route", "before", "after",
+    "on_start", "on_stop",
+];
+
+/// Everything wrong with the names of one script.
+pub(crate) fn check(
+    script: &Compiled,
+    libraries: &Libraries,
+    natives: &Signatures,
+) -> Vec<Diagnostic> {
+    let mut walker = Walker::new(script, libraries, natives);
+    walker.top_level();
+    for function in functions(script) {
+        walker.replaced_host_function(function);
+        walker.scope = function.params.iter().map(ToString::to_string).collect();
+        walker.place = At::Function;
+        each_statement(function, |statement| walker.statement(statement));
+    }
+    walker.faults
+}
+
+/// Where the walker is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    TopLevel,
+    Function,
+}
+
+struct Walker<'a> {
+    script: &'a Compiled,
+    natives: &'a Signatures,
+    imports: BTreeMap<String, Option<&'a Compiled>>,
+    /// Script functions, by name, with the numbers of arguments they take.
+    functions: BTreeMap<String, BTreeSet<usize>>,
+    constants: BTreeSet<String>,
+    /// Top-level variables, which functions do not see.
+    variables: BTreeSet<String>,
+    /// Names that maps are seen to have: calling one may call a function kept there.
+    members: BTreeSet<String>,
+    scope: Vec<String>,
+    place: At,
+    faults: Vec<Diagnostic>,
+}
+
+impl<'a> Walker<'a> {
+    fn new(script: &'a Compiled, libraries: &'a Libraries, natives: &'a Signatures) -> Self {
+        let mut walker = Self {
+            script,
+            natives,
+            imports: imports_of(script)
+                .into_iter()
+                .map(|import| (import.alias, libraries.find(&import.path)))
+                .collect(),
+            functions: BTreeMap::new(),
+            constants: BTreeSet::new(),
+            variables: BTreeSet::new(),
+            members: BTreeSet::new(),
+            scope: Vec::new(),
+            place: At::TopLevel,
+            faults: Vec::new(),
+        };
+        for function in functions(script) {
+            let arities = walker.functions.entry(function.name.to_string()).or_default();
+            arities.insert(function.params.len());
+        }
+        for script in libraries.iter().chain([script]) {
+            walker.collect_members(script);
+        }
+        walker
+    }
+
+    fn collect_members(&mut self, script: &Compiled) {
+        script.ast.walk(&mut |path: &[ASTNode]| {
+            match path.last() {
+                Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                    self.members.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
+                }
+                Some(ASTNode::Expr(Expr::Property(property, _))) => {
+                    self.members.insert(property.2.to_string());
+                }
+                _ => {}
+            }
+            true
+        });
+    }
+
+    fn fault(&mut self, code: &'static str, message: String, at: Position, help: Option<String>) {
+        let mut diagnostic = Diagnostic::error(code, message).at(place(self.script, at));
+        diagnostic.help = help;
+        self.faults.push(diagnostic);
+    }
+
+    fn top_level(&mut self) {
+        let script = self.script;
+        let mut declared = false;
+        let mut top = Vec::new();
+        script.ast.walk(&mut |path: &[ASTNode]| {
+            if let [ASTNode::Stmt(statement)] = path {
+                if let Stmt::Var(variable, options, _) = statement {
+                    let name = variable.0.name.to_string();
+                    match options.contains(ASTFlags::CONSTANT) {
+                        true => self.constants.insert(name),
+                        false => self.variables.insert(name),
+                    };
+                }
+                top.push(());
+            }
+            true
+        });
+        // The walk yields function bodies after the statements, which are told apart by their number.
+        let mut left = script.ast.statements().len();
+        script.ast.walk(&mut |path: &[ASTNode]| {
+            let [ASTNode::Stmt(statement)] = path else { return true };
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            if let Stmt::Import(import, position) = statement {
+                self.import(&import.0, *position, declared);
+                return true;
+            }
+            declared |= declares(statement);
+            self.statement(statement);
+            true
+        });
+    }
+
+    fn import(&mut self, path: &Expr, position: Position, declared: bool) {
+        if !matches!(path, Expr::StringConstant(..)) {
+            let message = "an import names its library literally".to_owned();
+            let help = Some("write `import \"lib/name\" as name;`".to_owned());
+            self.fault("import-path", message, path.start_position(), help);
+        } else if declared {
+            let message = "imports stand above the first route, which would not see this one";
+            let help = Some("move it to the top of the file".to_owned());
+            self.fault("import-late", message.to_owned(), position, help);
+        }
+    }
+
+    fn replaced_host_function(&mut self, function: &rhai::ScriptFuncDef) {
+        let (name, takes) = (function.name.as_str(), function.params.len());
+        if is_closure(name) || function.this_type.is_some() || !self.natives.is_host(name, takes) {
+            return;
+        }
+        let line = self.script.text.text.lines().position(|line| {
+            line.trim_start().trim_start_matches("private ").starts_with(&format!("fn {name}("))
+        });
+        let message = format!("`fn {name}` would replace hotplate's own `{name}` in this script");
+        let position = line.map_or(Position::NONE, |line| {
+            Position::new(u16::try_from(line + 1).unwrap_or(u16::MAX), 1)
+        });
+        self.fault("replaces-host", message, position, Some("give it another name".to_owned()));
+    }
+
+    fn block(&mut self, block: &StmtBlock) {
+        let known = self.scope.len();
+        block.iter().for_each(|statement| self.statement(statement));
+        self.scope.truncate(known);
+    }
+
+    fn flow(&mut self, flow: &FlowControl) {
+        self.expression(&flow.expr);
+        self.block(&flow.body);
+        self.block(&flow.branch);
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match statement {
+            Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => self.flow(flow),
+            Stmt::TryCatch(flow, _) => {
+                self.block(&flow.body);
+                let known = self.scope.len();
+                if let Expr::Variable(caught, ..) = &flow.expr {
+                    self.scope.push(caught.1.to_string());
+                }
+                self.block(&flow.branch);
+                self.scope.truncate(known);
+            }
+            Stmt::Switch(switch, _) => {
+                self.expression(&switch.0);
+                for case in &switch.1.expressions {
+                    self.expression(&case.lhs);
+                    self.expression(&case.rhs);
+                }
+            }
+            Stmt::For(each, _) => {
+                let (item, counter, flow) = &**each;
+                self.expression(&flow.expr);
+                let known = self.scope.len();
+                self.scope.push(item.name.to_string());
+                self.scope.extend(counter.iter().map(|counter| counter.name.to_string()));
+                self.block(&flow.body);
+                self.scope.truncate(known);
+            }
+            Stmt::Var(variable, ..) => {
+                self.expression(&variable.1);
+                self.scope.push(variable.0.name.to_string());
+            }
+            Stmt::Assignment(assignment) => {
+                self.expression(&assignment.1.lhs);
+                self.expression(&assignment.1.rhs);
+            }
+            Stmt::FnCall(call, position) => self.call(call, *position),
+            Stmt::Block(block) => self.block(block),
+            Stmt::Expr(expression) => self.expression(expression),
+            Stmt::BreakLoop(value, ..) | Stmt::Return(value, ..) => {
+                value.iter().for_each(|value| self.expression(value));
+            }
+            Stmt::Import(_, position) => {
+                let message = "imports stand at the top level of a file".to_owned();
+                let help = Some("move it to the top of the file".to_owned());
+                self.fault("import-late", message, *position, help);
+            }
+            _ => {}
+        }
+    }
+
+    fn expression(&mut self, expression: &Expr) {
+        match expression {
+            Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => {
+                parts.iter().for_each(|part| self.expression(part));
+            }
+            Expr::Map(map, _) => map.0.iter().for_each(|(_, value)| self.expression(value)),
+            Expr::Variable(variable, _, position) if variable.2.is_empty() => {
+                self.variable(&variable.1, *position);
+            }
+            Expr::Variable(variable, _, position) => {
+                self.qualified_variable(&variable.2, &variable.1, *position);
+            }
+            Expr::Stmt(block) => self.block(block),
+            Expr::FnCall(call, position) => self.call(call, *position),
+            Expr::MethodCall(call, position) => self.method(call, *position),
+            Expr::Dot(pair, ..) | Expr::Index(pair, ..) => {
+                self.expression(&pair.lhs);
+                self.expression(&pair.rhs);
+            }
+            Expr::And(parts, _) | Expr::Or(parts, _) => {
+                parts.iter().for_each(|part| self.expression(part));
+            }
+            Expr::Coalesce(parts, position) => {
+                if let Some(Expr::FnCall(call, _)) = parts.first()
+                    && let Some(Token::Plus | Token::Minus | Token::Multiply) = call.op_token
+                {
+                    let message = "`+` binds tighter than `??`, so the default is never used here";
+                    let help = "put brackets around it: `\"order \" + (x ?? \"none\")`, or \
+                                write `order ${x ?? \"none\"}` in back-ticks";
+                    self.fault(
+                        "default-unused",
+                        message.to_owned(),
+                        *position,
+                        Some(help.to_owned()),
+                    );
+                }
+                parts.iter().for_each(|part| self.expression(part));
+            }
+            _ => {}
+        }
+    }
+
+    fn variable(&mut self, name: &str, position: Position) {
+        let known = self.scope.iter().any(|there| there == name)
+            || self.constants.contains(name)
+            || self.functions.contains_key(name)
+            || HOST_VARIABLES.contains(&name);
+        if known {
+            return;
+        }
+        if self.place == At::Function && self.variables.contains(name) {
+            let message = format!("functions do not see `{name}`, a variable of the top level");
+            let help =
+                format!("make it a constant (`const {name} = …`), or pass it as an argument");
+            self.fault("unknown-variable", message, position, Some(help));
+            return;
+        }
+        let candidates = self
+            .scope
+            .iter()
+            .chain(&self.constants)
+            .chain(self.functions.keys().filter(|name| !is_closure(name)))
+            .map(String::as_str)
+            .chain(HOST_VARIABLES);
+        let help = nearest(name, candidates).map(|near| format!("did you mean `{near}`?"));
+        self.fault("unknown-variable", format!("there is no variable `{name}`"), position, help);
+    }
+}
+
+/// Whether a statement of the top level declares a route or a hook.
+fn declares(statement: &Stmt) -> bool {
+    let call = match statement {
+        Stmt::FnCall(call, _) => call,
+        Stmt::Expr(expression) => match &**expression {
+            Expr::FnCall(call, _) => call,
+            _ => return false,
+        },
+        _ => return false,
+    };
+    call.namespace.is_empty() && DECLARING.contains(&call.name.as_str())
+}

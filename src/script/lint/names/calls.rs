@@ -1,0 +1,208 @@
+//! Calls: whether the function is there and takes that many arguments.
+
+use std::collections::BTreeSet;
+
+use rhai::{FnAccess, FnCallExpr, Namespace, Position};
+
+use super::{Walker, is_closure, nearest};
+use crate::script::{compile::Compiled, lint::signatures::Signatures};
+
+impl Walker<'_> {
+    pub(super) fn call(&mut self, call: &FnCallExpr, position: Position) {
+        call.args.iter().for_each(|argument| self.expression(argument));
+        if call.is_operator_call() || call.capture_parent_scope {
+            return;
+        }
+        let given = call.args.len();
+        if !call.namespace.is_empty() {
+            return self.qualified_call(&call.namespace, &call.name, given, position);
+        }
+        let name = call.name.as_str();
+        if Signatures::is_language(name) {
+            return;
+        }
+        let mut takes: BTreeSet<usize> = self.functions.get(name).cloned().unwrap_or_default();
+        takes.extend(self.natives.takes(name).into_iter().flatten());
+        if takes.contains(&given) {
+            return;
+        }
+        if self.scope.iter().any(|there| there == name) {
+            let message =
+                format!("`{name}` is a variable; a function in a variable is called by `call`");
+            let arguments = if given == 0 { "" } else { "…" };
+            let help = format!("write `{name}.call({arguments})`");
+            return self.fault("unknown-function", message, position, Some(help));
+        }
+        if !takes.is_empty() {
+            return self.wrong_number(name, &takes, given, position);
+        }
+        let known = self.natives.names().chain(self.functions.keys().map(String::as_str));
+        let near = nearest(name, known.filter(|name| !is_closure(name)));
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        self.fault("unknown-function", format!("there is no function `{name}`"), position, help);
+    }
+
+    fn wrong_number(&mut self, name: &str, takes: &BTreeSet<usize>, given: usize, at: Position) {
+        let numbers: Vec<String> = takes.iter().map(ToString::to_string).collect();
+        let message = match numbers.as_slice() {
+            [one] if one == "1" => format!("`{name}` takes 1 argument, {given} given"),
+            [one] => format!("`{name}` takes {one} arguments, {given} given"),
+            several => format!("`{name}` takes {} arguments, {given} given", several.join(" or ")),
+        };
+        self.fault("wrong-arguments", message, at, None);
+    }
+
+    pub(super) fn method(&mut self, call: &FnCallExpr, position: Position) {
+        call.args.iter().for_each(|argument| self.expression(argument));
+        let name = call.name.as_str();
+        let known = Signatures::is_language(name)
+            || self.natives.takes(name).is_some()
+            || self.functions.contains_key(name)
+            || self.members.contains(name);
+        if known {
+            return;
+        }
+        let known = self.natives.names().chain(self.functions.keys().map(String::as_str));
+        let near = nearest(name, known.filter(|name| !is_closure(name)));
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        self.fault("unknown-function", format!("there is no function `{name}`"), position, help);
+    }
+
+    fn qualified_call(&mut self, path: &Namespace, name: &str, given: usize, position: Position) {
+        let root = path.root();
+        if root == "global" || path.path.len() > 1 {
+            return;
+        }
+        if let Some(library) = self.imports.get(root) {
+            let Some(library) = *library else { return };
+            return self.library_call(library, root, name, given, position);
+        }
+        let natives = self.natives;
+        let Some(functions) = natives.namespace(root) else {
+            return self.unknown_namespace(root, path.position());
+        };
+        match functions.get(name) {
+            Some(takes) if takes.contains(&given) => {}
+            Some(takes) => self.wrong_number(&format!("{root}::{name}"), takes, given, position),
+            None => {
+                let near = nearest(name, functions.keys().map(String::as_str));
+                let help = match near {
+                    Some(near) => format!("did you mean `{root}::{near}`?"),
+                    None => {
+                        let names: Vec<&str> = functions.keys().map(String::as_str).collect();
+                        format!("`{root}` has: {}", names.join(", "))
+                    }
+                };
+                let message = format!("there is no function `{root}::{name}`");
+                self.fault("unknown-function", message, position, Some(help));
+            }
+        }
+    }
+
+    fn library_call(
+        &mut self,
+        library: &Compiled,
+        alias: &str,
+        name: &str,
+        given: usize,
+        position: Position,
+    ) {
+        let public = public_functions(library);
+        let takes: BTreeSet<usize> =
+            public.iter().filter(|(there, _)| there == name).map(|(_, takes)| *takes).collect();
+        if takes.contains(&given) {
+            return;
+        }
+        if !takes.is_empty() {
+            return self.wrong_number(&format!("{alias}::{name}"), &takes, given, position);
+        }
+        let private = library
+            .ast
+            .shared_lib()
+            .iter_script_fn_info()
+            .any(|(_, access, there, ..)| there == name && access == FnAccess::Private);
+        let help = match nearest(name, public.iter().map(|(name, _)| name.as_str())) {
+            _ if private => Some(format!("`{name}` is private in {}", library.text.file)),
+            Some(near) => Some(format!("did you mean `{alias}::{near}`?")),
+            None => None,
+        };
+        let message = format!("there is no function `{name}` in {}", library.text.file);
+        self.fault("unknown-function", message, position, help);
+    }
+
+    pub(super) fn qualified_variable(&mut self, path: &Namespace, name: &str, at: Position) {
+        let root = path.root();
+        if root == "global" || path.path.len() > 1 {
+            return;
+        }
+        let Some(library) = self.imports.get(root) else {
+            if self.natives.namespace(root).is_some_and(|functions| functions.contains_key(name)) {
+                return self.bare_function(root, name, at);
+            }
+            return self.unknown_namespace(root, path.position());
+        };
+        let Some(library) = *library else { return };
+        if public_functions(library).iter().any(|(there, _)| there == name) {
+            return self.bare_function(root, name, at);
+        }
+        let exported = exported_variables(library);
+        if exported.iter().any(|there| there == name) {
+            return;
+        }
+        let message = format!("{} exports no `{name}`", library.text.file);
+        let help = match nearest(name, exported.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{root}::{near}`?"),
+            None => format!("write `export const {name} = …` there"),
+        };
+        self.fault("unknown-variable", message, at, Some(help));
+    }
+
+    /// An imported function cannot be named as a value.
+    fn bare_function(&mut self, alias: &str, name: &str, position: Position) {
+        let message =
+            format!("`{alias}::{name}` is a function of a library and cannot be passed by name");
+        let help = format!("put a closure around it: `|req| {alias}::{name}(req)`");
+        self.fault("imported-handler", message, position, Some(help));
+    }
+
+    fn unknown_namespace(&mut self, name: &str, position: Position) {
+        let known = self.natives.namespaces().chain(self.imports.keys().map(String::as_str));
+        let help = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("import it: `import \"lib/{name}\" as {name};`"),
+        };
+        let message = format!("there is no module `{name}`");
+        self.fault("unknown-module", message, position, Some(help));
+    }
+}
+
+fn public_functions(library: &Compiled) -> Vec<(String, usize)> {
+    library
+        .ast
+        .shared_lib()
+        .iter_script_fn_info()
+        .filter(|(_, access, name, ..)| *access == FnAccess::Public && !is_closure(name))
+        .map(|(_, _, name, takes, _)| (name.to_owned(), takes))
+        .collect()
+}
+
+fn exported_variables(library: &Compiled) -> Vec<String> {
+    use rhai::{ASTFlags, ASTNode, Stmt};
+    let mut exported = Vec::new();
+    library.ast.walk(&mut |path: &[ASTNode]| {
+        match path {
+            [ASTNode::Stmt(Stmt::Var(variable, options, _))]
+                if options.contains(ASTFlags::EXPORTED) =>
+            {
+                exported.push(variable.0.name.to_string());
+            }
+            [ASTNode::Stmt(Stmt::Export(export, _))] => {
+                let alias = if export.1.name.is_empty() { &export.0 } else { &export.1 };
+                exported.push(alias.name.to_string());
+            }
+            _ => {}
+        }
+        true
+    });
+    exported
+}
