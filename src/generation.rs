@@ -1,0 +1,110 @@
+//! The immutable whole of what is being served: plugins, their routes, and what is wrong with the rest.
+//!
+//! A request takes one generation and keeps it to its end. Nothing in a generation is behind a lock.
+
+pub(crate) mod assemble;
+pub(crate) mod path;
+pub(crate) mod router;
+
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+
+use self::router::Router;
+use crate::{diagnostic::Diagnostic, plugin::Plugin, settings::Settings};
+
+/// All that is served at a time.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    /// Counts from 1; every publishing makes a new one.
+    pub(crate) number: u64,
+    /// When it was made.
+    pub(crate) made_at: SystemTime,
+    /// The configuration it was made with.
+    pub(crate) settings: Arc<Settings>,
+    /// Every plugin that is known, served or not, by name.
+    pub(crate) plugins: BTreeMap<String, Entry>,
+    /// Where requests go.
+    pub(crate) router: Router,
+    /// What is wrong with no plugin in particular: the configuration, the folder, odd names.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// One plugin in a generation.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The version that is served, if one is.
+    pub(crate) plugin: Option<Arc<Plugin>>,
+    /// How it stands.
+    pub(crate) state: State,
+    /// The path it owns.
+    pub(crate) mount: String,
+    /// The file, relative to the plugin folder.
+    pub(crate) file: String,
+    /// What is wrong with the newest version.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// How a plugin stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// Its newest version is served.
+    Serving,
+    /// An older version is served, because the newest one failed or cannot be read.
+    Stale,
+    /// No version of it ever loaded.
+    Failed,
+    /// The configuration turned it off.
+    Disabled,
+    /// It was unloaded by hand.
+    Unloaded,
+}
+
+impl Generation {
+    /// The first one, which serves nothing.
+    pub(crate) fn empty(settings: Arc<Settings>) -> Self {
+        Self {
+            number: 0,
+            made_at: SystemTime::now(),
+            settings,
+            plugins: BTreeMap::new(),
+            router: Router::default(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// The plugins that are being served, by name.
+    pub(crate) fn served(&self) -> impl Iterator<Item = (&str, &Arc<Plugin>)> {
+        self.plugins
+            .iter()
+            .filter_map(|(name, entry)| Some((name.as_str(), entry.plugin.as_ref()?)))
+    }
+
+    /// The names of the plugins that are served in an older version than the newest.
+    pub(crate) fn stale(&self) -> Vec<&str> {
+        self.named(State::Stale)
+    }
+
+    /// The names of the plugins in that state.
+    pub(crate) fn named(&self, state: State) -> Vec<&str> {
+        let in_state = self.plugins.iter().filter(|(_, entry)| entry.state == state);
+        in_state.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// All that is wrong, plugin by plugin, then the rest.
+    pub(crate) fn all_diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.plugins.values().flat_map(|entry| &entry.diagnostics).chain(&self.diagnostics)
+    }
+
+    /// The failed plugin that owns a path, if that is why nothing answers there.
+    pub(crate) fn failed_owner(&self, path: &str) -> Option<(&str, &Entry)> {
+        let owns = |mount: &str| {
+            let mount = mount.trim_end_matches('/');
+            path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.plugins
+            .iter()
+            .filter(|(_, entry)| entry.state == State::Failed && owns(&entry.mount))
+            .max_by_key(|(_, entry)| entry.mount.len())
+            .map(|(name, entry)| (name.as_str(), entry))
+    }
+}

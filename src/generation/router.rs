@@ -1,0 +1,202 @@
+//! From a method and a canonical path to a route.
+//!
+//! A literal beats a parameter, a parameter beats a tail, whichever plugin they belong to.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use http::{HeaderValue, Method};
+
+use crate::{
+    diagnostic::Diagnostic,
+    host::declare::{
+        METHODS,
+        pattern::{Pattern, Segment},
+    },
+    plugin::{Plugin, route::Route},
+};
+
+/// The routes of a generation.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    literal: std::collections::HashMap<String, usize>,
+    matching: matchit::Router<usize>,
+    nodes: Vec<Node>,
+}
+
+/// All routes at one place of the path.
+#[derive(Debug)]
+struct Node {
+    targets: Vec<(Method, Target)>,
+    allow: HeaderValue,
+}
+
+/// One route of one plugin.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// The plugin.
+    pub(crate) plugin: Arc<Plugin>,
+    /// The route's place among its routes.
+    pub(crate) route: usize,
+}
+
+impl Target {
+    /// The route.
+    pub(crate) fn route(&self) -> Option<&Route> {
+        self.plugin.routes().get(self.route)
+    }
+}
+
+/// What the routes say of a request.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    /// A route answers it; with the values of its parameters, in order.
+    Route(&'a Target, Vec<String>),
+    /// It asks for the methods at this place.
+    Options(&'a HeaderValue),
+    /// The place exists, but not with this method.
+    OtherMethods(&'a HeaderValue),
+    /// Nothing is there.
+    Nothing,
+}
+
+/// Gathers routes and finds those that collide.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    places: BTreeMap<String, Place>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    methods: BTreeMap<&'static str, Target>,
+    /// Routes with a tail, which also match where nothing is left for it.
+    tails: BTreeMap<&'static str, Target>,
+}
+
+impl Builder {
+    /// Adds all routes of a plugin, or none when one of them is taken.
+    pub(crate) fn add(&mut self, plugin: &Arc<Plugin>) -> Result<(), Vec<Diagnostic>> {
+        let mut faults = Vec::new();
+        for route in plugin.routes() {
+            let place = self.places.get(&key(&route.pattern));
+            for method in &route.methods {
+                let first = place.and_then(|place| place.methods.get(method)).and_then(Target::route);
+                faults.extend(first.map(|first| route.collides_with(first, method)));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        for (index, route) in plugin.routes().iter().enumerate() {
+            let target = Target { plugin: Arc::clone(plugin), route: index };
+            let place = self.places.entry(key(&route.pattern)).or_default();
+            for method in &route.methods {
+                place.methods.insert(method, target.clone());
+            }
+            if let Some(above) = above_tail(&route.pattern) {
+                let place = self.places.entry(above).or_default();
+                for method in &route.methods {
+                    place.tails.entry(method).or_insert_with(|| target.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The router of all that was added.
+    pub(crate) fn build(self) -> Router {
+        let mut router = Router::default();
+        for (key, mut place) in self.places {
+            for (method, target) in place.tails {
+                place.methods.entry(method).or_insert(target);
+            }
+            let node = router.nodes.len();
+            router.nodes.push(Node::new(place.methods));
+            if key.contains('{') {
+                // Keys differ in shape, so they cannot conflict; were one refused, it would be absent.
+                if let Err(error) = router.matching.insert(&key, node) {
+                    tracing::error!(route = key, %error, "a route could not be entered");
+                }
+            } else {
+                router.literal.insert(key, node);
+            }
+        }
+        router
+    }
+}
+
+impl Node {
+    fn new(methods: BTreeMap<&'static str, Target>) -> Self {
+        let has = |name: &str| methods.contains_key(name);
+        let allowed: Vec<&str> = METHODS
+            .into_iter()
+            .filter(|name| has(name) || *name == "OPTIONS" || (*name == "HEAD" && has("GET")))
+            .collect();
+        let allow = HeaderValue::from_str(&allowed.join(", "))
+            .unwrap_or_else(|_| HeaderValue::from_static("GET"));
+        let targets = methods
+            .into_iter()
+            .filter_map(|(name, target)| Some((Method::from_bytes(name.as_bytes()).ok()?, target)))
+            .collect();
+        Self { targets, allow }
+    }
+
+    fn target(&self, method: &Method) -> Option<&Target> {
+        self.targets.iter().find(|(there, _)| there == method).map(|(_, target)| target)
+    }
+}
+
+impl Router {
+    /// Finds what answers `method` at a canonical path.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
+        if let Some(node) = self.literal.get(path).and_then(|node| self.nodes.get(*node)) {
+            return found(node, method, |_| Vec::new());
+        }
+        let Ok(matched) = self.matching.at(path) else { return Found::Nothing };
+        let Some(node) = self.nodes.get(*matched.value) else { return Found::Nothing };
+        found(node, method, |_| {
+            matched.params.iter().map(|(_, value)| super::path::restored(value)).collect()
+        })
+    }
+
+    /// How many routes there are, counting each method.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.iter().map(|node| node.targets.len()).sum()
+    }
+}
+
+fn found<'a>(
+    node: &'a Node,
+    method: &Method,
+    values: impl FnOnce(&Target) -> Vec<String>,
+) -> Found<'a> {
+    let target = node.target(method).or_else(|| match *method {
+        Method::HEAD => node.target(&Method::GET),
+        _ => None,
+    });
+    match target {
+        Some(target) => Found::Route(target, values(target)),
+        None if method == Method::OPTIONS => Found::Options(&node.allow),
+        None => Found::OtherMethods(&node.allow),
+    }
+}
+
+/// The place of a pattern in the router: parameters lose their names, so that they can differ.
+fn key(pattern: &Pattern) -> String {
+    let mut key = String::new();
+    for (index, segment) in pattern.segments().iter().enumerate() {
+        key.push('/');
+        match segment {
+            Segment::Literal(text) => key.push_str(text),
+            Segment::Parameter(_) => key.push_str(&format!("{{p{index}}}")),
+            Segment::Tail(_) => key.push_str("{*rest}"),
+        }
+    }
+    if key.is_empty() { "/".to_owned() } else { key }
+}
+
+/// The place where a pattern's tail is empty.
+fn above_tail(pattern: &Pattern) -> Option<String> {
+    let key = key(pattern);
+    let above = key.strip_suffix("/{*rest}")?;
+    Some(if above.is_empty() { "/".to_owned() } else { above.to_owned() })
+}

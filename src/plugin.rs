@@ -1,0 +1,135 @@
+//! One plugin as it is served: its compiled script, routes and hooks. Immutable, and never half of
+//! anything: a plugin either loaded or is not there.
+//!
+//! A plugin owns no socket, file or connection, so undoing a load is dropping it.
+
+pub(crate) mod admission;
+pub(crate) mod execute;
+pub(crate) mod load;
+pub(crate) mod pool;
+pub(crate) mod route;
+pub(crate) mod serve;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::Duration,
+};
+
+use rhai::Engine;
+
+use self::{admission::Admission, route::Route};
+use crate::{
+    diagnostic::Diagnostic,
+    host::{current::PluginContext, declare::callback::Callback},
+    script::Texts,
+    settings::ScriptLimits,
+};
+
+/// What a plugin was made of; two loads of the same digest are the same plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made(pub(crate) String);
+
+/// A plugin that loaded.
+pub(crate) struct Plugin {
+    name: String,
+    mount: String,
+    made: Made,
+    engine: Engine,
+    context: Arc<PluginContext>,
+    limits: ScriptLimits,
+    routes: Vec<Route>,
+    before: Vec<Callback>,
+    after: Vec<Callback>,
+    on_start: Vec<Callback>,
+    on_stop: Vec<Callback>,
+    imports: BTreeSet<String>,
+    about: String,
+    warnings: Vec<Diagnostic>,
+    texts: Texts,
+    admission: Admission,
+    counters: Counters,
+    /// What went wrong in `on_start`, which runs after the plugin is served.
+    start_fault: Mutex<Option<Diagnostic>>,
+}
+
+/// What a plugin counts while it is served.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Requests answered by a script.
+    pub(crate) requests: AtomicU64,
+    /// Requests whose script failed.
+    pub(crate) faults: AtomicU64,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    /// Its name, such as `shop/orders`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The path it owns, such as `/shop/orders`.
+    pub(crate) fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    /// What it was made of.
+    pub(crate) fn made(&self) -> &Made {
+        &self.made
+    }
+
+    /// Its routes, in the order of the script.
+    pub(crate) fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// The names of the libraries it imports, directly or through others.
+    pub(crate) fn imports(&self) -> &BTreeSet<String> {
+        &self.imports
+    }
+
+    /// The `//!` comment of its file.
+    pub(crate) fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// What is served but probably not what was meant.
+    pub(crate) fn warnings(&self) -> Vec<Diagnostic> {
+        let fault = self.start_fault.lock().unwrap_or_else(PoisonError::into_inner);
+        self.warnings.iter().chain(fault.iter()).cloned().collect()
+    }
+
+    /// Its limits.
+    pub(crate) fn limits(&self) -> &ScriptLimits {
+        &self.limits
+    }
+
+    /// What it counted so far.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whether anything is to be run when nothing uses it any more.
+    pub(crate) fn has_on_stop(&self) -> bool {
+        !self.on_stop.is_empty()
+    }
+
+    /// Whether anything is to be run once it is served.
+    pub(crate) fn has_on_start(&self) -> bool {
+        !self.on_start.is_empty()
+    }
+
+    fn script_time(&self) -> Duration {
+        Duration::from_millis(self.limits.script_ms)
+    }
+
+    fn load_time(&self) -> Duration {
+        Duration::from_millis(self.limits.load_ms)
+    }
+}

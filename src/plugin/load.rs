@@ -1,0 +1,345 @@
+//! From a script's text to a [`Plugin`], or to everything that is wrong with it.
+//!
+//! Loading is pure: it reads the snapshot it is given, runs the top level under the load budget and
+//! touches nothing else, so that a candidate can be thrown away.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use rhai::{AST, EvalAltResult, Scope};
+
+use super::{Counters, Made, Plugin, admission::Admission, route::Route};
+use crate::{
+    diagnostic::{Diagnostic, Place},
+    host::{
+        current::{self, Phase, PluginContext},
+        declare::{self, Declarations, callback::Callback, pattern::Pattern},
+    },
+    script::{
+        Text, Texts,
+        budget::{self, Limits, Spent, Thread},
+        compile::{Compiled, compile},
+        engine::Natives,
+        fault,
+        import::{Libraries, Resolver, Shelf, gather, imports_of},
+        lint::{self, handlers::Handler, signatures::Signatures},
+    },
+    settings::ScriptLimits,
+};
+
+/// What a plugin is loaded from.
+pub(crate) struct Inputs<'a> {
+    /// Its name, such as `shop/orders`.
+    pub(crate) name: &'a str,
+    /// The path it owns.
+    pub(crate) mount: &'a str,
+    /// Its script.
+    pub(crate) text: Text,
+    /// What natives will know of it.
+    pub(crate) context: Arc<PluginContext>,
+    /// Its limits.
+    pub(crate) limits: ScriptLimits,
+    /// The libraries of the snapshot.
+    pub(crate) shelf: &'a dyn Shelf,
+    /// The functions that scripts see.
+    pub(crate) natives: &'a Natives,
+    /// Their names.
+    pub(crate) signatures: &'a Signatures,
+}
+
+/// A loaded plugin, before it is known what it was made of: that includes what it imports.
+pub(crate) type Loaded = Result<Plugin, Vec<Diagnostic>>;
+
+/// Loads a plugin. Must run on a thread with a large stack that may be held for the load time.
+pub(crate) fn load(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Loaded {
+    let name = inputs.name.to_owned();
+    load_unnamed(inputs, made)
+        .map_err(|faults| faults.into_iter().map(|fault| fault.of_plugin(&*name)).collect())
+}
+
+fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Loaded {
+    let mut engine = inputs.natives.engine(inputs.limits.call_depth);
+    let script = compile(&engine, &inputs.text).map_err(|fault| vec![*fault])?;
+    let libraries = Arc::new(gather(&script, inputs.shelf)?);
+    let mut texts = Texts::default();
+    texts.insert(&script.text);
+    libraries.iter().for_each(|library| texts.insert(&library.text));
+    let faults = check_names(&script, &libraries, inputs.signatures);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    engine.set_module_resolver(Resolver(Arc::clone(&libraries)));
+    install_variables(&mut engine);
+    install_output(&mut engine);
+    let declared = run_top_level(&engine, &script, &inputs, &texts)?;
+    let mut faults = check_verbs(&script, &declared);
+    faults.extend(check_handlers(&script, &libraries, &declared));
+    let (routes, more) = routes(declared.routes, &inputs, &script, &texts);
+    faults.extend(more);
+    faults.extend(collisions(&routes));
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let warnings = match routes.is_empty() {
+        true => vec![
+            Diagnostic::warning("no-routes", "this plugin declares no route")
+                .at(Place::file(&*script.text.file))
+                .help("the smallest route is `get(|req| \"hello\");`"),
+        ],
+        false => Vec::new(),
+    };
+    Ok(Plugin {
+        name: inputs.name.to_owned(),
+        mount: inputs.mount.to_owned(),
+        made: made(&libraries),
+        engine,
+        admission: Admission::new(inputs.limits.concurrency, inputs.limits.queue),
+        context: inputs.context,
+        limits: inputs.limits,
+        routes,
+        before: declared.before,
+        after: declared.after,
+        on_start: declared.on_start,
+        on_stop: declared.on_stop,
+        imports: libraries.names(),
+        about: about(&script),
+        warnings,
+        texts,
+        counters: Counters::default(),
+        start_fault: Mutex::new(None),
+    })
+}
+
+fn check_names(
+    script: &Compiled,
+    libraries: &Libraries,
+    signatures: &Signatures,
+) -> Vec<Diagnostic> {
+    let mut faults: Vec<Diagnostic> = libraries
+        .iter()
+        .chain([script])
+        .flat_map(|text| lint::names::check(text, libraries, signatures))
+        .collect();
+    faults.truncate(20);
+    faults
+}
+
+/// Constants of the top level and the host's variables, which Rhai hides from functions.
+fn install_variables(engine: &mut rhai::Engine) {
+    #[expect(deprecated, reason = "not deprecated but volatile; the version of rhai is pinned")]
+    engine.on_var(|name, index, context| {
+        if index > 0 || context.scope().contains(name) {
+            return Ok(None);
+        }
+        let constants = context.global_runtime_state().constants.as_ref();
+        if let Some(constants) = constants
+            && let Ok(constants) = constants.read()
+            && let Some(value) = constants.get(name)
+        {
+            return Ok(Some(value.clone()));
+        }
+        Ok(match name {
+            "settings" => current::plugin().map(|plugin| plugin.settings.clone()),
+            "config" => current::plugin().map(|plugin| plugin.config.clone()),
+            _ => None,
+        })
+    });
+}
+
+/// What scripts print goes to the log, one record a line.
+fn install_output(engine: &mut rhai::Engine) {
+    let name = || current::plugin().map(|plugin| plugin.name.clone()).unwrap_or_default();
+    let line = |text: &str| text.escape_debug().take(4096).collect::<String>();
+    engine.on_print(move |text| {
+        tracing::info!(target: "hotplate::script", plugin = name(), "{}", line(text));
+    });
+    engine.on_debug(move |text, _, position| {
+        let at = position.line().unwrap_or(0);
+        tracing::debug!(target: "hotplate::script", plugin = name(), line = at, "{}", line(text));
+    });
+}
+
+/// Runs the top level under the load budget.
+fn run_top_level(
+    engine: &rhai::Engine,
+    script: &Compiled,
+    inputs: &Inputs<'_>,
+    texts: &Texts,
+) -> Result<Declarations, Vec<Diagnostic>> {
+    let limits = Limits {
+        deadline: Instant::now() + std::time::Duration::from_millis(inputs.limits.load_ms),
+        operations: inputs.limits.operations,
+        memory_bytes: inputs.limits.memory_bytes,
+    };
+    let budget = budget::enter(limits, Thread::Own);
+    let _current = current::enter(Arc::clone(&inputs.context), Phase::Load);
+    let (result, declared) = declare::collect(|| {
+        catch_unwind(AssertUnwindSafe(|| run(engine, &script.ast)))
+    });
+    let file = &script.text.file;
+    if let Some(spent) = budget.spent() {
+        let mut fault = match result {
+            Ok(Err(error)) => fault::runtime(&error, file, texts),
+            _ => Diagnostic::error("budget", "").at(Place::file(&**file)),
+        };
+        fault.code = "load-budget";
+        fault.message = load_spent(spent, &inputs.limits);
+        fault.help = Some("the top level only declares: work goes into `on_start(|| …)`".to_owned());
+        return Err(vec![fault]);
+    }
+    match result {
+        Ok(Ok(())) => Ok(declared),
+        Ok(Err(error)) => Err(vec![fault::runtime(&error, file, texts)]),
+        Err(_) => Err(vec![
+            Diagnostic::error("panic", "a native function gave up while the script was loaded")
+                .at(Place::file(&**file)),
+        ]),
+    }
+}
+
+fn run(engine: &rhai::Engine, ast: &AST) -> Result<(), Box<EvalAltResult>> {
+    engine.run_ast_with_scope(&mut Scope::new(), ast)
+}
+
+fn load_spent(spent: Spent, limits: &ScriptLimits) -> String {
+    match spent {
+        Spent::Time => format!("loading took longer than {} ms (`load_ms`)", limits.load_ms),
+        Spent::Operations => {
+            format!("loading used more than {} operations (`operations`)", limits.operations)
+        }
+        Spent::Memory => {
+            format!("loading held more than {} bytes (`memory_bytes`)", limits.memory_bytes)
+        }
+        Spent::Busy => spent.to_string(),
+    }
+}
+
+/// Verbs at the top level that declared nothing: Rhai found another function of that name for them.
+fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Diagnostic> {
+    let hit: Vec<rhai::Position> = declared
+        .routes
+        .iter()
+        .map(|route| &route.handler)
+        .chain(&declared.before)
+        .chain(&declared.after)
+        .chain(&declared.on_start)
+        .chain(&declared.on_stop)
+        .filter(|callback| callback.file() == script.text.file)
+        .map(Callback::position)
+        .collect();
+    lint::verbs(script)
+        .into_iter()
+        .filter(|(_, position)| !hit.contains(position))
+        .map(|(verb, position)| {
+            let texts = Place::at(
+                &*script.text.file,
+                &script.text.text,
+                position.line().unwrap_or(0),
+                position.position().unwrap_or(0),
+            );
+            let message = format!("this `{verb}` declares no route: its last argument is not a function");
+            Diagnostic::error("no-handler", message)
+                .at(texts)
+                .help(format!("write `{verb}(\"/path\", |req| …);`"))
+        })
+        .collect()
+}
+
+fn check_handlers(
+    script: &Compiled,
+    libraries: &Libraries,
+    declared: &Declarations,
+) -> Vec<Diagnostic> {
+    let callbacks = declared.routes.iter().map(|route| &route.handler).chain(&declared.before);
+    let mut seen = Vec::new();
+    let mut faults = Vec::new();
+    for callback in callbacks.chain(&declared.after) {
+        if seen.contains(&callback.name()) {
+            continue;
+        }
+        seen.push(callback.name());
+        let handler =
+            Handler { function: callback.name().to_owned(), captured: callback.captured() };
+        for text in libraries.iter().chain([script]) {
+            if text.text.file == callback.file() {
+                faults.extend(lint::handlers::check(text, &handler));
+            }
+        }
+    }
+    faults
+}
+
+fn routes(
+    declared: Vec<declare::DeclaredRoute>,
+    inputs: &Inputs<'_>,
+    script: &Compiled,
+    texts: &Texts,
+) -> (Vec<Route>, Vec<Diagnostic>) {
+    let mount = Pattern::of_mount(inputs.mount);
+    let docs = function_docs(script);
+    let (mut routes, mut faults) = (Vec::new(), Vec::new());
+    for route in declared {
+        let place = texts.place(route.handler.file(), route.handler.position());
+        let doc = script
+            .docs
+            .get(&place.line)
+            .filter(|_| place.file == script.text.file)
+            .or_else(|| docs.get(route.handler.name()));
+        match Route::new(route, &mount, doc.map(String::as_str), place.clone()) {
+            Ok(route) => routes.push(route),
+            Err(message) => faults.push(Diagnostic::error("spec", message).at(place)),
+        }
+    }
+    (routes, faults)
+}
+
+/// The comments above functions, by name.
+fn function_docs(script: &Compiled) -> BTreeMap<String, String> {
+    script
+        .ast
+        .iter_functions()
+        .filter(|function| !function.comments.is_empty())
+        .map(|function| {
+            let lines = function.comments.iter().flat_map(|comment| comment.lines());
+            let text: Vec<&str> =
+                lines.map(|line| line.trim_start_matches('/').trim()).collect();
+            (function.name.to_owned(), text.join("\n"))
+        })
+        .collect()
+}
+
+/// Two routes of one script with the same method and path.
+fn collisions(routes: &[Route]) -> Vec<Diagnostic> {
+    let mut first: BTreeMap<(String, &str), &Route> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for route in routes {
+        for method in &route.methods {
+            match first.get(&(route.shape(), *method)) {
+                None => {
+                    first.insert((route.shape(), method), route);
+                }
+                Some(there) => faults.push(route.collides_with(there, method)),
+            }
+        }
+    }
+    faults
+}
+
+fn about(script: &Compiled) -> String {
+    let lines = script.ast.doc().lines().map(|line| line.trim_start_matches("//!").trim());
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// The libraries that a script imports itself, as written: for a script that did not load, to know
+/// which changes are worth another try.
+pub(crate) fn direct_imports(natives: &Natives, text: &Text) -> Vec<String> {
+    let engine = natives.engine(8);
+    match compile(&engine, text) {
+        Ok(script) => imports_of(&script).into_iter().map(|import| import.path).collect(),
+        Err(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,109 @@
+//! Threads of our own, for scripts that may not run where the request was taken: in a runtime that is
+//! not ours, for streams, and for what runs at the beginning and end of a plugin.
+//!
+//! Threads are made when all are at work and end when they were idle for a while, so a program that
+//! runs no scripts has none.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The stack of a thread that runs scripts, in bytes. Address space, not memory: deep values are
+/// dropped recursively, and a stack that runs out ends the process.
+pub(crate) const STACK: usize = 256 << 20;
+
+/// How long a thread waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A bounded set of threads.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    most: usize,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("most", &self.0.most).finish_non_exhaustive()
+    }
+}
+
+/// No thread could be had for the work.
+#[derive(Debug)]
+pub(crate) struct NoThread;
+
+impl Pool {
+    /// At most `most` threads.
+    pub(crate) fn new(most: usize) -> Self {
+        let state = Mutex::new(State::default());
+        Self(Arc::new(Shared { state, work: Condvar::new(), most }))
+    }
+
+    /// Runs `job` on one of the threads, as soon as one is free.
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
+        let mut state = self.0.lock();
+        state.jobs.push_back(Box::new(job));
+        if state.idle >= state.jobs.len() || state.threads >= self.0.most {
+            self.0.work.notify_one();
+            return Ok(());
+        }
+        state.threads += 1;
+        let shared = Arc::clone(&self.0);
+        let spawned = std::thread::Builder::new()
+            .name("hotplate-script".to_owned())
+            .stack_size(STACK)
+            .spawn(move || shared.work());
+        if spawned.is_err() {
+            state.threads -= 1;
+            if state.threads == 0 {
+                state.jobs.pop_back();
+                return Err(NoThread);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                drop(state);
+                // A job reports through its own channel; a panic in one must not cost the thread.
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+                    tracing::error!("a script thread panicked");
+                }
+                state = self.lock();
+                continue;
+            }
+            state.idle += 1;
+            let (next, waited) =
+                self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            state.idle -= 1;
+            if waited.timed_out() && state.jobs.is_empty() {
+                state.threads -= 1;
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! One request to one route: a place, a budget, the script, and its answer or its fault.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use poem::Response;
+use rhai::{Dynamic, EvalAltResult};
+
+use super::{Plugin, execute::Executor, route::Route};
+use crate::{
+    diagnostic::{Diagnostic, Place},
+    host::{
+        answer::{self, Answer, AnswerError, stream::Stream},
+        current::{self, Phase},
+        declare::callback::Callback,
+        error::{Raised, outcome},
+        problem::Problem,
+        request::{RequestData, ScriptRequest},
+    },
+    script::{
+        budget::{self, Limits, Spent, Thread},
+        fault,
+    },
+};
+
+/// What became of one run of a script.
+enum Ran {
+    Answer(Answer),
+    Problem(Problem),
+    Spent(Spent, Option<Box<Diagnostic>>),
+    Fault(Box<Diagnostic>),
+}
+
+impl Plugin {
+    /// Answers a request by the route at `index` of the plugin's routes.
+    pub(crate) async fn serve(
+        self: &Arc<Self>,
+        index: usize,
+        request: RequestData,
+        executor: &Executor,
+    ) -> Response {
+        let Some(route) = self.routes.get(index) else { return Problem::new(404).into_response() };
+        let time = route.about.timeout.unwrap_or(self.script_time());
+        let Ok(_place) = self.admission.enter(time).await else {
+            return busy(&format!("{} has too many requests to answer", self.mount));
+        };
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let id = request.id.clone();
+        let plugin = Arc::clone(self);
+        let ran = executor.run(move |thread| plugin.run_route(index, request, time, thread)).await;
+        match ran {
+            Some(Ran::Answer(Answer::Ready(response))) => response,
+            Some(Ran::Answer(Answer::Stream(stream))) => self.stream(stream, time, executor),
+            Some(Ran::Problem(problem)) => problem.into_response(),
+            Some(Ran::Spent(Spent::Busy, _)) => busy("too many slow requests are being answered"),
+            Some(Ran::Spent(spent, place)) => self.spent(spent, place, &id.to_string()),
+            Some(Ran::Fault(diagnostic)) => self.fault(&diagnostic, &id.to_string()),
+            None => busy("no thread is free to answer this request"),
+        }
+    }
+
+    fn run_route(
+        &self,
+        index: usize,
+        request: RequestData,
+        time: Duration,
+        thread: Thread,
+    ) -> Ran {
+        let Some(route) = self.routes.get(index) else { return Ran::Problem(Problem::new(404)) };
+        let budget = budget::enter(self.budget(time), thread);
+        let _current = current::enter(Arc::clone(&self.context), Phase::Request);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let value = self.call(route, request)?;
+            Ok(answer::into_response(value, &self.context))
+        }));
+        if let Some(spent) = budget.spent() {
+            let place = match result {
+                Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.handler))),
+                _ => None,
+            };
+            return Ran::Spent(spent, place);
+        }
+        match result {
+            Ok(Ok(Ok(answer))) => Ran::Answer(answer),
+            Ok(Ok(Err(error))) => Ran::Fault(Box::new(bad_answer(&error, route))),
+            Ok(Err(error)) => match outcome(error) {
+                Raised::Problem(problem) => Ran::Problem(problem),
+                Raised::Fault(error) => Ran::Fault(Box::new(self.diagnose(&error, &route.handler))),
+                Raised::Spent => Ran::Spent(Spent::Operations, None),
+            },
+            Err(_) => Ran::Fault(Box::new(
+                Diagnostic::error("panic", "a native function gave up")
+                    .at(route.place.clone())
+                    .help("please report the script"),
+            )),
+        }
+    }
+
+    /// `before`, the handler, `after`.
+    fn call(&self, route: &Route, request: RequestData) -> Result<Dynamic, Box<EvalAltResult>> {
+        let request = Dynamic::from(ScriptRequest::new(request));
+        let mut value = None;
+        for before in &self.before {
+            let answer = before.call(&self.engine, [request.clone()])?;
+            if !answer.is_unit() {
+                value = Some(answer);
+                break;
+            }
+        }
+        let mut value = match value {
+            Some(value) => value,
+            None if self.after.is_empty() => {
+                return route.handler.call(&self.engine, [request]);
+            }
+            None => route.handler.call(&self.engine, [request.clone()])?,
+        };
+        for after in &self.after {
+            let response = answer::as_script_response(value, &self.context)?;
+            value = after.call(&self.engine, [request.clone(), response])?;
+        }
+        Ok(value)
+    }
+
+    fn budget(&self, time: Duration) -> Limits {
+        Limits {
+            deadline: Instant::now() + time,
+            operations: self.limits.operations,
+            memory_bytes: self.limits.memory_bytes,
+        }
+    }
+
+    fn diagnose(&self, error: &EvalAltResult, handler: &Callback) -> Diagnostic {
+        fault::runtime(error, handler.file(), &self.texts).of_plugin(&*self.name)
+    }
+
+    /// Answers with a body that the script writes as it goes, on a thread of its own.
+    fn stream(self: &Arc<Self>, stream: Stream, time: Duration, executor: &Executor) -> Response {
+        let (response, writer) = stream.begin();
+        let plugin = Arc::clone(self);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return Problem::new(503).into_response();
+        };
+        let queued = executor.pool().run(move || {
+            let _runtime = runtime.enter();
+            plugin.write_stream(&writer, time);
+        });
+        match queued {
+            Ok(()) => response,
+            Err(_) => busy("no thread is free to answer this request"),
+        }
+    }
+
+    fn write_stream(&self, writer: &answer::stream::Writer, time: Duration) {
+        let budget = budget::enter(self.budget(time), Thread::Own);
+        let _current = current::enter(Arc::clone(&self.context), Phase::Request);
+        let result = catch_unwind(AssertUnwindSafe(|| writer.run(&self.engine)));
+        let message = match (budget.spent(), result) {
+            (Some(spent), _) => spent.to_string(),
+            (None, Ok(Err(error))) if !writer.is_closed() => error.to_string(),
+            (None, Err(_)) => "a native function gave up".to_owned(),
+            (None, Ok(_)) => return,
+        };
+        self.counters.faults.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(plugin = self.name, "a stream was cut: {}", message.escape_debug());
+        writer.cut();
+    }
+
+    /// Runs `on_start`, once this version is served.
+    pub(crate) fn start(&self) {
+        if let Some(diagnostic) = self.run_hooks(&self.on_start, "on_start") {
+            *self.start_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(diagnostic);
+        }
+    }
+
+    /// Runs `on_stop`, when nothing uses this version any more.
+    pub(crate) fn stop(&self) {
+        self.run_hooks(&self.on_stop, "on_stop");
+    }
+
+    fn run_hooks(&self, hooks: &[Callback], what: &str) -> Option<Diagnostic> {
+        for hook in hooks {
+            let budget = budget::enter(self.budget(self.load_time()), Thread::Own);
+            let _current = current::enter(Arc::clone(&self.context), Phase::Lifecycle);
+            let result = catch_unwind(AssertUnwindSafe(|| hook.call(&self.engine, [])));
+            let mut diagnostic = match result {
+                Ok(Ok(_)) if budget.spent().is_none() => continue,
+                Ok(Err(error)) => self.diagnose(&error, hook),
+                Ok(Ok(_)) | Err(_) => Diagnostic::error("hook", "it did not end")
+                    .at(Place::file(hook.file()))
+                    .of_plugin(&*self.name),
+            };
+            if let Some(spent) = budget.spent() {
+                diagnostic.message = spent.to_string();
+            }
+            diagnostic.message = format!("`{what}` failed: {}", diagnostic.message);
+            tracing::error!(plugin = self.name, "{}", diagnostic.render(false));
+            return Some(diagnostic);
+        }
+        None
+    }
+
+    fn spent(&self, spent: Spent, place: Option<Box<Diagnostic>>, id: &str) -> Response {
+        self.counters.faults.fetch_add(1, Ordering::Relaxed);
+        let mut diagnostic = place.map_or_else(
+            || Diagnostic::error("budget", "").of_plugin(&*self.name),
+            |diagnostic| *diagnostic,
+        );
+        diagnostic.code = "budget";
+        diagnostic.message = spent.to_string();
+        diagnostic.help = Some(
+            "limits are set in [limits], for one plugin in [plugins.NAME.limits]".to_owned(),
+        );
+        log(&self.name, &diagnostic, id);
+        let problem = Problem::new(503).retry_after(1).with("error_id", id);
+        self.explained(problem, "the request took more than it may use", &diagnostic)
+    }
+
+    fn fault(&self, diagnostic: &Diagnostic, id: &str) -> Response {
+        self.counters.faults.fetch_add(1, Ordering::Relaxed);
+        log(&self.name, diagnostic, id);
+        let problem = Problem::new(500).with("error_id", id);
+        self.explained(problem, "the server could not answer this request", diagnostic)
+    }
+
+    /// In development a client sees the fault itself, elsewhere only that there was one.
+    fn explained(&self, problem: Problem, detail: &str, diagnostic: &Diagnostic) -> Response {
+        if !self.context.development {
+            return problem.detail(detail).into_response();
+        }
+        let shown = serde_json::to_value(diagnostic).unwrap_or_default();
+        problem
+            .detail(diagnostic.to_string())
+            .with("diagnostic", shown)
+            .with("rendered", diagnostic.render(false))
+            .into_response()
+    }
+}
+
+fn log(plugin: &str, diagnostic: &Diagnostic, id: &str) {
+    tracing::error!(plugin, error_id = id, "{}", diagnostic.render(false));
+}
+
+fn bad_answer(error: &AnswerError, route: &Route) -> Diagnostic {
+    Diagnostic::error("answer", error.to_string()).at(route.place.clone())
+}
+
+fn busy(detail: &str) -> Response {
+    Problem::new(503).retry_after(1).detail(detail).into_response()
+}

@@ -1,0 +1,143 @@
+//! The reloader: the one task that publishes generations.
+//!
+//! Whatever triggers it (a saved file, a signal, a request) says only "look again". It takes one
+//! snapshot, builds beside what is served, and swaps; what failed to build leaves the last good version
+//! in place. Digests decide what changed, so lost, doubled and misnamed events do not matter.
+
+mod build;
+mod look;
+pub(crate) mod report;
+mod retire;
+mod run;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, mpsc},
+    time::Instant,
+};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use self::{report::Report, retire::Retired};
+use crate::{
+    diagnostic::Diagnostic,
+    plugin::{Plugin, execute::Executor},
+    script::{engine::Natives, lint::signatures::Signatures},
+    services::state::States,
+    settings::{Settings, Sources},
+    site::Site,
+    source::{Snapshot, watch::{Changed, Watcher}},
+};
+
+/// What is asked of the reloader beside looking again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everything.
+    All,
+    /// Everything; the caller wants to know of this plugin.
+    Plugin(String),
+    /// Serve a plugin that was unloaded.
+    Load(String),
+    /// Stop serving a plugin until it is loaded again.
+    Unload(String),
+}
+
+/// Why the reloader looks.
+enum Trigger {
+    /// Files changed.
+    Changed(Changed),
+    /// SIGHUP.
+    Signal,
+    /// Somebody waits for the report.
+    Asked(Scope, oneshot::Sender<Report>),
+    /// The program ends: run `on_stop` everywhere.
+    End(oneshot::Sender<()>),
+}
+
+/// Asks the reloader for things. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle {
+    triggers: mpsc::Sender<Trigger>,
+}
+
+/// The reloader has ended.
+#[derive(Debug, Error)]
+#[error("the server is ending")]
+pub(crate) struct Ended;
+
+impl Handle {
+    /// Looks again and gives the report of the load that contains the caller's change.
+    pub(crate) async fn reload(&self, scope: Scope) -> Result<Report, Ended> {
+        let (reply, report) = oneshot::channel();
+        self.triggers.send(Trigger::Asked(scope, reply)).map_err(|_| Ended)?;
+        report.await.map_err(|_| Ended)
+    }
+
+    /// Looks again, for a signal.
+    pub(crate) fn signal(&self) {
+        // An ended reloader has nothing to look at.
+        drop(self.triggers.send(Trigger::Signal));
+    }
+
+    /// Ends the reloader after `on_stop` has run everywhere.
+    pub(crate) async fn end(&self) {
+        let (reply, ended) = oneshot::channel();
+        if self.triggers.send(Trigger::End(reply)).is_ok() {
+            drop(ended.await);
+        }
+    }
+}
+
+/// What the reloader is made of; everything here outlives generations.
+pub(crate) struct Parts {
+    /// Where generations are published.
+    pub(crate) site: Arc<Site>,
+    /// Where the configuration comes from.
+    pub(crate) sources: Sources,
+    /// The configuration in force.
+    pub(crate) settings: Arc<Settings>,
+    /// The memory of plugins.
+    pub(crate) states: Arc<States>,
+    /// The functions that scripts see.
+    pub(crate) natives: Natives,
+    /// Where scripts run.
+    pub(crate) executor: Executor,
+    /// Told of each new configuration.
+    pub(crate) apply: Box<dyn Fn(&Arc<Settings>) + Send>,
+}
+
+/// What is known of one plugin between loads.
+#[derive(Debug, Default)]
+struct Known {
+    /// The version that is served.
+    plugin: Option<Arc<Plugin>>,
+    /// What the newest version was made of and what is wrong with it, when it failed.
+    failed: Option<(String, Vec<Diagnostic>)>,
+}
+
+/// The task itself.
+struct Reloader {
+    parts: Parts,
+    signatures: Signatures,
+    triggers: mpsc::Receiver<Trigger>,
+    snapshot: Option<Snapshot>,
+    known: BTreeMap<String, Known>,
+    unloaded: BTreeSet<String>,
+    /// Plugins whose files may still be being written, and since when they are held back.
+    held: BTreeMap<String, Instant>,
+    waiting: Vec<Waiting>,
+    retired: Retired,
+    watcher: Option<Watcher>,
+    /// What is wrong with the configuration, until it is mended.
+    config_faults: Vec<Diagnostic>,
+}
+
+/// Somebody who waits for a report.
+struct Waiting {
+    reply: oneshot::Sender<Report>,
+    since: Instant,
+    report: Option<Report>,
+}
+
+pub(crate) use run::start;

@@ -1,0 +1,198 @@
+//! Changed plugins loaded beside what is served, several at a time.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use rhai::Dynamic;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    diagnostic::Diagnostic,
+    host::current::PluginContext,
+    plugin::{
+        Made,
+        load::{Inputs, Loaded, load},
+        pool::STACK,
+    },
+    script::{
+        Text,
+        compile::{Compiled, compile},
+        engine::Natives,
+        import::Shelf,
+        lint::signatures::Signatures,
+    },
+    services::state::States,
+    settings::Settings,
+    source::{Script, Snapshot},
+};
+
+/// What all loads of one look share.
+pub(super) struct Workshop<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) states: &'a States,
+    pub(super) natives: &'a Natives,
+    pub(super) signatures: &'a Signatures,
+    compiled: Mutex<BTreeMap<String, Compiled>>,
+    config: Dynamic,
+    config_text: String,
+}
+
+/// One plugin to load.
+pub(super) struct Job<'a> {
+    pub(super) name: &'a str,
+    pub(super) mount: String,
+    pub(super) script: &'a Arc<Script>,
+}
+
+impl<'a> Workshop<'a> {
+    pub(super) fn new(
+        settings: &'a Settings,
+        snapshot: &'a Snapshot,
+        states: &'a States,
+        natives: &'a Natives,
+        signatures: &'a Signatures,
+    ) -> Self {
+        let redacted = settings.redacted();
+        let config_text = redacted.to_string();
+        let config = crate::script::json::from_value(&redacted);
+        let compiled = Mutex::default();
+        Self { settings, snapshot, states, natives, signatures, compiled, config, config_text }
+    }
+
+    /// What a plugin with these imports is made of, as one digest.
+    pub(super) fn made<'n>(
+        &self,
+        name: &str,
+        script: &Script,
+        imports: impl Iterator<Item = &'n str>,
+    ) -> Made {
+        let mut digest = Sha256::new();
+        let mut mentions_config = mentions_config(script);
+        digest.update(script.digest.as_bytes());
+        for import in imports {
+            digest.update(import.as_bytes());
+            if let Some(library) = self.snapshot.library(import) {
+                mentions_config |= mentions_config_of(library);
+                digest.update(library.digest.as_bytes());
+            }
+        }
+        digest.update(self.settings.plugin_fingerprint(name).as_bytes());
+        if mentions_config {
+            digest.update(self.config_text.as_bytes());
+        }
+        Made(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Loads all of them; the answers are in the order of the jobs.
+    pub(super) fn load_all(&self, jobs: &[Job<'_>]) -> Vec<Loaded> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if jobs.len() == 1 || cores == 1 {
+            return jobs.iter().map(|job| self.load(job)).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let loaded = Mutex::new(BTreeMap::new());
+        let work = || {
+            while let Some((index, job)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, jobs.get(i)?)))
+            {
+                let result = self.load(job);
+                loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..cores.min(jobs.len()).min(8) {
+                let thread = std::thread::Builder::new().name("hotplate-load".to_owned());
+                if let Err(error) = thread.stack_size(STACK).spawn_scoped(scope, work) {
+                    tracing::warn!(%error, "a loading thread could not be started");
+                }
+            }
+        });
+        let mut loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let lone = |job: &Job<'_>| self.load(job);
+        jobs.iter()
+            .enumerate()
+            .map(|(index, job)| loaded.remove(&index).unwrap_or_else(|| lone(job)))
+            .collect()
+    }
+
+    fn load(&self, job: &Job<'_>) -> Loaded {
+        let text = match &job.script.text {
+            Ok(text) => Text { file: job.script.file.clone(), text: Arc::clone(text) },
+            Err(fault) => return Err(vec![fault.clone().of_plugin(job.name)]),
+        };
+        let limits = self.settings.limits_of(job.name);
+        let own = self.settings.plugins.get(job.name).map(|plugin| &plugin.settings);
+        let own = own.cloned().map_or(serde_json::Value::Null, serde_json::Value::Object);
+        let own = if own.is_null() { serde_json::json!({}) } else { own };
+        let context = PluginContext {
+            name: job.name.to_owned(),
+            settings: crate::script::json::from_value(&own),
+            config: self.config.clone(),
+            string_type: self.settings.server.string_type.content_type(),
+            development: self.settings.server.development,
+            output_bytes: usize::try_from(limits.output_bytes).unwrap_or(usize::MAX),
+            state: self.states.of(job.name),
+        };
+        let inputs = Inputs {
+            name: job.name,
+            mount: &job.mount,
+            text,
+            context: Arc::new(context),
+            limits,
+            shelf: self,
+            natives: self.natives,
+            signatures: self.signatures,
+        };
+        load(inputs, |libraries| {
+            let names = libraries.names();
+            self.made(job.name, job.script, names.iter().map(String::as_str))
+        })
+    }
+}
+
+impl Shelf for Workshop<'_> {
+    fn take(&self, name: &str) -> Option<Result<Compiled, Box<Diagnostic>>> {
+        let library = self.snapshot.library(name)?;
+        if !library.confined {
+            let message = format!("`{name}` is a link that leads out of the plugin folder");
+            let fault = Diagnostic::error("import-outside", message)
+                .at(crate::diagnostic::Place::file(&*library.file))
+                .help("copy the file into the plugin folder");
+            return Some(Err(Box::new(fault)));
+        }
+        let known = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(compiled) = known {
+            return Some(Ok(compiled));
+        }
+        let text = match &library.text {
+            Ok(text) => Text { file: library.file.clone(), text: Arc::clone(text) },
+            Err(fault) => return Some(Err(Box::new(fault.clone()))),
+        };
+        let compiled = compile(&self.natives.engine(8), &text);
+        if let Ok(compiled) = &compiled {
+            let mut shelf = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+            shelf.insert(name.to_owned(), compiled.clone());
+        }
+        Some(compiled)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.snapshot.libraries().map(|library| library.name.to_string()).collect()
+    }
+}
+
+/// Whether a script may read the whole configuration, so that any change of it is a change of the
+/// plugin.
+fn mentions_config(script: &Script) -> bool {
+    script.text.as_ref().is_ok_and(|text| text.contains("config"))
+}
+
+fn mentions_config_of(library: &Arc<Script>) -> bool {
+    mentions_config(library)
+}

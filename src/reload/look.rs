@@ -1,0 +1,451 @@
+//! One look: read, compare, load what changed, put together, publish.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Reloader,
+    build::{Job, Workshop},
+    report::Report,
+};
+use crate::{
+    diagnostic::{Diagnostic, Severity, nearest},
+    generation::{
+        Entry, Generation, State,
+        assemble::{Candidate, assemble},
+    },
+    plugin::{Plugin, load::Loaded},
+    settings::Settings,
+    source::{Script, Snapshot, watch::Changed},
+};
+
+/// How long a file that never comes to rest may hold back what it says.
+const LONGEST_HOLD: Duration = Duration::from_secs(2);
+
+/// What a look found out about one plugin, beside its script.
+enum Finding {
+    /// It is served as it was.
+    Same,
+    /// Its newest version failed before and is as it was.
+    StillFailed,
+    /// It loaded anew, or did not; the text tells this version from others.
+    Loaded(Box<Loaded>, String),
+}
+
+impl Reloader {
+    /// The look at the start: a folder that cannot be read ends the program.
+    pub(super) fn first_look(&mut self) -> Result<Report, Vec<Diagnostic>> {
+        let root = self.parts.settings.paths.plugins.clone();
+        if let Err(error) = Snapshot::read(&root, None) {
+            return Err(vec![error.diagnostic()]);
+        }
+        Ok(self.look(&Changed::Unclear, false))
+    }
+
+    /// Looks at everything that `changed` names and publishes what became of it. When `asked`, the
+    /// configuration is read again and what failed is tried again.
+    pub(super) fn look(&mut self, changed: &Changed, asked: bool) -> Report {
+        let began = Instant::now();
+        let (settings, restart_needed) = self.reread_settings(changed, asked);
+        let mut diagnostics = self.config_faults.clone();
+        let generation = match self.read(&settings, changed) {
+            Ok(snapshot) => {
+                diagnostics.extend(snapshot.diagnostics().iter().cloned());
+                diagnostics.extend(unknown_plugins(&settings, &snapshot));
+                let candidates = self.candidates(&settings, &snapshot, asked);
+                self.snapshot = Some(snapshot);
+                assemble(0, settings, candidates, diagnostics)
+            }
+            Err(fault) => {
+                diagnostics.push(fault);
+                assemble(0, settings, self.all_stale(), diagnostics)
+            }
+        };
+        let mut report = self.publish(generation);
+        report.restart_needed = restart_needed;
+        report.took(began.elapsed());
+        self.rearm();
+        log(&report);
+        report
+    }
+
+    /// The configuration in force, read again where that may make a difference.
+    fn reread_settings(&mut self, changed: &Changed, asked: bool) -> (Arc<Settings>, Vec<String>) {
+        let in_force = Arc::clone(&self.parts.settings);
+        let file = self.parts.sources.config_file();
+        let named = file.is_some_and(|file| changed.may_mean(&file));
+        if !asked && !named {
+            return (in_force, Vec::new());
+        }
+        match Settings::load(&self.parts.sources) {
+            Ok(loaded) => {
+                self.config_faults = loaded.warnings;
+                let restart = in_force.needs_restart(&loaded.settings);
+                if *in_force == loaded.settings {
+                    return (in_force, restart);
+                }
+                let settings = Arc::new(loaded.settings);
+                self.parts.settings = Arc::clone(&settings);
+                (self.parts.apply)(&settings);
+                for key in &restart {
+                    tracing::warn!(key, "this setting changed; restart to apply it");
+                }
+                (settings, restart)
+            }
+            Err(faults) => {
+                self.config_faults = faults;
+                (in_force, Vec::new())
+            }
+        }
+    }
+
+    fn read(&self, settings: &Settings, changed: &Changed) -> Result<Snapshot, Diagnostic> {
+        let root = &settings.paths.plugins;
+        let read = match (&self.snapshot, changed) {
+            (Some(before), Changed::Files(files)) if before.root() == root && self.held.is_empty() => {
+                before.refresh(files)
+            }
+            (before, _) => Snapshot::read(root, before.as_ref().filter(|b| b.root() == root)),
+        };
+        read.map_err(|error| error.diagnostic())
+    }
+
+    pub(super) fn rearm(&mut self) {
+        let root = self.parts.settings.paths.plugins.clone();
+        if let Some(watcher) = &mut self.watcher {
+            let folders = self.snapshot.as_ref().map(Snapshot::folders).unwrap_or_default();
+            watcher.rearm(&root, folders);
+        }
+    }
+
+    /// Every plugin as it was, when nothing can be read.
+    fn all_stale(&self) -> BTreeMap<String, Candidate> {
+        let current = self.parts.site.current();
+        let stale = |entry: &Entry| {
+            let mut entry = entry.clone();
+            if entry.plugin.is_some() {
+                entry.state = State::Stale;
+            }
+            Candidate { before: entry.plugin.clone(), entry }
+        };
+        current.plugins.iter().map(|(name, entry)| (name.clone(), stale(entry))).collect()
+    }
+
+    fn candidates(
+        &mut self,
+        settings: &Settings,
+        snapshot: &Snapshot,
+        retry: bool,
+    ) -> BTreeMap<String, Candidate> {
+        let (natives, states) = (self.parts.natives.clone(), Arc::clone(&self.parts.states));
+        let signatures = std::mem::take(&mut self.signatures);
+        let workshop = Workshop::new(settings, snapshot, &states, &natives, &signatures);
+        let libraries = snapshot.libraries_digest();
+        let mut findings = BTreeMap::new();
+        let mut jobs = Vec::new();
+        let mut versions = Vec::new();
+        let mut candidates = BTreeMap::new();
+        for script in snapshot.plugins() {
+            let name = script.name.as_str();
+            let mount = mount_of(settings, script);
+            if let Some(state) = self.switched_off(settings, name) {
+                let entry = Entry {
+                    plugin: None,
+                    state,
+                    mount,
+                    file: script.file.clone(),
+                    diagnostics: Vec::new(),
+                };
+                self.known.remove(name);
+                self.held.remove(name);
+                candidates.insert(name.to_owned(), Candidate { entry, before: None });
+                continue;
+            }
+            let known = self.known.entry(name.to_owned()).or_default();
+            let made = |plugin: &Arc<Plugin>| {
+                workshop.made(name, script, plugin.imports().iter().map(String::as_str))
+            };
+            let is_same = |plugin: &Arc<Plugin>| {
+                plugin.mount() == mount && *plugin.made() == made(plugin)
+            };
+            if known.plugin.as_ref().is_some_and(is_same) {
+                findings.insert(name, Finding::Same);
+                continue;
+            }
+            let alone = workshop.made(name, script, std::iter::empty());
+            let version = format!("{} {libraries} {mount}", alone.0);
+            let failed_before = known.failed.as_ref().is_some_and(|(there, _)| *there == version);
+            if failed_before && !retry {
+                findings.insert(name, Finding::StillFailed);
+                continue;
+            }
+            jobs.push(Job { name, mount, script });
+            versions.push(version);
+        }
+        let loaded = workshop.load_all(&jobs);
+        for ((job, version), loaded) in jobs.iter().zip(versions).zip(loaded) {
+            findings.insert(job.name, Finding::Loaded(Box::new(loaded), version));
+        }
+        for script in snapshot.plugins() {
+            if let Some(finding) = findings.remove(script.name.as_str()) {
+                let mount = mount_of(settings, script);
+                if let Some(candidate) = self.judge(snapshot, script, mount, finding) {
+                    candidates.insert(script.name.to_string(), candidate);
+                }
+            }
+        }
+        self.gone(snapshot, &mut candidates);
+        self.signatures = signatures;
+        candidates
+    }
+
+    fn switched_off(&self, settings: &Settings, name: &str) -> Option<State> {
+        if settings.plugins.get(name).is_some_and(|plugin| !plugin.enabled) {
+            return Some(State::Disabled);
+        }
+        self.unloaded.contains(name).then_some(State::Unloaded)
+    }
+
+    /// Decides what becomes of a plugin whose script is there.
+    fn judge(
+        &mut self,
+        snapshot: &Snapshot,
+        script: &Arc<Script>,
+        mount: String,
+        finding: Finding,
+    ) -> Option<Candidate> {
+        let name = script.name.as_str();
+        let before = self.known.get(name).and_then(|known| known.plugin.clone());
+        let settled = |reloader: &mut Self| reloader.held.remove(name);
+        let (plugin, state, diagnostics) = match finding {
+            Finding::Same => {
+                settled(self);
+                self.known.entry(name.to_owned()).or_default().failed = None;
+                (before.clone(), State::Serving, Vec::new())
+            }
+            Finding::StillFailed => {
+                settled(self);
+                let failed = self.known.get(name).and_then(|known| known.failed.as_ref());
+                let faults = failed.map(|(_, faults)| faults.clone()).unwrap_or_default();
+                (before.clone(), fallen_back(before.as_ref()), faults)
+            }
+            Finding::Loaded(loaded, version) => {
+                if takes_away(&loaded, before.as_ref()) && self.hold_while_young(snapshot, script) {
+                    return self.as_it_was(name);
+                }
+                settled(self);
+                let known = self.known.entry(name.to_owned()).or_default();
+                match *loaded {
+                    Ok(plugin) => {
+                        known.failed = None;
+                        (Some(Arc::new(plugin)), State::Serving, Vec::new())
+                    }
+                    Err(faults) => {
+                        known.failed = Some((version, faults.clone()));
+                        (before.clone(), fallen_back(before.as_ref()), faults)
+                    }
+                }
+            }
+        };
+        let entry = Entry { plugin, state, mount, file: script.file.clone(), diagnostics };
+        Some(Candidate { entry, before })
+    }
+
+    /// Whether a script may still be being written, and so is held back.
+    fn hold_while_young(&mut self, snapshot: &Snapshot, script: &Arc<Script>) -> bool {
+        let young = snapshot
+            .libraries()
+            .chain([script])
+            .any(|file| snapshot.age(file) < self.settle());
+        self.hold(script.name.as_str(), LONGEST_HOLD) && young
+    }
+
+    /// Holds a plugin back as it was; false once it was held for `longest`.
+    fn hold(&mut self, name: &str, longest: Duration) -> bool {
+        let since = *self.held.entry(name.to_owned()).or_insert_with(Instant::now);
+        since.elapsed() < longest
+    }
+
+    /// Plugins whose script is there no more: editors take a file away for a moment.
+    fn gone(&mut self, snapshot: &Snapshot, candidates: &mut BTreeMap<String, Candidate>) {
+        let here = |name: &String| snapshot.plugins().any(|script| script.name.as_str() == name);
+        let gone: Vec<String> = match self.known.len() + candidates.len() > snapshot.len() {
+            true => self
+                .known
+                .keys()
+                .filter(|name| !candidates.contains_key(*name) && !here(name))
+                .cloned()
+                .collect(),
+            false => Vec::new(),
+        };
+        for name in gone {
+            let served = self.known.get(&name).is_some_and(|known| known.plugin.is_some());
+            if served
+                && self.hold(&name, self.settle())
+                && let Some(candidate) = self.as_it_was(&name)
+            {
+                candidates.insert(name, candidate);
+                continue;
+            }
+            self.held.remove(&name);
+            self.known.remove(&name);
+        }
+    }
+
+    fn as_it_was(&self, name: &str) -> Option<Candidate> {
+        let current = self.parts.site.current();
+        let entry = current.plugins.get(name)?.clone();
+        Some(Candidate { before: entry.plugin.clone(), entry })
+    }
+
+    /// Serves a generation, unless it is what is served already, and tells what became of it.
+    fn publish(&mut self, mut generation: Generation) -> Report {
+        let before = self.parts.site.current();
+        for (name, entry) in &generation.plugins {
+            let known = self.known.get_mut(name);
+            if let Some(known) = known {
+                known.plugin.clone_from(&entry.plugin);
+            }
+        }
+        let mut report = compare(&before, &generation);
+        if is_same(&before, &generation) {
+            report.generation = before.number;
+            return report;
+        }
+        generation.number = before.number + 1;
+        report.generation = generation.number;
+        drop(before);
+        let (old, new) = self.parts.site.publish(generation);
+        for (name, plugin) in old.served() {
+            let replaced = new.plugins.get(name).and_then(|entry| entry.plugin.as_ref());
+            if !replaced.is_some_and(|new| Arc::ptr_eq(new, plugin)) {
+                self.retired.push(Arc::clone(plugin));
+            }
+        }
+        self.start_all(&new, &report);
+        report
+    }
+
+    /// Runs `on_start` of all that is served for the first time in this version.
+    fn start_all(&self, new: &Generation, report: &Report) {
+        let fresh: Vec<Arc<Plugin>> = report
+            .added
+            .iter()
+            .chain(&report.changed)
+            .filter_map(|name| new.plugins.get(name)?.plugin.clone())
+            .filter(|plugin| plugin.has_on_start())
+            .collect();
+        if fresh.is_empty() {
+            return;
+        }
+        let start = move || fresh.iter().for_each(|plugin| plugin.start());
+        if self.parts.executor.pool().run(start).is_err() {
+            tracing::error!("no thread is free to run `on_start`");
+        }
+    }
+}
+
+/// Whether a load, were it served, would take away what is there.
+fn takes_away(loaded: &Loaded, before: Option<&Arc<Plugin>>) -> bool {
+    let Ok(plugin) = loaded else { return true };
+    let Some(before) = before else { return plugin.routes().is_empty() };
+    before.routes().iter().any(|old| {
+        let kept = plugin.routes().iter().any(|new| {
+            new.shape() == old.shape()
+                && old.methods.iter().all(|method| new.methods.contains(method))
+        });
+        !kept
+    })
+}
+
+fn fallen_back(before: Option<&Arc<Plugin>>) -> State {
+    if before.is_some() { State::Stale } else { State::Failed }
+}
+
+fn mount_of(settings: &Settings, script: &Script) -> String {
+    let own = settings.plugins.get(script.name.as_str()).and_then(|plugin| plugin.mount());
+    own.unwrap_or_else(|| script.mount.clone())
+}
+
+/// Tables of the configuration that belong to no plugin.
+fn unknown_plugins(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let names: Vec<&str> = snapshot.plugins().map(|script| script.name.as_str()).collect();
+    let unknown = settings.plugins.keys().filter(|name| !names.contains(&name.as_str()));
+    unknown
+        .map(|name| {
+            let message = format!("[plugins.{name}] belongs to no plugin");
+            let diagnostic = Diagnostic::warning("unknown-plugin", message);
+            match nearest(name, names.iter().copied()) {
+                Some(near) => diagnostic.help(format!("did you mean [plugins.{near}]?")),
+                None => diagnostic.help(format!("no file `{name}.rhai` is in the plugin folder")),
+            }
+        })
+        .collect()
+}
+
+fn is_same(before: &Generation, after: &Generation) -> bool {
+    let same_entry = |(a, b): (&Entry, &Entry)| {
+        let same_plugin = match (&a.plugin, &b.plugin) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        same_plugin && a.state == b.state && a.mount == b.mount && a.diagnostics == b.diagnostics
+    };
+    before.number > 0
+        && Arc::ptr_eq(&before.settings, &after.settings)
+        && before.diagnostics == after.diagnostics
+        && before.plugins.len() == after.plugins.len()
+        && before.plugins.keys().eq(after.plugins.keys())
+        && before.plugins.values().zip(after.plugins.values()).all(same_entry)
+}
+
+fn compare(before: &Generation, after: &Generation) -> Report {
+    let mut report = Report::default();
+    let served = |generation: &Generation, name: &str| {
+        generation.plugins.get(name).and_then(|entry| entry.plugin.clone())
+    };
+    for (name, plugin) in after.served() {
+        match served(before, name) {
+            None => report.added.push(name.to_owned()),
+            Some(old) if Arc::ptr_eq(&old, plugin) => report.unchanged += 1,
+            Some(_) => report.changed.push(name.to_owned()),
+        }
+        report.loaded_plugins.push(name.to_owned());
+    }
+    let gone = before.served().filter(|(name, _)| served(after, name).is_none());
+    report.removed = gone.map(|(name, _)| name.to_owned()).collect();
+    report.failed = after
+        .plugins
+        .iter()
+        .filter(|(_, entry)| matches!(entry.state, State::Stale | State::Failed))
+        .map(|(name, _)| name.clone())
+        .collect();
+    report.diagnostics = after.all_diagnostics().cloned().collect();
+    report.diagnostics.extend(after.served().flat_map(|(_, plugin)| plugin.warnings()));
+    report
+}
+
+fn log(report: &Report) {
+    if report.has_changes() || !report.failed.is_empty() {
+        tracing::info!(
+            generation = report.generation,
+            added = report.added.len(),
+            changed = report.changed.len(),
+            removed = report.removed.len(),
+            unchanged = report.unchanged,
+            failed = report.failed.len(),
+            milliseconds = report.milliseconds,
+            "looked again"
+        );
+    }
+    for diagnostic in &report.diagnostics {
+        match diagnostic.severity {
+            Severity::Error => tracing::error!("{}", diagnostic.render(false)),
+            Severity::Warning => tracing::warn!("{}", diagnostic.render(false)),
+        }
+    }
+}

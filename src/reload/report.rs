@@ -1,0 +1,67 @@
+//! What one load did.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::diagnostic::Diagnostic;
+
+/// What one load did, as its caller sees it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Report {
+    /// The generation that is served after it.
+    pub(crate) generation: u64,
+    /// Plugins that are served for the first time.
+    pub(crate) added: Vec<String>,
+    /// Plugins that are served in a new version.
+    pub(crate) changed: Vec<String>,
+    /// Plugins that are served no more.
+    pub(crate) removed: Vec<String>,
+    /// How many plugins were carried over as they were.
+    pub(crate) unchanged: usize,
+    /// Plugins whose newest version is not served.
+    pub(crate) failed: Vec<String>,
+    /// All that is wrong.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Settings that differ from those in force and need a restart.
+    pub(crate) restart_needed: Vec<String>,
+    /// Every plugin that is served, older versions included.
+    pub(crate) loaded_plugins: Vec<String>,
+    /// How long it took, in milliseconds.
+    pub(crate) milliseconds: f64,
+}
+
+impl Report {
+    /// Whether everything is served as written.
+    pub(crate) fn is_good(&self) -> bool {
+        self.failed.is_empty() && !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Whether it published anything.
+    pub(crate) fn has_changes(&self) -> bool {
+        !(self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty())
+    }
+
+    /// Sets the time it took.
+    pub(crate) fn took(&mut self, time: Duration) {
+        self.milliseconds = (time.as_secs_f64() * 1e6).round() / 1e3;
+    }
+
+    /// This load, told together with the ones before it that the same caller waited through.
+    #[must_use]
+    pub(crate) fn after(mut self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        let merge = |names: &mut Vec<String>, earlier: Vec<String>| {
+            names.extend(earlier);
+            names.sort();
+            names.dedup();
+        };
+        merge(&mut self.added, before.added);
+        merge(&mut self.changed, before.changed);
+        merge(&mut self.removed, before.removed);
+        let (added, removed) = (self.added.clone(), self.removed.clone());
+        self.changed.retain(|name| !added.contains(name) && !removed.contains(name));
+        self.milliseconds += before.milliseconds;
+        self
+    }
+}

@@ -1,0 +1,203 @@
+//! The reloader's loop: wait for triggers, take all that are there, look once, answer those who asked.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use super::{Handle, Parts, Reloader, Scope, Trigger, Waiting, report::Report, retire::Retired};
+use crate::{
+    diagnostic::Diagnostic,
+    plugin::pool::STACK,
+    script::lint::signatures::Signatures,
+    source::watch::{Changed, WatchSettings, Watcher},
+};
+
+/// How often retired versions are asked whether they are still in use.
+const RETIRED_EVERY: Duration = Duration::from_millis(20);
+
+/// How long somebody who asked waits for files that are still being written.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Loads for the first time, then goes on in a thread of its own. An error is one that leaves nothing
+/// to serve: the plugin folder cannot be read.
+pub(crate) fn start(parts: Parts) -> Result<(Handle, Report), Vec<Diagnostic>> {
+    let (sender, triggers) = mpsc::channel();
+    let handle = Handle { triggers: sender.clone() };
+    let (first, loaded) = mpsc::channel();
+    let spawned = std::thread::Builder::new()
+        .name("hotplate-reload".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            let mut reloader = Reloader {
+                signatures: Signatures::of(&parts.natives),
+                parts,
+                triggers,
+                snapshot: None,
+                known: BTreeMap::new(),
+                unloaded: BTreeSet::new(),
+                held: BTreeMap::new(),
+                waiting: Vec::new(),
+                retired: Retired::default(),
+                watcher: None,
+                config_faults: Vec::new(),
+            };
+            // The watcher is there before the first look, so that no change between them is missed.
+            let watching = reloader.watch(sender);
+            let report = reloader.first_look();
+            let report = watching.and(report);
+            let goes_on = report.is_ok();
+            if first.send(report).is_ok() && goes_on {
+                reloader.run();
+            }
+        });
+    let no_thread = |error: &dyn std::fmt::Display| {
+        vec![Diagnostic::error("no-thread", format!("the reloader could not be started: {error}"))]
+    };
+    if let Err(error) = spawned {
+        return Err(no_thread(&error));
+    }
+    let report = loaded.recv().map_err(|error| no_thread(&error))??;
+    Ok((handle, report))
+}
+
+/// What a round of triggers asks for.
+struct Round {
+    changed: Option<Changed>,
+    /// Whether the configuration is read again and what failed is tried again.
+    asked: bool,
+    ending: Option<oneshot::Sender<()>>,
+}
+
+impl Reloader {
+    fn watch(&mut self, triggers: mpsc::Sender<Trigger>) -> Result<(), Vec<Diagnostic>> {
+        let watch = &self.parts.settings.watch;
+        let settings = WatchSettings {
+            mode: watch.mode,
+            settle: Duration::from_millis(watch.settle_ms),
+            poll: Duration::from_millis(watch.poll_ms),
+            files: self.parts.sources.config_file().into_iter().collect(),
+        };
+        let wake = move |changed: Changed| {
+            // The reloader has ended, and the program with it.
+            drop(triggers.send(Trigger::Changed(changed)));
+        };
+        match Watcher::start(settings, wake) {
+            Ok(watcher) => {
+                self.watcher = Some(watcher);
+                self.rearm();
+                Ok(())
+            }
+            Err(error) => Err(vec![Diagnostic::error("watch", error.to_string())]),
+        }
+    }
+
+    fn run(mut self) {
+        loop {
+            let round = match self.next_round() {
+                Some(round) => round,
+                None => return,
+            };
+            if round.changed.is_some() || round.asked || !self.held.is_empty() {
+                let changed = round.changed.unwrap_or(Changed::Unclear);
+                let report = self.look(&changed, round.asked);
+                self.answer(&report);
+            }
+            self.retired.run(&self.parts.executor);
+            if let Some(ended) = round.ending {
+                self.end();
+                // Whoever waited for the end may be gone.
+                drop(ended.send(()));
+                return;
+            }
+        }
+    }
+
+    /// Waits for a trigger and takes all others that are there already.
+    fn next_round(&mut self) -> Option<Round> {
+        let mut round = Round { changed: None, asked: false, ending: None };
+        let first = match self.patience() {
+            None => self.triggers.recv().ok()?,
+            Some(time) => match self.triggers.recv_timeout(time) {
+                Ok(trigger) => trigger,
+                Err(RecvTimeoutError::Timeout) => return Some(round),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            },
+        };
+        self.take(first, &mut round);
+        while let Ok(trigger) = self.triggers.try_recv() {
+            self.take(trigger, &mut round);
+        }
+        Some(round)
+    }
+
+    /// How long to wait for a trigger before looking again without one.
+    fn patience(&self) -> Option<Duration> {
+        if !self.held.is_empty() {
+            return Some(self.settle().max(Duration::from_millis(5)));
+        }
+        (!self.retired.is_empty()).then_some(RETIRED_EVERY)
+    }
+
+    pub(super) fn settle(&self) -> Duration {
+        Duration::from_millis(self.parts.settings.watch.settle_ms)
+    }
+
+    fn take(&mut self, trigger: Trigger, round: &mut Round) {
+        match trigger {
+            Trigger::Changed(changed) => {
+                round.changed = Some(match round.changed.take() {
+                    Some(before) => before.and(changed),
+                    None => changed,
+                });
+            }
+            Trigger::Signal => {
+                round.asked = true;
+                round.changed = Some(Changed::Unclear);
+            }
+            Trigger::Asked(scope, reply) => {
+                match scope {
+                    Scope::Unload(name) => {
+                        self.unloaded.insert(name);
+                    }
+                    Scope::Load(name) => {
+                        self.unloaded.remove(&name);
+                    }
+                    Scope::All | Scope::Plugin(_) => {}
+                }
+                round.asked = true;
+                round.changed = Some(Changed::Unclear);
+                self.waiting.push(Waiting { reply, since: Instant::now(), report: None });
+            }
+            Trigger::End(reply) => round.ending = Some(reply),
+        }
+    }
+
+    /// Answers those who asked, unless a file is still being written that they may have meant.
+    fn answer(&mut self, report: &Report) {
+        let settled = self.held.is_empty();
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            let report = report.clone().after(waiting.report.take());
+            if settled || waiting.since.elapsed() > PATIENCE {
+                // Whoever asked may have gone away.
+                drop(waiting.reply.send(report));
+            } else {
+                waiting.report = Some(report);
+                self.waiting.push(waiting);
+            }
+        }
+    }
+
+    /// Runs `on_stop` of all that is served, within the time that each may take.
+    fn end(&mut self) {
+        self.watcher = None;
+        for known in std::mem::take(&mut self.known).into_values() {
+            if let Some(plugin) = known.plugin.filter(|plugin| plugin.has_on_stop()) {
+                plugin.stop();
+            }
+        }
+    }
+}
