@@ -41,6 +41,6 @@ impl Settings {
             "settings": plugin.settings,
         });
         let digest = Sha256::digest(whole.to_string());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
         network: fields.section("network", network),
         paths: fields.section("paths", |fields| paths(fields, bases)),
         auth: fields.section("auth", auth),
-        plugins: fields.sections("plugins", |name, fields| plugin(name, fields)),
+        plugins: fields.sections("plugins", |name, fields| Some(plugin(name, fields))),
         watch: fields.section("watch", watch),
         limits: fields.section("limits", limits),
         log: fields.section("log", |fields| log(fields, bases)),
@@ -132,7 +132,7 @@ fn key(fields: &mut Fields) -> Option<KeySettings> {
     from_key.or(from_digest).map(|key| KeySettings { key, scopes })
 }
 
-fn plugin(name: &str, fields: &mut Fields) -> Option<PluginSettings> {
+fn plugin(name: &str, fields: &mut Fields) -> PluginSettings {
     let default = PluginSettings::default();
     let read = PluginSettings {
         enabled: fields.boolean("enabled", default.enabled),
@@ -143,7 +143,7 @@ fn plugin(name: &str, fields: &mut Fields) -> Option<PluginSettings> {
         settings: serde_json::Map::new(),
     };
     warn_of_slips(name, fields);
-    Some(PluginSettings { settings: fields.rest(), ..read })
+    PluginSettings { settings: fields.rest(), ..read }
 }
 
 /// A plugin may have any keys of its own, so a misspelt one of ours is only probably a slip.
@@ -160,9 +160,8 @@ fn warn_of_slips(name: &str, fields: &Fields) {
             },
         };
         let message = format!("`{path}` is taken as a setting of the script's own");
-        let mut warning = Diagnostic::warning("config-own-key", message).help(help).of_plugin(name);
-        warning.place = fields.reader().place_of_name(&entry.name);
-        fields.reader().report(warning);
+        let warning = Diagnostic::warning("config-own-key", message).help(help).of_plugin(name);
+        fields.reader().report(warning.at(fields.reader().place_of_name(&entry.name)));
     }
 }
 
@@ -225,18 +224,18 @@ fn tls(fields: &mut Fields, bases: &Bases) -> TlsSettings {
 
 fn host(text: &str) -> Result<String, &'static str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    match !text.is_empty() && text.chars().all(fits) {
-        true => Ok(text.to_ascii_lowercase()),
-        false => Err("a host name is wanted, such as example.org, without scheme and path"),
+    if !text.is_empty() && text.chars().all(fits) {
+        return Ok(text.to_ascii_lowercase());
     }
+    Err("a host name is wanted, such as example.org, without scheme and path")
 }
 
 fn scope(text: &str) -> Result<String, &'static str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._:/*".contains(c);
-    match !text.is_empty() && text.chars().all(fits) {
-        true => Ok(text.to_owned()),
-        false => Err("a scope has letters, digits and -._:/* only, such as orders:read"),
+    if !text.is_empty() && text.chars().all(fits) {
+        return Ok(text.to_owned());
     }
+    Err("a scope has letters, digits and -._:/* only, such as orders:read")
 }
 
 /// `x/y`, `/x/y` and `/x/y/` are the same path, kept as `/x/y`.
@@ -246,8 +245,8 @@ fn route_path(text: &str) -> Result<String, &'static str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
     let sound =
         |part: &str| !part.is_empty() && part != "." && part != ".." && part.chars().all(fits);
-    match path.is_empty() && text == "/" || path.split('/').all(sound) {
-        true => Ok(format!("/{path}")),
-        false => Err("a path such as /shop/orders is wanted, of letters, digits and -._~"),
+    if path.is_empty() && text == "/" || path.split('/').all(sound) {
+        return Ok(format!("/{path}"));
     }
+    Err("a path such as /shop/orders is wanted, of letters, digits and -._~")
 }

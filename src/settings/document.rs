@@ -35,10 +35,8 @@ impl Document {
         let mut place = self.bare(span);
         let end = (place.column + place.length).saturating_sub(1);
         let shown: String = place.source.chars().take(end).collect();
-        place.source = match shown.contains('=') || sounds_secret(&shown) {
-            true => String::new(),
-            false => shown,
-        };
+        let guarded = shown.contains('=') || sounds_secret(&shown);
+        place.source = if guarded { String::new() } else { shown };
         place
     }
 

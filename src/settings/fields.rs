@@ -115,13 +115,11 @@ impl<'r, 'a> Fields<'r, 'a> {
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<(String, Node)> {
         let node = self.take(key)?;
-        match text_of(&node).map(str::to_owned) {
-            Some(text) => Some((text, node)),
-            None => {
-                self.reader.wrong_type(&self.path_of(key), &node, "a string");
-                None
-            }
+        if let Some(text) = text_of(&node).map(str::to_owned) {
+            return Some((text, node));
         }
+        self.reader.wrong_type(&self.path_of(key), &node, "a string");
+        None
     }
 
     /// A string that `parse` understands; its error says what is wanted.
@@ -193,12 +191,12 @@ impl<'r, 'a> Fields<'r, 'a> {
                 return Vec::new();
             }
         };
-        let read = |item: &Node| match text_of(item) {
-            Some(text) => parse(text).map_err(|error| self.bad(key, item, &error)).ok(),
-            None => {
-                self.reader.wrong_type(&self.path_of(key), item, "an array of strings");
-                None
+        let read = |item: &Node| {
+            if let Some(text) = text_of(item) {
+                return parse(text).map_err(|error| self.bad(key, item, &error)).ok();
             }
+            self.reader.wrong_type(&self.path_of(key), item, "an array of strings");
+            None
         };
         items.iter().filter_map(read).collect()
     }

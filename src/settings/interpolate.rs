@@ -238,7 +238,7 @@ fn is_file(node: &Node) -> bool {
 fn paths(value: &Value, parent: &str, known: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
-            map.iter().for_each(|(name, value)| paths(value, &join(parent, name), known))
+            map.iter().for_each(|(name, value)| paths(value, &join(parent, name), known));
         }
         Value::Array(_) | Value::Null => {}
         _ => known.push(parent.to_owned()),

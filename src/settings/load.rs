@@ -5,9 +5,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use toml::de::DeTable;
 
@@ -113,7 +114,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
     };
     let project_root = file.as_deref().map_or_else(|| working_dir.clone(), project_of);
     let document = match &file {
-        Some(file) => read(file, &project_root).map_err(|fault| vec![fault])?,
+        Some(file) => read(file, &project_root)?,
         None => Document::default(),
     };
     let mut tree = parse(&document)?;
@@ -168,53 +169,60 @@ fn absolute(path: &Path) -> PathBuf {
 /// The folder that holds `config/`, or else the file's own.
 fn project_of(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(file);
-    match folder.file_name().is_some_and(|name| name == "config") {
-        true => folder.parent().unwrap_or(folder).to_owned(),
-        false => folder.to_owned(),
-    }
+    let holder =
+        folder.parent().filter(|_| folder.file_name().is_some_and(|name| name == "config"));
+    holder.unwrap_or(folder).to_owned()
 }
 
-fn read(file: &Path, project_root: &Path) -> Result<Document, Diagnostic> {
+fn read(file: &Path, project_root: &Path) -> Result<Document, Vec<Diagnostic>> {
     let name = file.strip_prefix(project_root).unwrap_or(file).to_string_lossy().into_owned();
-    let fault = |reason: String| {
-        Diagnostic::error("config-unreadable", format!("cannot read the configuration: {reason}"))
-            .at(Place::file(name.clone()))
-    };
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => fault("there is no such file".to_owned())
-            .help("create it, or start without --config to use the defaults"),
-        std::io::ErrorKind::PermissionDenied => {
-            fault("permission denied".to_owned()).help("let the user that runs the server read it")
-        }
-        _ => fault(error.to_string()),
-    };
-    // Asked before opening: to open a pipe would wait for its writer.
-    if !fs::metadata(file).map_err(failed)?.is_file() {
-        return Err(fault("it is not a regular file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(failed)?;
-    opened.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
-        return Err(fault("it has more than 1048576 bytes".to_owned()));
-    }
+    let bytes = bytes_of(file).map_err(|error| {
+        let message = format!("cannot read the configuration: {}", reason(&error));
+        let fault = Diagnostic::error("config-unreadable", message).at(Place::file(name.clone()));
+        vec![match error.kind() {
+            ErrorKind::NotFound => fault.help("create it, or start without --config"),
+            ErrorKind::PermissionDenied => fault.help("let the user that runs the server read it"),
+            _ => fault,
+        }]
+    })?;
     match String::from_utf8(bytes) {
         Ok(text) => {
             let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
             Ok(Document { name, text })
         }
-        Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let before = error.as_bytes().get(..valid).unwrap_or_default();
-            let line = before.split(|byte| *byte == b'\n').count();
-            let start = before.split(|byte| *byte == b'\n').next_back().unwrap_or_default();
-            let column = String::from_utf8_lossy(start).chars().count() + 1;
-            let place = Place { line, column, ..Place::file(name.clone()) };
-            Err(Diagnostic::error("config-syntax", "the configuration is not UTF-8 text")
-                .at(place)
-                .help("save the file in the encoding UTF-8"))
-        }
+        Err(error) => Err(vec![not_text(name, &error)]),
     }
+}
+
+fn bytes_of(file: &Path) -> io::Result<Vec<u8>> {
+    // Asked before opening: to open a pipe would wait for its writer.
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
+        return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn not_text(name: String, error: &FromUtf8Error) -> Diagnostic {
+    let sound = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+    let mut lines = sound.rsplit(|byte| *byte == b'\n');
+    let column = String::from_utf8_lossy(lines.next().unwrap_or_default()).chars().count() + 1;
+    let line = lines.count() + 1;
+    Diagnostic::error("config-syntax", "the configuration is not UTF-8 text")
+        .at(Place { line, column, ..Place::file(name) })
+        .help("save the file in the encoding UTF-8")
 }
 
 fn parse(document: &Document) -> Result<Table, Vec<Diagnostic>> {
@@ -236,10 +244,9 @@ fn parse(document: &Document) -> Result<Table, Vec<Diagnostic>> {
         }
         let message = format!("not valid TOML: {}", error.message());
         let fault = Diagnostic::error("config-syntax", message).at(place);
-        faults.push(match document.text.get(span.start..).unwrap_or_default().trim().is_empty() {
-            true => fault.help("the file ends here: perhaps it was not written to its end"),
-            false => fault,
-        });
+        let ended = document.text.get(span.start..).unwrap_or_default().trim().is_empty();
+        let cut = "the file ends here: perhaps it was not written to its end";
+        faults.push(if ended { fault.help(cut) } else { fault });
     }
     Err(faults)
 }

@@ -70,12 +70,7 @@ impl<'a> Reader<'a> {
 
     /// Reports that `node` is not what `path` wants.
     pub(super) fn wrong(&self, path: &str, node: &Node, code: &'static str, message: String) {
-        let fault = Diagnostic::error(code, message);
-        let fault = match self.place(path, &node.origin) {
-            Some(place) => fault.at(place),
-            None => fault,
-        };
-        self.report(fault);
+        self.report(Diagnostic::error(code, message).at(self.place(path, &node.origin)));
     }
 
     /// Reports that `path` must be `expected`, with what was found instead.
@@ -106,7 +101,7 @@ impl<'a> Reader<'a> {
     /// Where `path` was set; nothing if it has its default.
     pub(super) fn place_of(&self, path: &str) -> Option<Place> {
         let origin = self.found.borrow().origins.get(path).cloned()?;
-        self.place(path, &origin)
+        Some(self.place(path, &origin))
     }
 
     /// The settings that were asked for, as dotted paths.
@@ -115,18 +110,18 @@ impl<'a> Reader<'a> {
     }
 
     /// The place of the value of `path`.
-    pub(super) fn place(&self, path: &str, origin: &Origin) -> Option<Place> {
+    pub(super) fn place(&self, path: &str, origin: &Origin) -> Place {
         match origin {
-            Origin::File(span) => Some(self.document.place(path, span)),
-            Origin::Env(name) => Some(environment::place(name)),
-            Origin::Flag(name) => Some(Place::file(*name)),
+            Origin::File(span) => self.document.place(path, span),
+            Origin::Env(name) => environment::place(name),
+            Origin::Flag(name) => Place::file(*name),
         }
     }
 
     /// The place of a name that is not known or not as meant.
-    pub(super) fn place_of_name(&self, origin: &Origin) -> Option<Place> {
+    pub(super) fn place_of_name(&self, origin: &Origin) -> Place {
         match origin {
-            Origin::File(span) => Some(self.document.place_of_name(span)),
+            Origin::File(span) => self.document.place_of_name(span),
             other => self.place("", other),
         }
     }
@@ -144,8 +139,8 @@ impl<'a> Reader<'a> {
 
     fn fault_of(&self, unknown: &Unknown, known: &BTreeSet<String>) -> Diagnostic {
         let path = join(&unknown.parent, &unknown.name);
-        let mut fault = Diagnostic::error("config-unknown-key", format!("unknown key `{path}`"));
-        fault.place = self.place_of_name(&unknown.origin);
+        let fault = Diagnostic::error("config-unknown-key", format!("unknown key `{path}`"))
+            .at(self.place_of_name(&unknown.origin));
         if LATER.contains(&path.as_str()) {
             return fault.help("not available in this version");
         }

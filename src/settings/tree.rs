@@ -145,10 +145,8 @@ pub(super) fn find<'t>(table: &'t Table, path: &[String]) -> Option<&'t Node> {
 /// `name` below `parent` as it is written in messages and in the file.
 pub(super) fn join(parent: &str, name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let name = match !name.is_empty() && name.chars().all(bare) {
-        true => name.to_owned(),
-        false => format!("{name:?}"),
-    };
+    let plain = !name.is_empty() && name.chars().all(bare);
+    let name = if plain { name.to_owned() } else { format!("{name:?}") };
     match parent {
         "" => name,
         _ => format!("{parent}.{name}"),
