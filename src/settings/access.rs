@@ -1,6 +1,7 @@
 //! Keys, and what is set for each plugin.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -32,7 +33,7 @@ pub struct KeySettings {
 }
 
 /// `[plugins.NAME]`: what is set for one plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PluginSettings {
     /// Whether it is served.
@@ -66,6 +67,20 @@ impl Default for PluginSettings {
             limits: LimitOverrides::default(),
             settings: Map::new(),
         }
+    }
+}
+
+impl fmt::Debug for PluginSettings {
+    /// Of the script's own settings only the names: what they hold may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginSettings")
+            .field("enabled", &self.enabled)
+            .field("route_path", &self.route_path)
+            .field("auth", &self.auth)
+            .field("apikey", &self.apikey)
+            .field("limits", &self.limits)
+            .field("settings", &self.settings.keys())
+            .finish()
     }
 }
 

@@ -125,7 +125,7 @@ fn key(fields: &mut Fields) -> Option<KeySettings> {
         let found = if key_is_set { "both" } else { "neither" };
         let message = format!("`{path}` must have either `key` or `sha256`, found {found}");
         let mut fault = Diagnostic::error("config-incomplete", message);
-        fault.place = fields.reader().place_of(&fields.path_of("sha256"));
+        fault.place = fields.reader().place_of(path);
         fields.reader().report(fault);
         return None;
     }

@@ -23,7 +23,8 @@ impl Document {
     /// The place of `span`, the value or the name of the setting `path`.
     pub(super) fn place(&self, path: &str, span: &Range<usize>) -> Place {
         let mut place = self.bare(span);
-        let plain = path.starts_with("tls.") || !sounds_secret(&place.source);
+        let header = place.source.starts_with('[') && !place.source.contains('=');
+        let plain = header || path.starts_with("tls.") || !sounds_secret(&place.source);
         if is_secret(path) || !plain {
             place.source.clear();
         }

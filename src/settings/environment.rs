@@ -45,9 +45,11 @@ pub(super) fn place(name: &str) -> Place {
     Place::file(format!("environment variable {name}"))
 }
 
-/// The variable that sets `path`.
-pub(super) fn variable_of(path: &str) -> String {
-    format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
+/// The variable `name` with `path` in place of its first `depth` names.
+pub(super) fn variable_like(name: &str, depth: usize, path: &str) -> String {
+    let tail = name.strip_prefix(PREFIX).unwrap_or_default();
+    let begin = path.replace('.', "__").to_uppercase();
+    tail.split("__").skip(depth).fold(format!("{PREFIX}{begin}"), |name, part| name + "__" + part)
 }
 
 /// Variables have no case: a name that the file has is taken in the file's spelling.

@@ -108,7 +108,8 @@ impl<'r, 'a> Fields<'r, 'a> {
         if let Some(choice) = C::ALL.iter().find(|choice| choice.word() == text) {
             return *choice;
         }
-        let message = format!("`{path}` must be {expected}{}", shown(&path, &node));
+        let found = shown(&path, &node).map_or_else(String::new, |found| format!(", not {found}"));
+        let message = format!("`{path}` must be {expected}{found}");
         self.reader.wrong(&path, &node, "config-bad-value", message);
         C::default()
     }
@@ -224,6 +225,7 @@ impl<'r, 'a> Fields<'r, 'a> {
         self.reader.is_section(&path);
         let Some(entries) = self.table_of(&path, node) else { return BTreeMap::new() };
         let one = |(name, entry): (String, Entry)| {
+            self.reader.begun(&join(&path, &name), &entry.name);
             let read = |fields: &mut Fields| read(&name, fields);
             let value = self.below(join(&path, &name), Some(entry.node), read)?;
             Some((name, value))
@@ -250,7 +252,10 @@ impl<'r, 'a> Fields<'r, 'a> {
     /// Reports that `key` has a value that does not do.
     pub(super) fn bad(&self, key: &str, node: &Node, wanted: &dyn std::fmt::Display) {
         let path = self.path_of(key);
-        let message = format!("`{path}` does not do{}: {wanted}", shown(&path, node));
+        let message = match shown(&path, node) {
+            Some(found) => format!("`{path}` cannot be {found}: {wanted}"),
+            None => format!("`{path}` is not valid: {wanted}"),
+        };
         self.reader.wrong(&path, node, "config-bad-value", message);
     }
 

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Place, nearest};
 
 use super::document::{Document, is_secret};
 use super::environment;
-use super::tree::{Kind, Node, Origin, Table, join};
+use super::tree::{Kind, Node, Origin, Table, join, split};
 
 /// Settings that are planned: they are refused like unknown ones, with a better word.
 const LATER: [&str; 7] = [
@@ -61,6 +61,11 @@ impl<'a> Reader<'a> {
         if let Some(origin) = origin {
             found.origins.insert(path.to_owned(), origin.clone());
         }
+    }
+
+    /// Remembers where the section `path` was begun.
+    pub(super) fn begun(&self, path: &str, origin: &Origin) {
+        self.found.borrow_mut().origins.insert(path.to_owned(), origin.clone());
     }
 
     /// A section is no setting of its own.
@@ -145,9 +150,11 @@ impl<'a> Reader<'a> {
             return fault.help("not available in this version");
         }
         match suggestion(unknown, known) {
-            Some(near) => match unknown.origin {
-                Origin::Env(_) => {
-                    fault.help(format!("did you mean `{}`?", environment::variable_of(&near)))
+            Some(near) => match &unknown.origin {
+                Origin::Env(name) => {
+                    let depth = split(&path).len();
+                    let near = environment::variable_like(name, depth, &near);
+                    fault.help(format!("did you mean `{near}`?"))
                 }
                 _ => fault.help(format!("did you mean `{near}`?")),
             },
@@ -190,11 +197,11 @@ fn collect(node: &Node, origins: &mut Vec<Origin>) {
 }
 
 /// What `node` says, for a message about `path`; secrets and interpolated text are left out.
-pub(super) fn shown(path: &str, node: &Node) -> String {
+pub(super) fn shown(path: &str, node: &Node) -> Option<String> {
     match &node.kind {
         Kind::String(text) if !is_secret(path) && text.chars().count() <= 60 => {
-            format!(", not {text:?}")
+            Some(format!("{text:?}"))
         }
-        _ => String::new(),
+        _ => None,
     }
 }
