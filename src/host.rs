@@ -4,3 +4,6 @@
 //! [`current`], which the caller of a script sets for the thread.
 
 pub(crate) mod current;
+pub(crate) mod error;
+mod json_shim;
+pub(crate) mod problem;
