@@ -7,3 +7,4 @@ pub(crate) mod current;
 pub(crate) mod error;
 mod json_shim;
 pub(crate) mod problem;
+pub(crate) mod request;
