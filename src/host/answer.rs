@@ -123,10 +123,7 @@ impl ScriptResponse {
         if value.is::<Self>() {
             return Ok(value.cast());
         }
-        let status = match value.is_unit() {
-            true => StatusCode::NO_CONTENT,
-            false => StatusCode::OK,
-        };
+        let status = if value.is_unit() { StatusCode::NO_CONTENT } else { StatusCode::OK };
         Ok(Self::new(status, Content::of(value)?))
     }
 
@@ -142,6 +139,7 @@ impl ScriptResponse {
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
         );
         if bodiless {
+            headers.remove(header::CONTENT_TYPE);
             return Ok(ready(status, headers, Body::empty()));
         }
         let mut typed = |usual: &'static str| {
@@ -268,10 +266,10 @@ fn short(name: &str) -> &str {
 }
 
 fn within(bytes: usize, most: usize) -> Result<(), AnswerError> {
-    match bytes > most {
-        true => Err(AnswerError::TooLarge { bytes, most }),
-        false => Ok(()),
+    if bytes > most {
+        return Err(AnswerError::TooLarge { bytes, most });
     }
+    Ok(())
 }
 
 fn ready(status: StatusCode, headers: HeaderMap, body: Body) -> Answer {

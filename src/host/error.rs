@@ -55,6 +55,7 @@ pub(crate) fn outcome(error: Box<EvalAltResult>) -> Raised {
 }
 
 /// The error that a native raises for the client to see, with `detail` for people.
+#[expect(clippy::unnecessary_box_returns, reason = "Rhai takes errors boxed")]
 pub(crate) fn raise(status: StatusCode, detail: impl Into<String>) -> Box<EvalAltResult> {
     let mut members = Map::new();
     members.insert("detail".into(), detail.into().into());
@@ -62,10 +63,12 @@ pub(crate) fn raise(status: StatusCode, detail: impl Into<String>) -> Box<EvalAl
 }
 
 /// The error that a native raises for a mistake in the script: 500 for the client.
+#[expect(clippy::unnecessary_box_returns, reason = "Rhai takes errors boxed")]
 pub(crate) fn mistake(message: impl Into<String>) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE))
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "Rhai takes errors boxed")]
 fn raise_with(status: StatusCode, mut members: Map) -> Box<EvalAltResult> {
     members.insert("status".into(), Dynamic::from(INT::from(status.as_u16())));
     if !members.contains_key("title") {

@@ -43,10 +43,8 @@ struct Wire<'a> {
 impl Problem {
     /// A problem with the usual title of `status`; one that is no error becomes 500.
     pub(crate) fn new(status: StatusCode) -> Self {
-        let status = match status.is_client_error() || status.is_server_error() {
-            true => status,
-            false => StatusCode::INTERNAL_SERVER_ERROR,
-        };
+        let status =
+            error_status(status.as_u16().into()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
             status,
             kind: None,

@@ -42,7 +42,8 @@ pub(super) fn cookie(name: &str, value: &Dynamic, options: &Map) -> Native<Strin
         cookie.push_str(&domain);
     }
     if let Some(seconds) = options.seconds()? {
-        cookie.push_str(&format!("; Max-Age={seconds}"));
+        cookie.push_str("; Max-Age=");
+        cookie.push_str(&seconds.to_string());
     }
     if let Some(expires) = options.expires()? {
         cookie.push_str("; Expires=");
@@ -93,10 +94,10 @@ impl Options<'_> {
         let Ok(text) = value.as_immutable_string_ref() else {
             return Err(mistake(format!("a cookie's `{name}` is a string")));
         };
-        match text.is_ascii() && !text.contains(|c: char| c == ';' || c.is_control()) {
-            true => Ok(Some(text.to_string())),
-            false => Err(mistake(format!("a cookie's `{name}` is ASCII without `;`"))),
+        if !text.is_ascii() || text.contains(|c: char| c == ';' || c.is_control()) {
+            return Err(mistake(format!("a cookie's `{name}` is ASCII without `;`")));
         }
+        Ok(Some(text.to_string()))
     }
 
     fn flag(&self, name: &str) -> Native<Option<bool>> {

@@ -16,7 +16,7 @@ const MOST_HEADER_BYTES: usize = 32 * 1024;
 const LINE_OVERHEAD: usize = 4;
 
 /// Names that belong to the server.
-const REFUSED: [&str; 10] = [
+const REFUSED: [&str; 9] = [
     "connection",
     "content-length",
     "http2-settings",
@@ -26,7 +26,6 @@ const REFUSED: [&str; 10] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "via",
 ];
 
 /// Names that may occur several times; another value of any other name replaces the first.
@@ -80,12 +79,12 @@ pub(super) fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Native<()
     }
     let bytes: usize =
         headers.iter().map(|(name, value)| name.as_str().len() + value.len() + LINE_OVERHEAD).sum();
-    match bytes > MOST_HEADER_BYTES {
-        false => Ok(()),
-        true => Err(mistake(format!(
-            "with `{shown}` the headers have {bytes} bytes; {MOST_HEADER_BYTES} are allowed"
-        ))),
+    if bytes <= MOST_HEADER_BYTES {
+        return Ok(());
     }
+    Err(mistake(format!(
+        "with `{shown}` the headers have {bytes} bytes; {MOST_HEADER_BYTES} are allowed"
+    )))
 }
 
 /// Where a redirect leads: a path of this site, or an absolute http or https address.

@@ -4,7 +4,7 @@
 //! the client is gone.
 
 use hyper::body::Bytes;
-use rhai::{Blob, EvalAltResult, FuncRegistration, ImmutableString, Module};
+use rhai::{Blob, FuncRegistration, ImmutableString, Module};
 use tokio::{
     runtime::Handle,
     sync::mpsc::{Sender, error::TrySendError},
@@ -36,33 +36,31 @@ impl StreamWriter {
         }
         match self.pieces.try_send(piece) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Closed(_)) => Err(gone()),
+            Err(TrySendError::Closed(_)) => gone(),
             Err(TrySendError::Full(piece)) => self.wait(piece),
         }
     }
 
     fn wait(&self, piece: Bytes) -> Native<()> {
         budget::before_blocking()?;
-        let send = self.pieces.send(piece);
-        let sent = match budget::remaining() {
-            None => self.runtime.block_on(send),
-            Some(left) => {
-                let bounded = async { timeout(left, send).await };
-                match self.runtime.block_on(bounded) {
-                    Ok(sent) => sent,
-                    Err(_) => {
-                        budget::check()?;
-                        return Err(mistake("the client reads too slowly"));
-                    }
-                }
-            }
+        let sending = self.pieces.send(piece);
+        let result = match budget::remaining() {
+            None => Ok(self.runtime.block_on(sending)),
+            Some(left) => self.runtime.block_on(async { timeout(left, sending).await }),
         };
-        sent.map_err(|_| gone())
+        match result {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => gone(),
+            Err(_) => {
+                budget::check()?;
+                Err(mistake("the client reads too slowly"))
+            }
+        }
     }
 }
 
-fn gone() -> Box<EvalAltResult> {
-    mistake("the client is gone")
+fn gone() -> Native<()> {
+    Err(mistake("the client is gone"))
 }
 
 /// Adds the type `Stream`.

@@ -108,7 +108,12 @@ async fn responses_are_what_their_function_says() {
 
 #[tokio::test]
 async fn statuses_without_a_body_have_none() {
-    for script in ["status(204, \"x\")", "status(304, #{ a: 1 })", "json(1).status(205)"] {
+    for script in [
+        "status(204, \"x\")",
+        "status(304, #{ a: 1 })",
+        "json(1).status(205)",
+        "bytes(\"x\", \"a/b\").status(204)",
+    ] {
         let (_, kind, body) = wire(script).await;
         assert_eq!((kind.as_str(), body.as_str()), ("-", ""), "{script}");
     }

@@ -30,7 +30,7 @@ pub(super) fn parsed(headers: &HeaderMap, body: &Bytes) -> Native<Dynamic> {
         Kind::Json => as_json(headers, body),
         Kind::Form => form(headers, body).map(Dynamic::from),
         Kind::Text => text(headers, body).map(Dynamic::from),
-        Kind::Multipart => Err(no_multipart()),
+        Kind::Multipart => no_multipart(),
         Kind::Other => {
             refuse_encoded(headers)?;
             Ok(Dynamic::from_blob(body.to_vec()))
@@ -70,7 +70,7 @@ pub(super) fn form(headers: &HeaderMap, body: &Bytes) -> Native<Map> {
     match kind(headers) {
         _ if body.is_empty() => Ok(Map::new()),
         Kind::Form => Ok(fields::urlencoded(body)),
-        Kind::Multipart => Err(no_multipart()),
+        Kind::Multipart => no_multipart(),
         Kind::Json | Kind::Text | Kind::Other => Err(raise(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "a form is wanted: application/x-www-form-urlencoded",
@@ -78,12 +78,12 @@ pub(super) fn form(headers: &HeaderMap, body: &Bytes) -> Native<Map> {
     }
 }
 
-fn no_multipart() -> Box<rhai::EvalAltResult> {
-    raise(
+fn no_multipart<T>() -> Native<T> {
+    Err(raise(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "multipart is not available in this version; send application/x-www-form-urlencoded or \
          application/json",
-    )
+    ))
 }
 
 fn refuse_encoded(headers: &HeaderMap) -> Native<()> {
@@ -91,13 +91,13 @@ fn refuse_encoded(headers: &HeaderMap) -> Native<()> {
         .get_all(header::CONTENT_ENCODING)
         .iter()
         .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
-    match encoded {
-        false => Ok(()),
-        true => Err(raise(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "a body with a Content-Encoding is not read; send it as it is",
-        )),
+    if !encoded {
+        return Ok(());
     }
+    Err(raise(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "a body with a Content-Encoding is not read; send it as it is",
+    ))
 }
 
 fn kind(headers: &HeaderMap) -> Kind {

@@ -23,10 +23,10 @@ impl Headers {
     /// The values of a name, joined with `, `; unit if there is none.
     pub(super) fn value(&self, name: &str) -> Dynamic {
         let value = self.joined(name);
-        match value.is_unit() && name.contains('_') {
-            true => self.joined(&name.replace('_', "-")),
-            false => value,
+        if value.is_unit() && name.contains('_') {
+            return self.joined(&name.replace('_', "-"));
         }
+        value
     }
 
     /// Whether there is a field of that name.

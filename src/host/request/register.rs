@@ -108,11 +108,13 @@ fn headers(module: &mut Module) {
         });
     FuncRegistration::new_index_setter().with_purity(true).set_into_module(
         module,
-        |_: &mut Headers, _: ImmutableString, value: Dynamic| match copy::is_marked(&value) {
-            true => Ok(()),
-            false => Err(mistake(
+        |_: &mut Headers, _: ImmutableString, value: Dynamic| {
+            if copy::is_marked(&value) {
+                return Ok(());
+            }
+            Err(mistake(
                 "headers are read-only here: a response takes them by .header(name, value)",
-            )),
+            ))
         },
     );
     FuncRegistration::new("contains")
