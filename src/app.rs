@@ -2,7 +2,7 @@
 
 mod build;
 mod endpoint;
-mod serve;
+pub(crate) mod serve;
 
 use std::sync::Arc;
 
