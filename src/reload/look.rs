@@ -75,12 +75,11 @@ impl Reloader {
     /// The configuration in force, read again where that may make a difference.
     fn reread_settings(&mut self, changed: &Changed, asked: bool) -> (Arc<Settings>, Vec<String>) {
         let in_force = Arc::clone(&self.parts.settings);
-        let file = self.parts.sources.config_file();
-        let named = file.is_some_and(|file| changed.may_mean(&file));
-        if !asked && !named {
+        let Some(sources) = &self.parts.sources else { return (in_force, Vec::new()) };
+        if !asked && !changed.may_mean(&sources.config_file()) {
             return (in_force, Vec::new());
         }
-        match Settings::load(&self.parts.sources) {
+        match Settings::load(sources) {
             Ok(loaded) => {
                 self.config_faults = loaded.warnings;
                 let restart = in_force.needs_restart(&loaded.settings);
@@ -366,7 +365,7 @@ fn fallen_back(before: Option<&Arc<Plugin>>) -> State {
 }
 
 fn mount_of(settings: &Settings, script: &Script) -> String {
-    let own = settings.plugins.get(script.name.as_str()).and_then(|plugin| plugin.mount());
+    let own = settings.plugin(script.name.as_str()).route_path.clone();
     own.unwrap_or_else(|| script.mount.clone())
 }
 
