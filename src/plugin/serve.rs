@@ -7,9 +7,9 @@ use std::{
 };
 
 use http::StatusCode;
+use http_body_util::BodyExt as _;
 use hyper::body::Frame;
 use poem::{Body, Response};
-use http_body_util::BodyExt as _;
 use rhai::{Dynamic, EvalAltResult};
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
@@ -50,7 +50,9 @@ impl Plugin {
         request: RequestData,
         executor: &Executor,
     ) -> Response {
-        let Some(route) = self.routes.get(index) else { return Problem::new(StatusCode::NOT_FOUND).into_response() };
+        let Some(route) = self.routes.get(index) else {
+            return Problem::new(StatusCode::NOT_FOUND).into_response();
+        };
         let time = route.about.timeout.unwrap_or(self.script_time());
         let Ok(_place) = self.admission.enter(time).await else {
             return busy(&format!("{} has too many requests to answer", self.mount));
@@ -70,14 +72,10 @@ impl Plugin {
         }
     }
 
-    fn run_route(
-        &self,
-        index: usize,
-        request: RequestData,
-        time: Duration,
-        thread: Thread,
-    ) -> Ran {
-        let Some(route) = self.routes.get(index) else { return Ran::Problem(Problem::new(StatusCode::NOT_FOUND)) };
+    fn run_route(&self, index: usize, request: RequestData, time: Duration, thread: Thread) -> Ran {
+        let Some(route) = self.routes.get(index) else {
+            return Ran::Problem(Problem::new(StatusCode::NOT_FOUND));
+        };
         let budget = budget::enter(self.budget(time), thread);
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -126,7 +124,8 @@ impl Plugin {
             None => route.handler.call(&self.engine, [request.clone()])?,
         };
         for after in &self.after {
-            let response = ScriptResponse::from_value(value).map_err(|error| mistake(error.to_string()))?;
+            let response =
+                ScriptResponse::from_value(value).map_err(|error| mistake(error.to_string()))?;
             value = after.call(&self.engine, [request.clone(), Dynamic::from(response)])?;
         }
         Ok(value)
@@ -160,7 +159,9 @@ impl Plugin {
         if queued.is_err() {
             return busy("no thread is free to answer this request");
         }
-        let body = http_body_util::StreamBody::new(ReceiverStream::new(pieces).map(|piece| piece.map(Frame::data)));
+        let body = http_body_util::StreamBody::new(
+            ReceiverStream::new(pieces).map(|piece| piece.map(Frame::data)),
+        );
         let mut response = Response::builder().status(spec.status).body(Body::from(body.boxed()));
         *response.headers_mut() = spec.headers;
         response
@@ -226,11 +227,11 @@ impl Plugin {
         );
         diagnostic.code = "budget";
         diagnostic.message = spent.to_string();
-        diagnostic.help = Some(
-            "limits are set in [limits], for one plugin in [plugins.NAME.limits]".to_owned(),
-        );
+        diagnostic.help =
+            Some("limits are set in [limits], for one plugin in [plugins.NAME.limits]".to_owned());
         log(&self.name, &diagnostic, id);
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).with("error_id", id);
+        let problem =
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).with("error_id", id);
         self.explained(problem, "the request took more than it may use", &diagnostic)
     }
 

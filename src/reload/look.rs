@@ -104,7 +104,9 @@ impl Reloader {
     fn read(&self, settings: &Settings, changed: &Changed) -> Result<Snapshot, Diagnostic> {
         let root = &settings.paths.plugins;
         let read = match (&self.snapshot, changed) {
-            (Some(before), Changed::Files(files)) if before.root() == root && self.held.is_empty() => {
+            (Some(before), Changed::Files(files))
+                if before.root() == root && self.held.is_empty() =>
+            {
                 before.refresh(files)
             }
             (before, _) => Snapshot::read(root, before.as_ref().filter(|b| b.root() == root)),
@@ -167,9 +169,8 @@ impl Reloader {
             let made = |plugin: &Arc<Plugin>| {
                 workshop.made(name, script, plugin.imports().iter().map(String::as_str))
             };
-            let is_same = |plugin: &Arc<Plugin>| {
-                plugin.mount() == mount && *plugin.made() == made(plugin)
-            };
+            let is_same =
+                |plugin: &Arc<Plugin>| plugin.mount() == mount && *plugin.made() == made(plugin);
             if known.plugin.as_ref().is_some_and(is_same) {
                 findings.insert(name, Finding::Same);
                 continue;
@@ -255,10 +256,8 @@ impl Reloader {
 
     /// Whether a script may still be being written, and so is held back.
     fn hold_while_young(&mut self, snapshot: &Snapshot, script: &Arc<Script>) -> bool {
-        let young = snapshot
-            .libraries()
-            .chain([script])
-            .any(|file| snapshot.age(file) < self.settle());
+        let young =
+            snapshot.libraries().chain([script]).any(|file| snapshot.age(file) < self.settle());
         self.hold(script.name.as_str(), LONGEST_HOLD) && young
     }
 
@@ -270,16 +269,8 @@ impl Reloader {
 
     /// Plugins whose script is there no more: editors take a file away for a moment.
     fn gone(&mut self, snapshot: &Snapshot, candidates: &mut BTreeMap<String, Candidate>) {
-        let here = |name: &String| snapshot.plugins().any(|script| script.name.as_str() == name);
-        let gone: Vec<String> = match self.known.len() + candidates.len() > snapshot.len() {
-            true => self
-                .known
-                .keys()
-                .filter(|name| !candidates.contains_key(*name) && !here(name))
-                .cloned()
-                .collect(),
-            false => Vec::new(),
-        };
+        let gone: Vec<String> =
+            self.known.keys().filter(|name| !snapshot.has_plugin(name)).cloned().collect();
         for name in gone {
             let served = self.known.get(&name).is_some_and(|known| known.plugin.is_some());
             if served

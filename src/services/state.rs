@@ -5,4 +5,8 @@ use std::sync::Arc;
 pub(crate) struct State {}
 #[derive(Debug, Default)]
 pub(crate) struct States {}
-impl States { pub(crate) fn of(&self, _: &str) -> Arc<State> { Arc::default() } }
+impl States {
+    pub(crate) fn of(&self, _: &str) -> Arc<State> {
+        Arc::default()
+    }
+}

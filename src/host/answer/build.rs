@@ -75,10 +75,13 @@ fn constructors(module: &mut Module) {
         &["type: String", "write: Fn"],
         "/// A body that `|out| out.write(…)` writes piece by piece.",
     )
-    .set_into_module(module, |context: NativeCallContext, kind: ImmutableString, closure: FnPtr| {
-        let write = Callback::new(&context, closure, 1)?;
-        with_type(Content::Stream(Arc::new(write)), &kind)
-    });
+    .set_into_module(
+        module,
+        |context: NativeCallContext, kind: ImmutableString, closure: FnPtr| {
+            let write = Callback::new(&context, closure, 1)?;
+            with_type(Content::Stream(Arc::new(write)), &kind)
+        },
+    );
 }
 
 fn displayed(function: &str, value: &Dynamic) -> Native<ImmutableString> {
