@@ -1,8 +1,51 @@
 //! hotplate: an HTTP server that people program by dropping Rhai scripts into a folder.
+//!
+//! The modules, from the lowest floor to the highest; each uses only those below it:
+//!
+//! - `diagnostic`: what is wrong with something a person wrote, and where.
+//! - `settings`: the configuration, typed.
+//! - `source`: the plugin folder as a snapshot, and what watches it.
+//! - `services`: what outlives every reload and knows nothing of Rhai.
+//! - `script`: engines, budgets, lints: Rhai without HTTP.
+//! - `host`: what a script sees.
+//! - `plugin`: one loaded script with its routes, and how a request runs through it.
+//! - `documents`, `middleware`: what the server itself shows, and what stands before everything.
+//! - `generation`: the immutable whole of what is served. `site`: the one that is current.
+//! - `reload`: the only one that publishes generations.
+//! - `admin`: the administration routes. `server`: connections. `app`: all of it as one endpoint.
+//! - `cli`: the program.
+//!
+//! A program that embeds hotplate starts at [`Hotplate::builder`].
 
+mod admin;
+mod app;
+pub mod cli;
 mod diagnostic;
+mod documents;
+mod generation;
 mod host;
+mod middleware;
+mod plugin;
+mod reload;
 mod script;
+mod server;
 mod services;
+mod settings;
+mod site;
+mod source;
 
+pub use app::{Builder, Hotplate, HotplateEndpoint, StartError};
 pub use diagnostic::{Diagnostic, Frame, Place, Related, Severity};
+pub use reload::report::Report;
+pub use settings::{
+    AccessLog, AuthSettings, ContractSettings, Exposure, InvalidDigest, InvalidRange, KeySettings,
+    LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings, NetworkSettings, OnBreaking,
+    OpenApiAccess, OpenApiSettings, Overrides, PathSettings, PluginAuth, PluginSettings,
+    ProxyRange, ScriptLimits, Secret, ServerSettings, Settings, Sources, StringType, TlsSettings,
+    WatchMode, WatchSettings, process_environment,
+};
+
+// Tests see the memory budget only where the program allocates through jemalloc.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

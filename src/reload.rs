@@ -93,8 +93,8 @@ impl Handle {
 pub(crate) struct Parts {
     /// Where generations are published.
     pub(crate) site: Arc<Site>,
-    /// Where the configuration comes from.
-    pub(crate) sources: Sources,
+    /// Where the configuration comes from; `None` when it was made in code.
+    pub(crate) sources: Option<Sources>,
     /// The configuration in force.
     pub(crate) settings: Arc<Settings>,
     /// The memory of plugins.

@@ -1,6 +1,6 @@
 //! A route of a plugin: methods, path, what it says about itself and what answers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rhai::{Dynamic, Map};
 
@@ -30,6 +30,8 @@ pub(crate) struct Route {
     pub(crate) methods: Vec<&'static str>,
     /// Its whole path, the plugin's included.
     pub(crate) pattern: Pattern,
+    /// The names of its parameters and tail, in order.
+    pub(crate) names: Vec<Arc<str>>,
     /// What answers.
     pub(crate) handler: Callback,
     /// What it says about itself.
@@ -69,6 +71,7 @@ impl Route {
         about.fill_from(doc.unwrap_or_default());
         Ok(Self {
             methods: declared.methods,
+            names: declared.pattern.names().map(Arc::from).collect(),
             pattern: mount.join(&declared.pattern),
             handler: declared.handler,
             about,

@@ -8,37 +8,37 @@ use crate::diagnostic::Diagnostic;
 
 /// What one load did, as its caller sees it.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     /// The generation that is served after it.
-    pub(crate) generation: u64,
+    pub generation: u64,
     /// Plugins that are served for the first time.
-    pub(crate) added: Vec<String>,
+    pub added: Vec<String>,
     /// Plugins that are served in a new version.
-    pub(crate) changed: Vec<String>,
+    pub changed: Vec<String>,
     /// Plugins that are served no more.
-    pub(crate) removed: Vec<String>,
+    pub removed: Vec<String>,
     /// How many plugins were carried over as they were.
-    pub(crate) unchanged: usize,
+    pub unchanged: usize,
     /// Plugins whose newest version is not served.
-    pub(crate) failed: Vec<String>,
+    pub failed: Vec<String>,
     /// All that is wrong.
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub diagnostics: Vec<Diagnostic>,
     /// Settings that differ from those in force and need a restart.
-    pub(crate) restart_needed: Vec<String>,
+    pub restart_needed: Vec<String>,
     /// Every plugin that is served, older versions included.
-    pub(crate) loaded_plugins: Vec<String>,
+    pub loaded_plugins: Vec<String>,
     /// How long it took, in milliseconds.
-    pub(crate) milliseconds: f64,
+    pub milliseconds: f64,
 }
 
 impl Report {
     /// Whether everything is served as written.
-    pub(crate) fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         self.failed.is_empty() && !self.diagnostics.iter().any(Diagnostic::is_error)
     }
 
     /// Whether it published anything.
-    pub(crate) fn has_changes(&self) -> bool {
+    pub fn has_changes(&self) -> bool {
         !(self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty())
     }
 

@@ -1,0 +1,142 @@
+//! The administration: what is served, and loading it again.
+//!
+//! It lives outside generations, so that a site that is broken can be mended through it. Its surface
+//! is the one that clients of `pserve` rely on, declared with poem-openapi.
+
+mod api;
+mod guard;
+mod reply;
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode, header};
+use poem::{Endpoint, Request, Response, endpoint::BoxEndpoint};
+use poem_openapi::OpenApiService;
+use serde_json::json;
+
+pub(crate) use self::guard::{Caller, Denied};
+use self::api::Api;
+use crate::{generation::Generation, reload::Handle, site::Site};
+
+/// The paths of the administration, by their first segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Area {
+    /// `/plugins`.
+    Plugins,
+    /// `/reload/…`.
+    Reload,
+    /// `/load/…` and `/unload/…`.
+    Load,
+    /// `/healthz` and `/readyz`.
+    Health,
+}
+
+impl Area {
+    /// The area of a canonical path, if it is one of the administration.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let first = path.strip_prefix('/')?.split('/').next()?;
+        Some(match first {
+            "plugins" => Self::Plugins,
+            "reload" => Self::Reload,
+            "load" | "unload" => Self::Load,
+            "healthz" | "readyz" => Self::Health,
+            _ => return None,
+        })
+    }
+
+    /// The scopes that open it, beside `admin`.
+    fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Plugins | Self::Reload => &["reload"],
+            Self::Load | Self::Health => &[],
+        }
+    }
+}
+
+/// The administration of one instance.
+pub(crate) struct Admin {
+    endpoint: BoxEndpoint<'static, Response>,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin").finish_non_exhaustive()
+    }
+}
+
+impl Admin {
+    /// The administration of `site`, loading through `reloader`.
+    pub(crate) fn new(site: Arc<Site>, reloader: Handle) -> Self {
+        let service = OpenApiService::new(Api::new(site, reloader), "hotplate", env!("CARGO_PKG_VERSION"));
+        Self { endpoint: poem::EndpointExt::boxed(poem::EndpointExt::map_to_response(service)) }
+    }
+
+    /// Answers a request to a path of `area`; `path` is canonical.
+    pub(crate) async fn serve(
+        &self,
+        area: Area,
+        path: &str,
+        mut request: Request,
+        caller: &Caller<'_>,
+        generation: &Generation,
+    ) -> Response {
+        if area != Area::Health
+            && let Err(denied) = caller.check(area.scopes(), &generation.settings)
+        {
+            return denied.into_response();
+        }
+        if request.method() == Method::HEAD {
+            request.set_method(Method::GET);
+        }
+        if request.method() == Method::OPTIONS {
+            return allow(Response::builder().status(StatusCode::NO_CONTENT).finish(), area);
+        }
+        let Some(uri) = rewritten(path) else { return not_found() };
+        *request.uri_mut() = uri;
+        match self.endpoint.call(request).await {
+            Ok(response) => response,
+            Err(error) if error.status() == StatusCode::METHOD_NOT_ALLOWED => {
+                allow(plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed"), area)
+            }
+            Err(error) if error.status() == StatusCode::NOT_FOUND => not_found(),
+            Err(error) => plain(error.status(), "the request could not be answered"),
+        }
+    }
+}
+
+/// `/reload/shop/orders` as `/reload/shop%2Forders`: the names of nested plugins are one parameter.
+fn rewritten(path: &str) -> Option<http::Uri> {
+    let mut parts = path.splitn(3, '/').skip(1);
+    let first = parts.next()?;
+    let path = match parts.next() {
+        None => format!("/{first}"),
+        Some(name) => {
+            let name = crate::generation::path::restored(name);
+            let name = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
+            format!("/{first}/{name}")
+        }
+    };
+    path.parse().ok()
+}
+
+fn allow(mut response: Response, area: Area) -> Response {
+    let methods = match area {
+        Area::Health => "GET, HEAD, OPTIONS",
+        _ => "GET, HEAD, POST, OPTIONS",
+    };
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(methods));
+    response
+}
+
+fn not_found() -> Response {
+    plain(StatusCode::NOT_FOUND, "not found")
+}
+
+/// An answer in the form that clients of the administration know.
+fn plain(status: StatusCode, error: &str) -> Response {
+    Response::builder()
+        .status(status)
+        .content_type("application/json")
+        .header(header::CACHE_CONTROL, "no-store")
+        .body(json!({ "error": error }).to_string())
+}

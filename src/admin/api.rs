@@ -1,0 +1,221 @@
+//! The routes of the administration.
+
+use std::sync::Arc;
+
+use poem_openapi::{ApiResponse, OpenApi, Tags, param::Path, payload::Json};
+
+use super::reply::{Alive, Load, Loaded, Plugins, Ready, Refusal, Reloaded, ReloadedAll, Unloaded};
+use crate::{
+    generation::{Entry, State},
+    reload::{Handle, Scope, report::Report},
+    site::Site,
+};
+
+/// The name of "all plugins" where a plugin is expected.
+const ALL: &str = "all";
+
+pub(super) struct Api {
+    site: Arc<Site>,
+    reloader: Handle,
+}
+
+#[derive(Tags)]
+enum Group {
+    /// What is served, and loading it again.
+    Administration,
+}
+
+#[derive(ApiResponse)]
+enum ReloadAnswer {
+    /// Everything is served as written.
+    #[oai(status = 200)]
+    All(Json<ReloadedAll>),
+    /// The newest version is served.
+    #[oai(status = 200)]
+    One(Json<Reloaded>),
+    /// Something failed; the last good version is served.
+    #[oai(status = 422)]
+    AllFailed(Json<ReloadedAll>),
+    /// The newest version failed; the last good one is served.
+    #[oai(status = 422)]
+    OneFailed(Json<Reloaded>),
+    /// There is no such plugin.
+    #[oai(status = 404)]
+    Unknown(Json<Refusal>),
+    /// The server is ending.
+    #[oai(status = 503)]
+    Ending(Json<Refusal>),
+}
+
+#[derive(ApiResponse)]
+enum LoadAnswer {
+    /// It is served.
+    #[oai(status = 200)]
+    Done(Json<Loaded>),
+    /// It failed.
+    #[oai(status = 422)]
+    Failed(Json<Loaded>),
+    /// There is no such plugin.
+    #[oai(status = 404)]
+    Unknown(Json<Refusal>),
+    /// The server is ending.
+    #[oai(status = 503)]
+    Ending(Json<Refusal>),
+}
+
+#[derive(ApiResponse)]
+enum UnloadAnswer {
+    /// It is served no more.
+    #[oai(status = 200)]
+    Done(Json<Unloaded>),
+    /// There is no such plugin.
+    #[oai(status = 404)]
+    Unknown(Json<Refusal>),
+    /// The server is ending.
+    #[oai(status = 503)]
+    Ending(Json<Refusal>),
+}
+
+impl Api {
+    pub(super) fn new(site: Arc<Site>, reloader: Handle) -> Self {
+        Self { site, reloader }
+    }
+
+    async fn reload_plugin(&self, name: String) -> ReloadAnswer {
+        if name == ALL {
+            return match self.reloader.reload(Scope::All).await {
+                Ok(report) => all(report),
+                Err(error) => ReloadAnswer::Ending(refusal(error.to_string())),
+            };
+        }
+        match self.reloader.reload(Scope::Plugin(name.clone())).await {
+            Ok(report) => match self.entry(&name) {
+                None => ReloadAnswer::Unknown(unknown(&name)),
+                Some(entry) => {
+                    let success = entry.state == State::Serving;
+                    let reply = Json(Reloaded { reloaded: name, success, load: report.into() });
+                    match success {
+                        true => ReloadAnswer::One(reply),
+                        false => ReloadAnswer::OneFailed(reply),
+                    }
+                }
+            },
+            Err(error) => ReloadAnswer::Ending(refusal(error.to_string())),
+        }
+    }
+
+    async fn load_plugin(&self, name: String) -> LoadAnswer {
+        match self.reloader.reload(Scope::Load(name.clone())).await {
+            Ok(report) => match self.entry(&name) {
+                None => LoadAnswer::Unknown(unknown(&name)),
+                Some(entry) => {
+                    let success = entry.state == State::Serving;
+                    let reply = Json(Loaded { loaded: name, success, load: report.into() });
+                    if success { LoadAnswer::Done(reply) } else { LoadAnswer::Failed(reply) }
+                }
+            },
+            Err(error) => LoadAnswer::Ending(refusal(error.to_string())),
+        }
+    }
+
+    async fn unload_plugin(&self, name: String) -> UnloadAnswer {
+        if self.entry(&name).is_none() {
+            return UnloadAnswer::Unknown(unknown(&name));
+        }
+        match self.reloader.reload(Scope::Unload(name.clone())).await {
+            Ok(report) => {
+                let success = self.entry(&name).is_none_or(|entry| entry.plugin.is_none());
+                let load = Load::from(report);
+                UnloadAnswer::Done(Json(Unloaded { unloaded: name, success, load }))
+            }
+            Err(error) => UnloadAnswer::Ending(refusal(error.to_string())),
+        }
+    }
+
+    fn entry(&self, name: &str) -> Option<Entry> {
+        self.site.current().plugins.get(name).cloned()
+    }
+}
+
+fn all(report: Report) -> ReloadAnswer {
+    let good = report.is_good();
+    let status = if good { "All plugins reloaded" } else { "Some plugins failed" };
+    let reply = Json(ReloadedAll { status: status.to_owned(), load: report.into() });
+    if good { ReloadAnswer::All(reply) } else { ReloadAnswer::AllFailed(reply) }
+}
+
+fn unknown(name: &str) -> Json<Refusal> {
+    refusal(format!("no plugin named {name}"))
+}
+
+fn refusal(error: String) -> Json<Refusal> {
+    Json(Refusal { error })
+}
+
+#[OpenApi(tag = "Group::Administration")]
+impl Api {
+    /// What is served.
+    #[oai(path = "/plugins", method = "get")]
+    async fn plugins(&self) -> Json<Plugins> {
+        Json(Plugins::from(&*self.site.current()))
+    }
+
+    /// What is served.
+    #[oai(path = "/plugins", method = "post")]
+    async fn plugins_by_post(&self) -> Json<Plugins> {
+        Json(Plugins::from(&*self.site.current()))
+    }
+
+    /// Loads a plugin again, or `all`.
+    #[oai(path = "/reload/:plugin", method = "get")]
+    async fn reload(&self, plugin: Path<String>) -> ReloadAnswer {
+        self.reload_plugin(plugin.0).await
+    }
+
+    /// Loads a plugin again, or `all`.
+    #[oai(path = "/reload/:plugin", method = "post")]
+    async fn reload_by_post(&self, plugin: Path<String>) -> ReloadAnswer {
+        self.reload_plugin(plugin.0).await
+    }
+
+    /// Serves a plugin that was unloaded.
+    #[oai(path = "/load/:plugin", method = "get")]
+    async fn load(&self, plugin: Path<String>) -> LoadAnswer {
+        self.load_plugin(plugin.0).await
+    }
+
+    /// Serves a plugin that was unloaded.
+    #[oai(path = "/load/:plugin", method = "post")]
+    async fn load_by_post(&self, plugin: Path<String>) -> LoadAnswer {
+        self.load_plugin(plugin.0).await
+    }
+
+    /// Stops serving a plugin until it is loaded again.
+    #[oai(path = "/unload/:plugin", method = "get")]
+    async fn unload(&self, plugin: Path<String>) -> UnloadAnswer {
+        self.unload_plugin(plugin.0).await
+    }
+
+    /// Stops serving a plugin until it is loaded again.
+    #[oai(path = "/unload/:plugin", method = "post")]
+    async fn unload_by_post(&self, plugin: Path<String>) -> UnloadAnswer {
+        self.unload_plugin(plugin.0).await
+    }
+
+    /// Whether the server is alive.
+    #[oai(path = "/healthz", method = "get")]
+    async fn alive(&self) -> Json<Alive> {
+        Json(Alive { status: "alive".to_owned() })
+    }
+
+    /// Whether the server serves.
+    #[oai(path = "/readyz", method = "get")]
+    async fn ready(&self) -> Json<Ready> {
+        let generation = self.site.current();
+        Json(Ready {
+            status: "ready".to_owned(),
+            generation: generation.number,
+            stale: generation.stale().into_iter().map(str::to_owned).collect(),
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! What the administration answers with.
+
+use std::sync::atomic::Ordering;
+
+use poem_openapi::{Object, types::Any};
+use serde_json::{Value, json};
+
+use crate::{
+    diagnostic::Diagnostic,
+    generation::{Entry, Generation},
+    plugin::{Plugin, route::Route},
+    reload::report::Report,
+    script::memory,
+};
+
+/// What is served.
+#[derive(Debug, Object)]
+pub(super) struct Plugins {
+    /// The names of all plugins that are being served.
+    loaded_plugins: Vec<String>,
+    /// The number of the generation that is served.
+    generation: u64,
+    /// Whether the memory budget of scripts is `enforced`; it needs jemalloc.
+    memory: String,
+    /// Every plugin that is known, with its routes, limits and faults.
+    plugins: Vec<Any<Value>>,
+    /// Faults that belong to no plugin.
+    diagnostics: Vec<Any<Value>>,
+}
+
+/// What a load did.
+#[derive(Debug, Object)]
+pub(super) struct Load {
+    /// The generation that is served after it.
+    generation: u64,
+    /// Plugins that are served for the first time.
+    added: Vec<String>,
+    /// Plugins that are served in a new version.
+    changed: Vec<String>,
+    /// Plugins that are served no more.
+    removed: Vec<String>,
+    /// How many plugins were carried over as they were.
+    unchanged: u64,
+    /// Plugins whose newest version is not served.
+    failed: Vec<String>,
+    /// All that is wrong, with file, line and column.
+    diagnostics: Vec<Any<Value>>,
+    /// Settings that changed and need a restart.
+    restart_needed: Vec<String>,
+    /// The names of all plugins that are being served, older versions included.
+    loaded_plugins: Vec<String>,
+    /// How long it took.
+    milliseconds: f64,
+}
+
+/// The answer to loading everything again.
+#[derive(Debug, Object)]
+pub(super) struct ReloadedAll {
+    /// `All plugins reloaded` or `Some plugins failed`.
+    pub(super) status: String,
+    /// What the load did.
+    #[oai(flatten)]
+    pub(super) load: Load,
+}
+
+/// The answer to loading one plugin again.
+#[derive(Debug, Object)]
+pub(super) struct Reloaded {
+    /// The plugin.
+    pub(super) reloaded: String,
+    /// Whether its newest version is served.
+    pub(super) success: bool,
+    /// What the load did.
+    #[oai(flatten)]
+    pub(super) load: Load,
+}
+
+/// The answer to loading a plugin that was unloaded.
+#[derive(Debug, Object)]
+pub(super) struct Loaded {
+    /// The plugin.
+    pub(super) loaded: String,
+    /// Whether its newest version is served.
+    pub(super) success: bool,
+    /// What the load did.
+    #[oai(flatten)]
+    pub(super) load: Load,
+}
+
+/// The answer to unloading a plugin.
+#[derive(Debug, Object)]
+pub(super) struct Unloaded {
+    /// The plugin.
+    pub(super) unloaded: String,
+    /// Whether it is served no more.
+    pub(super) success: bool,
+    /// What the load did.
+    #[oai(flatten)]
+    pub(super) load: Load,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Object)]
+pub(super) struct Refusal {
+    /// In a few words.
+    pub(super) error: String,
+}
+
+/// That the server is alive.
+#[derive(Debug, Object)]
+pub(super) struct Alive {
+    /// `alive`.
+    pub(super) status: String,
+}
+
+/// That the server serves.
+#[derive(Debug, Object)]
+pub(super) struct Ready {
+    /// `ready`.
+    pub(super) status: String,
+    /// The number of the generation that is served.
+    pub(super) generation: u64,
+    /// Plugins that are served in an older version than the newest.
+    pub(super) stale: Vec<String>,
+}
+
+impl From<&Generation> for Plugins {
+    fn from(generation: &Generation) -> Self {
+        Self {
+            loaded_plugins: generation.served().map(|(name, _)| name.to_owned()).collect(),
+            generation: generation.number,
+            memory: if memory::is_enforced() { "enforced" } else { "unenforced" }.to_owned(),
+            plugins: generation.plugins.iter().map(|(name, entry)| Any(plugin(name, entry))).collect(),
+            diagnostics: shown(generation.diagnostics.iter()),
+        }
+    }
+}
+
+impl From<Report> for Load {
+    fn from(report: Report) -> Self {
+        Self {
+            generation: report.generation,
+            diagnostics: shown(report.diagnostics.iter()),
+            added: report.added,
+            changed: report.changed,
+            removed: report.removed,
+            unchanged: report.unchanged as u64,
+            failed: report.failed,
+            restart_needed: report.restart_needed,
+            loaded_plugins: report.loaded_plugins,
+            milliseconds: report.milliseconds,
+        }
+    }
+}
+
+/// Diagnostics as data, each with its rendered form.
+fn shown<'a>(diagnostics: impl Iterator<Item = &'a Diagnostic>) -> Vec<Any<Value>> {
+    let show = |diagnostic: &Diagnostic| {
+        let mut value = serde_json::to_value(diagnostic).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("rendered".to_owned(), diagnostic.render(false).into());
+        }
+        Any(value)
+    };
+    diagnostics.map(show).collect()
+}
+
+fn plugin(name: &str, entry: &Entry) -> Value {
+    let warnings = entry.plugin.as_ref().map(|plugin| plugin.warnings()).unwrap_or_default();
+    let diagnostics: Vec<Value> =
+        shown(entry.diagnostics.iter().chain(&warnings)).into_iter().map(|any| any.0).collect();
+    let mut value = json!({
+        "name": name,
+        "path": entry.mount,
+        "file": entry.file,
+        "state": entry.state,
+        "diagnostics": diagnostics,
+        "routes": [],
+    });
+    if let (Some(fields), Some(plugin)) = (value.as_object_mut(), &entry.plugin) {
+        fields.extend(served(plugin));
+    }
+    value
+}
+
+fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
+    let limits = plugin.limits();
+    let routes: Vec<Value> = plugin.routes().iter().map(route).collect();
+    let fields = json!({
+        "description": plugin.about(),
+        "routes": routes,
+        "imports": plugin.imports(),
+        "requests": plugin.counters().requests.load(Ordering::Relaxed),
+        "faults": plugin.counters().faults.load(Ordering::Relaxed),
+        "limits": {
+            "script_ms": limits.script_ms,
+            "load_ms": limits.load_ms,
+            "operations": limits.operations,
+            "call_depth": limits.call_depth,
+            "memory_bytes": limits.memory_bytes,
+            "output_bytes": limits.output_bytes,
+            "concurrency": limits.concurrency,
+            "queue": limits.queue,
+        },
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    }
+}
+
+fn route(route: &Route) -> Value {
+    json!({
+        "methods": route.methods,
+        "path": route.pattern.to_string(),
+        "summary": route.about.summary,
+        "description": route.about.description,
+        "deprecated": route.about.deprecated,
+        "hidden": route.about.hidden,
+        "file": route.place.file,
+        "line": route.place.line,
+    })
+}

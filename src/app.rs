@@ -1,0 +1,94 @@
+//! All of hotplate as one value: build it, mount its endpoint or let it serve.
+
+mod build;
+mod endpoint;
+pub(crate) mod serve;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use self::build::{Builder, StartError};
+pub use self::endpoint::HotplateEndpoint;
+use crate::{
+    admin::Admin,
+    plugin::execute::Executor,
+    reload::{Handle, Scope, report::Report},
+    server::ServerLimits,
+    settings::Settings,
+    site::Site,
+};
+
+/// A running instance: its plugins are loaded and watched until [`Hotplate::end`].
+///
+/// Nothing in it is global, so that several can live in one program.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let scripts = hotplate::Hotplate::builder().plugins("plugins").build()?;
+/// let app = poem::Route::new().nest("/scripts", scripts.endpoint());
+/// # drop(app);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Hotplate {
+    inner: Arc<Inner>,
+}
+
+/// What the endpoint and the reloader share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) site: Arc<Site>,
+    pub(crate) reloader: Handle,
+    pub(crate) admin: Admin,
+    pub(crate) executor: Executor,
+    pub(crate) server_limits: Arc<ArcSwap<ServerLimits>>,
+    pub(crate) first: Report,
+}
+
+impl Hotplate {
+    /// Begins to build one.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// The endpoint to nest in a poem application, or to mount behind anything that speaks to one. It
+    /// answers below the path it is nested at, the administration included.
+    pub fn endpoint(&self) -> HotplateEndpoint {
+        HotplateEndpoint::new(Arc::clone(&self.inner))
+    }
+
+    /// Looks again at the plugin folder and the configuration, and tells what became of it.
+    ///
+    /// # Errors
+    /// [`StartError::Ended`] after [`Hotplate::end`].
+    pub async fn reload(&self) -> Result<Report, StartError> {
+        self.inner.reloader.reload(Scope::All).await.map_err(|_| StartError::Ended)
+    }
+
+    /// What the first load did.
+    pub fn first_report(&self) -> &Report {
+        &self.inner.first
+    }
+
+    /// The configuration in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.inner.site.current().settings)
+    }
+
+    /// Whether scripts' memory budgets hold: the program must allocate through jemalloc for that.
+    pub fn enforces_memory(&self) -> bool {
+        crate::script::memory::is_enforced()
+    }
+
+    /// Runs `on_stop` of every plugin and stops watching. Requests that are under way go on.
+    pub async fn end(&self) {
+        self.inner.reloader.end().await;
+    }
+
+    /// Asks the reloader to look again, without waiting for it.
+    pub(crate) fn look_again(&self) {
+        self.inner.reloader.signal();
+    }
+}

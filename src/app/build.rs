@@ -1,0 +1,184 @@
+//! From settings and host functions to a running instance.
+
+use std::{path::PathBuf, sync::Arc};
+
+use arc_swap::ArcSwap;
+use rhai::Module;
+use thiserror::Error;
+
+use super::{Hotplate, Inner};
+use crate::{
+    admin::Admin,
+    diagnostic::Diagnostic,
+    host,
+    plugin::execute::Executor,
+    reload::{self, Parts},
+    script::engine::Natives,
+    server::ServerLimits,
+    services::state::States,
+    settings::{Exposure, Overrides, Settings, Sources},
+    site::Site,
+};
+
+/// Told of each configuration that is put in force.
+type Apply = Box<dyn Fn(&Arc<Settings>) + Send>;
+
+/// Builds a [`Hotplate`].
+pub struct Builder {
+    sources: Sources,
+    fixed: Option<Settings>,
+    modules: Vec<(Option<String>, Module)>,
+    executor: Executor,
+    apply: Vec<Apply>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no running instance.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration or the plugin folder cannot be used; what is wrong with it.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Faults(Vec<Diagnostic>),
+    /// The connection side failed.
+    #[error(transparent)]
+    Server(#[from] crate::server::ServerError),
+    /// [`Hotplate::end`] was called.
+    #[error("the instance has ended")]
+    Ended,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            sources: Sources::default(),
+            fixed: None,
+            modules: Vec::new(),
+            executor: Executor::on_own_threads(),
+            apply: Vec::new(),
+        }
+    }
+
+    /// The folder of scripts; `plugins` in the working directory unless said otherwise.
+    #[must_use]
+    pub fn plugins(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.sources.overrides.plugins = Some(folder.into());
+        self
+    }
+
+    /// Development mode: clients see faults, and the start page is there.
+    #[must_use]
+    pub fn development(mut self, development: bool) -> Self {
+        self.sources.overrides.development = Some(development);
+        self
+    }
+
+    /// Where the configuration is read from, at the start and at each reload.
+    #[must_use]
+    pub fn sources(mut self, sources: Sources) -> Self {
+        let before = std::mem::replace(&mut self.sources, sources);
+        let Overrides { plugins, development, .. } = before.overrides;
+        let overrides = &mut self.sources.overrides;
+        overrides.plugins = overrides.plugins.take().or(plugins);
+        overrides.development = overrides.development.or(development);
+        self
+    }
+
+    /// A configuration made in code, instead of one that is read.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.fixed = Some(settings);
+        self
+    }
+
+    /// Functions and types of the host that scripts call without a namespace.
+    #[must_use]
+    pub fn functions(mut self, module: Module) -> Self {
+        self.modules.push((None, module));
+        self
+    }
+
+    /// Functions of the host that scripts call as `name::…`.
+    #[must_use]
+    pub fn namespace(mut self, name: impl Into<String>, module: Module) -> Self {
+        self.modules.push((Some(name.into()), module));
+        self
+    }
+
+    /// Scripts run on the workers of a multi-threaded runtime made by [`super::serve::runtime`].
+    #[must_use]
+    pub(crate) fn on_workers(mut self) -> Self {
+        self.executor = Executor::on_workers();
+        self
+    }
+
+    /// Is told of each configuration that is put in force.
+    #[must_use]
+    pub(crate) fn apply(mut self, apply: impl Fn(&Arc<Settings>) + Send + 'static) -> Self {
+        self.apply.push(Box::new(apply));
+        self
+    }
+
+    /// Loads the plugins and begins to watch them. Blocks until the first load is done.
+    ///
+    /// # Errors
+    /// [`StartError::Faults`] when the configuration or the plugin folder cannot be used. A plugin that
+    /// fails to load is no error: it is absent, and [`Hotplate::first_report`] says why.
+    pub fn build(self) -> Result<Hotplate, StartError> {
+        let settings = Arc::new(self.load()?);
+        let mut natives = host::natives();
+        for (name, module) in self.modules {
+            natives = match name {
+                None => natives.with_global(module),
+                Some(name) => natives.with_namespace(&name, module),
+            };
+        }
+        let server_limits = Arc::new(ArcSwap::from_pointee(ServerLimits::from(&settings.limits)));
+        let site = Site::new(Arc::clone(&settings));
+        let limits = Arc::clone(&server_limits);
+        let apply = self.apply;
+        let parts = Parts {
+            site: Arc::clone(&site),
+            sources: self.fixed.is_none().then_some(self.sources),
+            settings,
+            states: Arc::new(States::default()),
+            natives,
+            executor: self.executor.clone(),
+            apply: Box::new(move |settings| {
+                limits.store(Arc::new(ServerLimits::from(&settings.limits)));
+                apply.iter().for_each(|apply| apply(settings));
+            }),
+        };
+        let (reloader, first) = reload::start(parts).map_err(StartError::Faults)?;
+        if !crate::script::memory::is_enforced() {
+            tracing::warn!("memory: unenforced; scripts' memory is bounded only in programs that allocate through jemalloc");
+        }
+        let admin = Admin::new(Arc::clone(&site), reloader.clone());
+        let executor = self.executor;
+        let inner = Inner { site, reloader, admin, executor, server_limits, first };
+        Ok(Hotplate { inner: Arc::new(inner) })
+    }
+
+    fn load(&self) -> Result<Settings, StartError> {
+        let Some(fixed) = &self.fixed else {
+            let loaded = Settings::load(&self.sources).map_err(StartError::Faults)?;
+            return Ok(loaded.settings);
+        };
+        let mut settings = fixed.clone();
+        let overrides = &self.sources.overrides;
+        if let Some(plugins) = &overrides.plugins {
+            settings.paths.plugins.clone_from(plugins);
+        }
+        settings.server.development = overrides.development.unwrap_or(settings.server.development);
+        let faults = settings.check(Exposure::Guarded);
+        if faults.iter().any(Diagnostic::is_error) {
+            return Err(StartError::Faults(faults));
+        }
+        Ok(settings)
+    }
+}

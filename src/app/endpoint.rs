@@ -1,0 +1,254 @@
+//! A request on its way: which generation, which area, who asks, and what answers.
+
+use std::{net::IpAddr, sync::Arc, time::Instant};
+
+use http::{HeaderMap, Method, StatusCode, Uri, header};
+use hyper::body::Bytes;
+use poem::{Endpoint, Request, Response};
+
+use super::Inner;
+use crate::{
+    admin::{Area, Caller, Denied},
+    documents::start,
+    generation::{
+        Generation, path,
+        router::{Found, Target},
+    },
+    host::{
+        problem::Problem,
+        request::{AuthInfo, RequestData, RequestId},
+    },
+    middleware::{
+        access, body, client,
+        keys::{Holder, Presented, Unauthorized},
+    },
+    settings::{AccessLog, PluginAuth, Settings},
+};
+
+/// The endpoint of a [`crate::Hotplate`]. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HotplateEndpoint {
+    inner: Arc<Inner>,
+}
+
+impl HotplateEndpoint {
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let generation = self.inner.site.current();
+        let kind = generation.settings.log.access;
+        if kind == AccessLog::Off {
+            return self.dispatch(request, &generation).await;
+        }
+        let began = Instant::now();
+        let (method, uri, version) =
+            (request.method().clone(), request.original_uri().clone(), request.version());
+        let peer = ip(request.remote_addr().as_socket_addr());
+        let client = client::address(peer, request.headers(), &generation.settings.network);
+        let response = self.dispatch(request, &generation).await;
+        let record = access::Record {
+            method: &method,
+            uri: &uri,
+            version,
+            client,
+            status: response.status(),
+            bytes: content_length(&response),
+            time: began.elapsed(),
+        };
+        access::log(kind, &record);
+        response
+    }
+
+    async fn dispatch(&self, request: Request, generation: &Arc<Generation>) -> Response {
+        let uri = request.uri().clone();
+        let Ok(path) = path::canonical(uri.path()) else {
+            return Problem::new(StatusCode::BAD_REQUEST)
+                .detail("the path is not valid")
+                .into_response();
+        };
+        if let Some(area) = Area::of(&path) {
+            return self.administration(area, &path, request, generation).await;
+        }
+        match generation.router.find(request.method(), &path) {
+            Found::Route(target, values) => {
+                self.script(target, values, &path, request, generation).await
+            }
+            Found::Options(allow) => Response::builder()
+                .status(StatusCode::NO_CONTENT)
+                .header(header::ALLOW, allow)
+                .finish(),
+            Found::OtherMethods(allow) => {
+                let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED).into_response();
+                response.headers_mut().insert(header::ALLOW, allow.clone());
+                response
+            }
+            Found::Nothing => self.nothing(&path, &request, generation),
+        }
+    }
+
+    async fn administration(
+        &self,
+        area: Area,
+        path: &str,
+        mut request: Request,
+        generation: &Generation,
+    ) -> Response {
+        let body = match read_body(&mut request, &generation.settings).await {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        };
+        let (headers, uri) = (request.headers().clone(), request.uri().clone());
+        let connection = connection(&request);
+        let host = host_of(&headers, request.original_uri()).to_owned();
+        let caller = Caller {
+            headers: &headers,
+            uri: &uri,
+            body: &body,
+            host: &host,
+            peer: connection.0,
+            local: connection.1,
+        };
+        self.inner.admin.serve(area, path, request, &caller, generation).await
+    }
+
+    async fn script(
+        &self,
+        target: &Target,
+        values: Vec<String>,
+        path: &str,
+        mut request: Request,
+        generation: &Generation,
+    ) -> Response {
+        let settings = &generation.settings;
+        let body = match read_body(&mut request, settings).await {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        };
+        let plugin = &target.plugin;
+        let holder = match authorised(plugin.name(), &request, &body, settings) {
+            Ok(holder) => holder,
+            Err(Unauthorized) => return Denied::Unauthorized.into_response(),
+        };
+        let Some(route) = target.route() else {
+            return Problem::new(StatusCode::NOT_FOUND).into_response();
+        };
+        let subpath = path.strip_prefix(plugin.mount().trim_end_matches('/')).unwrap_or_default();
+        let (peer, _) = connection(&request);
+        let data = RequestData {
+            client_ip: client::address(peer, request.headers(), &settings.network),
+            id: RequestId::next(),
+            params: route.names.iter().cloned().zip(values).collect(),
+            path: path::restored(path),
+            subpath: path::restored(subpath),
+            auth: holder.map(|holder| AuthInfo { name: holder.name, scopes: holder.scopes }),
+            scheme: if request.scheme().as_str() == "https" { "https" } else { "http" },
+            host: host_of(request.headers(), request.original_uri()).to_owned(),
+            method: request.method().clone(),
+            uri: request.original_uri().clone(),
+            headers: std::mem::take(request.headers_mut()),
+            body,
+        };
+        plugin.serve(target.route, data, &self.inner.executor).await
+    }
+
+    /// What is shown where no route is.
+    fn nothing(&self, path: &str, request: &Request, generation: &Generation) -> Response {
+        if path == "/favicon.ico" && request.method() == Method::GET {
+            return start::icon();
+        }
+        if !generation.settings.server.development {
+            return Problem::new(StatusCode::NOT_FOUND).into_response();
+        }
+        let page = match path {
+            "/" => Some(start::page()),
+            _ => path.strip_prefix("/_hotplate/").and_then(start::part),
+        };
+        if let Some(page) = page.filter(|_| matches!(*request.method(), Method::GET | Method::HEAD)) {
+            let headers = request.headers();
+            let host = host_of(headers, request.original_uri());
+            let (peer, local) = connection(request);
+            let caller = Caller { headers, uri: request.uri(), body: &[], host, peer, local };
+            return match caller.check_host(&generation.settings) {
+                Ok(()) => page,
+                Err(denied) => denied.into_response(),
+            };
+        }
+        match generation.failed_owner(path) {
+            None => Problem::new(StatusCode::NOT_FOUND).into_response(),
+            Some((name, entry)) => {
+                let rendered: Vec<String> =
+                    entry.diagnostics.iter().map(|fault| fault.render(false)).collect();
+                let shown = serde_json::to_value(&entry.diagnostics).unwrap_or_default();
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE)
+                    .detail(format!("the plugin {name} has not loaded yet"))
+                    .with("diagnostics", shown)
+                    .with("rendered", rendered.join("\n"))
+                    .into_response()
+            }
+        }
+    }
+}
+
+impl Endpoint for HotplateEndpoint {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        Ok(self.answer(request).await)
+    }
+}
+
+/// Who presents a key that opens the plugin, where it needs one.
+fn authorised(
+    name: &str,
+    request: &Request,
+    body: &[u8],
+    settings: &Settings,
+) -> Result<Option<Holder>, Unauthorized> {
+    let plugin = settings.plugin(name);
+    if plugin.auth == PluginAuth::None {
+        return Ok(None);
+    }
+    let presented = Presented::of(request.headers(), request.uri(), body, &settings.auth);
+    presented.user(name, plugin, &settings.auth)
+}
+
+async fn read_body(request: &mut Request, settings: &Settings) -> Result<Bytes, Response> {
+    let body = request.take_body();
+    if body.is_empty() {
+        return Ok(Bytes::new());
+    }
+    body::read(body, settings.limits.body_bytes).await.map_err(|unread| {
+        let (status, close) = match unread {
+            body::Unread::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, true),
+            body::Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, true),
+            body::Unread::CutShort => (StatusCode::BAD_REQUEST, true),
+        };
+        let mut response = Problem::new(status).detail(unread.to_string()).into_response();
+        if close {
+            let close = header::HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        response
+    })
+}
+
+/// The other end of the connection, and ours.
+fn connection(request: &Request) -> (Option<IpAddr>, Option<IpAddr>) {
+    (ip(request.remote_addr().as_socket_addr()), ip(request.local_addr().as_socket_addr()))
+}
+
+fn ip(address: Option<&std::net::SocketAddr>) -> Option<IpAddr> {
+    address.map(std::net::SocketAddr::ip)
+}
+
+/// `Host`, or the authority of the target in HTTP/2.
+fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> &'a str {
+    let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    header.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default()
+}
+
+fn content_length(response: &Response) -> Option<u64> {
+    response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

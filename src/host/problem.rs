@@ -1,0 +1,230 @@
+//! An HTTP error on its way out: problem details as of RFC 9457.
+//!
+//! The status is always 400 to 599. The members that the standard defines cannot be overwritten by
+//! extra ones.
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::{Body, Response, ResponseParts};
+use rhai::{Dynamic, INT, Map};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::json_shim as json;
+
+/// Members with a meaning of their own; `retry_after` becomes a header.
+const RESERVED: [&str; 6] = ["type", "title", "status", "detail", "instance", "retry_after"];
+
+/// The most bytes that one extra member may have as JSON.
+const MOST_EXTRA_BYTES: usize = 64 * 1024;
+
+/// An HTTP error and what it tells the client.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    kind: Option<String>,
+    title: Option<String>,
+    detail: Option<String>,
+    retry_after: Option<u64>,
+    extra: serde_json::Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(flatten)]
+    extra: &'a serde_json::Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem with the usual title of `status`; one that is no error becomes 500.
+    pub(crate) fn new(status: StatusCode) -> Self {
+        let status =
+            error_status(status.as_u16().into()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self {
+            status,
+            kind: None,
+            title: None,
+            detail: None,
+            retry_after: None,
+            extra: serde_json::Map::new(),
+        }
+    }
+
+    /// Says what went wrong this time.
+    #[must_use]
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Says what went wrong in general, instead of the usual phrase.
+    #[must_use]
+    pub(crate) fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// Asks the client to wait that many seconds: the header `Retry-After`.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Adds a member; one that the standard defines is left as it is.
+    #[must_use]
+    pub(crate) fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        let name = name.into();
+        if !RESERVED.contains(&name.as_str()) {
+            self.extra.insert(name, value.into());
+        }
+        self
+    }
+
+    /// The status, 400 to 599.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What went wrong this time, if it says so.
+    pub(crate) fn detail_text(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// What a script meant by a map with a `status` of 400 to 599; `None` without such a status.
+    pub(crate) fn from_map(map: &Map) -> Option<Self> {
+        let status = error_status(map.get("status")?.as_int().ok()?)?;
+        let mut problem = Self::new(status);
+        problem.kind = map.get("type").and_then(text);
+        problem.title = map.get("title").and_then(text);
+        problem.detail = map.get("detail").and_then(text);
+        problem.retry_after = map
+            .get("retry_after")
+            .and_then(|value| value.as_int().ok())
+            .and_then(|seconds| u64::try_from(seconds).ok());
+        for (name, value) in map {
+            if RESERVED.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some(value) = as_json(value) {
+                problem.extra.insert(name.to_string(), value);
+            }
+        }
+        Some(problem)
+    }
+
+    /// The response on the wire, `application/problem+json`; a 5xx is never cached.
+    pub(crate) fn into_response(self) -> Response {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status.is_server_error() {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let wire = Wire {
+            kind: self.kind.as_deref(),
+            title: self.title.as_deref().unwrap_or_else(|| usual_title(self.status)),
+            status: self.status.as_u16(),
+            detail: self.detail.as_deref(),
+            extra: &self.extra,
+        };
+        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        let parts = ResponseParts {
+            status: self.status,
+            version: http::Version::default(),
+            headers,
+            extensions: http::Extensions::default(),
+        };
+        Response::from_parts(parts, Body::from_vec(body))
+    }
+}
+
+/// The usual phrase of a status, such as `Not Found`.
+pub(crate) fn usual_title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Error")
+}
+
+/// A status of 400 to 599.
+pub(crate) fn error_status(number: INT) -> Option<StatusCode> {
+    let number = u16::try_from(number).ok().filter(|number| (400..=599).contains(number))?;
+    StatusCode::from_u16(number).ok()
+}
+
+fn text(value: &Dynamic) -> Option<String> {
+    if value.is_unit() {
+        return None;
+    }
+    match value.as_immutable_string_ref() {
+        Ok(text) => Some(text.to_string()),
+        Err(_) => as_json(value).map(|value| value.to_string()),
+    }
+}
+
+fn as_json(value: &Dynamic) -> Option<Value> {
+    let mut bytes = Vec::new();
+    json::write(value, &mut bytes, MOST_EXTRA_BYTES).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn body(problem: Problem) -> Value {
+        let bytes = problem.into_response().into_body().into_vec().await.unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_the_usual_title_and_no_empty_members() {
+        let wire = body(Problem::new(StatusCode::NOT_FOUND)).await;
+        assert_eq!(wire, serde_json::json!({ "title": "Not Found", "status": 404 }));
+    }
+
+    #[tokio::test]
+    async fn extra_members_do_not_overwrite_the_standard_ones() {
+        let problem = Problem::new(StatusCode::CONFLICT)
+            .detail("taken")
+            .with("status", 200)
+            .with("detail", "forged")
+            .with("field", "name");
+        let wire = body(problem).await;
+        assert_eq!(
+            wire,
+            serde_json::json!({ "title": "Conflict", "status": 409, "detail": "taken", "field": "name" })
+        );
+    }
+
+    #[test]
+    fn a_server_error_is_not_cached_and_says_when_to_come_back() {
+        let response = Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(7).into_response();
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+        assert_eq!(response.header("retry-after"), Some("7"));
+        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+    }
+
+    #[test]
+    fn a_status_that_is_no_error_becomes_500() {
+        assert_eq!(Problem::new(StatusCode::OK).status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[test]
+    fn a_map_without_an_error_status_is_no_problem() {
+        let mut map = Map::new();
+        assert!(Problem::from_map(&map).is_none());
+        map.insert("status".into(), Dynamic::from(200 as INT));
+        assert!(Problem::from_map(&map).is_none());
+        map.insert("status".into(), Dynamic::from(418 as INT));
+        assert!(Problem::from_map(&map).is_some());
+    }
+}

@@ -1,0 +1,246 @@
+//! The request as a script sees it: `req`.
+//!
+//! Making one costs an allocation; everything else is computed when it is asked for, once. A request
+//! is read-only: what its properties give is a copy, marked so that a change to the copy is noticed
+//! ([`copy`]).
+
+mod body;
+mod copy;
+mod fields;
+mod headers;
+mod register;
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use http::{HeaderMap, Method, Uri};
+use hyper::body::Bytes;
+use rhai::{Dynamic, Map};
+
+pub(crate) use headers::Headers;
+pub(crate) use register::register;
+
+use crate::script::Native;
+
+/// What the server knows of a request when it calls a handler.
+#[derive(Debug)]
+pub(crate) struct RequestData {
+    /// The method.
+    pub(crate) method: Method,
+    /// The target as it was sent.
+    pub(crate) uri: Uri,
+    /// The path, decoded and canonical.
+    pub(crate) path: String,
+    /// What follows the plugin's mount in the path; empty if nothing does.
+    pub(crate) subpath: String,
+    /// The parameters of the route's path, decoded.
+    pub(crate) params: Vec<(Arc<str>, String)>,
+    /// The header fields.
+    pub(crate) headers: HeaderMap,
+    /// The whole body.
+    pub(crate) body: Bytes,
+    /// The client's address, as far as it can be believed.
+    pub(crate) client_ip: IpAddr,
+    /// Its name in logs and answers.
+    pub(crate) id: RequestId,
+    /// Whose key it carries, if it carries a valid one.
+    pub(crate) auth: Option<AuthInfo>,
+    /// `http` or `https`.
+    pub(crate) scheme: &'static str,
+    /// The host that the client asked for, with its port if it gave one.
+    pub(crate) host: String,
+}
+
+/// Whose key a request carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuthInfo {
+    /// The name of the key.
+    pub(crate) name: String,
+    /// What the key may do.
+    pub(crate) scopes: Vec<String>,
+}
+
+/// The name of a request in logs and answers: 16 hexadecimal digits, unique in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RequestId(u64);
+
+impl RequestId {
+    /// The next name.
+    pub(crate) fn next() -> Self {
+        static SEED: OnceLock<u64> = OnceLock::new();
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let seed = *SEED.get_or_init(|| getrandom::u64().unwrap_or_default());
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        // The finaliser of splitmix64 maps distinct numbers to distinct numbers.
+        let mut mixed = seed.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self(mixed ^ (mixed >> 31))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The script's `req`. Cloning it costs nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct ScriptRequest(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    data: RequestData,
+    headers: Headers,
+    params: OnceLock<Dynamic>,
+    query: OnceLock<Dynamic>,
+    cookies: OnceLock<Dynamic>,
+    body: OnceLock<Dynamic>,
+    vars: OnceLock<Dynamic>,
+}
+
+/// What a request has.
+const PROPERTIES: [&str; 13] = [
+    "method",
+    "path",
+    "subpath",
+    "url",
+    "params",
+    "query",
+    "headers",
+    "cookies",
+    "body",
+    "vars",
+    "client_ip",
+    "id",
+    "auth",
+];
+
+impl ScriptRequest {
+    /// A request to be given to a handler; nothing of it is looked into.
+    pub(crate) fn new(mut data: RequestData) -> Self {
+        let headers = Headers::new(std::mem::take(&mut data.headers));
+        Self(Arc::new(Inner {
+            data,
+            headers,
+            params: OnceLock::new(),
+            query: OnceLock::new(),
+            cookies: OnceLock::new(),
+            body: OnceLock::new(),
+            vars: OnceLock::new(),
+        }))
+    }
+
+    /// What the server knows of it; its `headers` are empty: ask [`Self::headers`].
+    pub(crate) fn data(&self) -> &RequestData {
+        &self.0.data
+    }
+
+    /// Its header fields.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.0.headers.fields()
+    }
+
+    /// All of it as a plain map; raises if its body is not what its content type says.
+    pub(crate) fn to_map(&self) -> Native<Dynamic> {
+        let mut map = Map::new();
+        for name in PROPERTIES {
+            let value = match name {
+                "headers" => self.0.headers.to_map().into(),
+                name => self.property(name).unwrap_or_else(|| Ok(Dynamic::UNIT))?,
+            };
+            let value = match value.as_blob_ref() {
+                Ok(blob) => String::from_utf8_lossy(&blob).into_owned().into(),
+                Err(_) => value.clone(),
+            };
+            map.insert(name.into(), value);
+        }
+        Ok(map.into())
+    }
+
+    /// The property of that name; `None` if a request has none.
+    fn property(&self, name: &str) -> Option<Native<Dynamic>> {
+        let data = &self.0.data;
+        let value = match name {
+            "method" => data.method.as_str().into(),
+            "path" => data.path.as_str().into(),
+            "subpath" => data.subpath.as_str().into(),
+            "url" => self.url().into(),
+            "params" => return Some(Ok(self.params())),
+            "query" => return Some(Ok(self.query())),
+            "headers" => Dynamic::from(self.0.headers.clone()),
+            "cookies" => return Some(Ok(self.cookies())),
+            "body" => return Some(self.body()),
+            "vars" => return Some(self.vars()),
+            "client_ip" => data.client_ip.to_string().into(),
+            "id" => data.id.to_string().into(),
+            "auth" => self.auth(),
+            _ => return None,
+        };
+        Some(Ok(copy::mark(value)))
+    }
+
+    fn url(&self) -> String {
+        let data = &self.0.data;
+        let target = data.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        format!("{}://{}{target}", data.scheme, data.host)
+    }
+
+    fn auth(&self) -> Dynamic {
+        let Some(auth) = &self.0.data.auth else { return Dynamic::UNIT };
+        let mut map = Map::new();
+        map.insert("name".into(), auth.name.as_str().into());
+        let scopes: rhai::Array = auth.scopes.iter().map(|scope| scope.as_str().into()).collect();
+        map.insert("scopes".into(), scopes.into());
+        map.into()
+    }
+
+    fn params(&self) -> Dynamic {
+        let cached = self.0.params.get_or_init(|| {
+            let params = self.0.data.params.iter();
+            copy::mark(fields::single(params.map(|(name, value)| (&**name, value.as_str()))))
+        });
+        cached.clone()
+    }
+
+    fn query(&self) -> Dynamic {
+        let cached = self.0.query.get_or_init(|| {
+            let query = self.0.data.uri.query().unwrap_or_default();
+            copy::mark(fields::urlencoded(query.as_bytes()).into())
+        });
+        cached.clone()
+    }
+
+    fn cookies(&self) -> Dynamic {
+        self.0.cookies.get_or_init(|| copy::mark(fields::cookies(self.headers()))).clone()
+    }
+
+    fn body(&self) -> Native<Dynamic> {
+        if let Some(body) = self.0.body.get() {
+            return Ok(body.clone());
+        }
+        let body = copy::mark(body::parsed(self.headers(), &self.0.data.body)?);
+        Ok(self.0.body.get_or_init(|| body).clone())
+    }
+
+    fn vars(&self) -> Native<Dynamic> {
+        if let Some(vars) = self.0.vars.get() {
+            return Ok(vars.clone());
+        }
+        let mut vars = self.body()?.try_cast::<Map>().unwrap_or_default();
+        if let Ok(query) = self.query().as_map_ref() {
+            vars.extend(query.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        Ok(self.0.vars.get_or_init(|| copy::mark(vars.into())).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

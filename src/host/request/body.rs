@@ -1,0 +1,119 @@
+//! What a request carries, read as its content type says.
+//!
+//! What the client sent wrongly is the client's error: 400 when it does not parse, 415 when hotplate
+//! does not read such a thing at all.
+
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use hyper::body::Bytes;
+use rhai::{Dynamic, Map};
+
+use super::fields;
+use crate::{
+    host::{error::raise, json_shim as json},
+    script::Native,
+};
+
+enum Kind {
+    Json,
+    Form,
+    Text,
+    Multipart,
+    Other,
+}
+
+/// The body by its content type: JSON, form, text or blob; unit if nothing was sent.
+pub(super) fn parsed(headers: &HeaderMap, body: &Bytes) -> Native<Dynamic> {
+    if body.is_empty() {
+        return Ok(Dynamic::UNIT);
+    }
+    match kind(headers) {
+        Kind::Json => as_json(headers, body),
+        Kind::Form => form(headers, body).map(Dynamic::from),
+        Kind::Text => text(headers, body).map(Dynamic::from),
+        Kind::Multipart => no_multipart(),
+        Kind::Other => {
+            refuse_encoded(headers)?;
+            Ok(Dynamic::from_blob(body.to_vec()))
+        }
+    }
+}
+
+/// The body as JSON, whatever its content type.
+pub(super) fn as_json(headers: &HeaderMap, body: &Bytes) -> Native<Dynamic> {
+    refuse_encoded(headers)?;
+    if body.is_empty() {
+        return Err(raise(StatusCode::BAD_REQUEST, "the request has no body; JSON is wanted"));
+    }
+    json::parse(body).map_err(|error| {
+        raise(StatusCode::BAD_REQUEST, format!("the body is not valid JSON: {error}"))
+    })
+}
+
+/// The body as text, whatever its content type.
+pub(super) fn text(headers: &HeaderMap, body: &Bytes) -> Native<String> {
+    refuse_encoded(headers)?;
+    match std::str::from_utf8(body) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => {
+            let place = error.valid_up_to();
+            Err(raise(
+                StatusCode::BAD_REQUEST,
+                format!("the body is not valid UTF-8 from byte {place} on"),
+            ))
+        }
+    }
+}
+
+/// The body as an urlencoded form; empty if nothing was sent.
+pub(super) fn form(headers: &HeaderMap, body: &Bytes) -> Native<Map> {
+    refuse_encoded(headers)?;
+    match kind(headers) {
+        _ if body.is_empty() => Ok(Map::new()),
+        Kind::Form => Ok(fields::urlencoded(body)),
+        Kind::Multipart => no_multipart(),
+        Kind::Json | Kind::Text | Kind::Other => Err(raise(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a form is wanted: application/x-www-form-urlencoded",
+        )),
+    }
+}
+
+fn no_multipart<T>() -> Native<T> {
+    Err(raise(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "multipart is not available in this version; send application/x-www-form-urlencoded or \
+         application/json",
+    ))
+}
+
+fn refuse_encoded(headers: &HeaderMap) -> Native<()> {
+    let encoded = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
+    if !encoded {
+        return Ok(());
+    }
+    Err(raise(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "a body with a Content-Encoding is not read; send it as it is",
+    ))
+}
+
+fn kind(headers: &HeaderMap) -> Kind {
+    let essence = essence(headers, &header::CONTENT_TYPE);
+    match essence.as_str() {
+        "application/json" => Kind::Json,
+        "application/x-www-form-urlencoded" => Kind::Form,
+        other if other.ends_with("+json") => Kind::Json,
+        other if other.starts_with("text/") => Kind::Text,
+        other if other.starts_with("multipart/") => Kind::Multipart,
+        _ => Kind::Other,
+    }
+}
+
+/// A media type without its parameters, in lower case.
+fn essence(headers: &HeaderMap, name: &HeaderName) -> String {
+    let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}

@@ -1,0 +1,50 @@
+//! Names with values: the query, a form, cookies, parameters of the path.
+
+use http::{HeaderMap, header};
+use percent_encoding::percent_decode_str;
+use rhai::{Array, Dynamic, Map};
+
+/// Names that occur once; of several the first counts.
+pub(super) fn single<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Dynamic {
+    let mut map = Map::new();
+    for (name, value) in fields {
+        map.entry(name.into()).or_insert_with(|| value.into());
+    }
+    map.into()
+}
+
+/// An urlencoded query or form: strings, and arrays of strings for names given several times.
+pub(super) fn urlencoded(bytes: &[u8]) -> Map {
+    let mut map = Map::new();
+    for (name, value) in form_urlencoded::parse(bytes) {
+        let value = Dynamic::from(value.into_owned());
+        let Some(earlier) = map.get_mut(&*name) else {
+            map.insert(name.as_ref().into(), value);
+            continue;
+        };
+        if let Some(mut array) = earlier.write_lock::<Array>() {
+            array.push(value);
+            continue;
+        }
+        let first = std::mem::take(earlier);
+        *earlier = Dynamic::from_array(vec![first, value]);
+    }
+    map
+}
+
+/// The cookies of a request, decoded; of several with one name the first counts.
+pub(super) fn cookies(headers: &HeaderMap) -> Dynamic {
+    let mut map = Map::new();
+    for line in headers.get_all(header::COOKIE) {
+        let line = String::from_utf8_lossy(line.as_bytes());
+        for pair in line.split(';') {
+            let Some((name, value)) = pair.split_once('=') else { continue };
+            let value = value.trim();
+            let value =
+                value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+            let value = percent_decode_str(value).decode_utf8_lossy();
+            map.entry(name.trim().into()).or_insert_with(|| value.into_owned().into());
+        }
+    }
+    map.into()
+}

@@ -1,0 +1,84 @@
+//! Header fields as a script sees them: names in any case, `_` for `-`.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+use rhai::{Array, Dynamic, Map};
+
+/// Header fields, read-only. Cloning them costs nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Headers(Arc<HeaderMap>);
+
+impl Headers {
+    /// The given fields.
+    pub(crate) fn new(fields: HeaderMap) -> Self {
+        Self(Arc::new(fields))
+    }
+
+    /// The fields themselves.
+    pub(crate) fn fields(&self) -> &HeaderMap {
+        &self.0
+    }
+
+    /// The values of a name, joined with `, `; unit if there is none.
+    pub(super) fn value(&self, name: &str) -> Dynamic {
+        let value = self.joined(name);
+        if value.is_unit() && name.contains('_') {
+            return self.joined(&name.replace('_', "-"));
+        }
+        value
+    }
+
+    /// Whether there is a field of that name.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name) || self.0.contains_key(name.replace('_', "-"))
+    }
+
+    fn joined(&self, name: &str) -> Dynamic {
+        let mut values = self.0.get_all(name).iter();
+        let Some(first) = values.next() else { return Dynamic::UNIT };
+        let mut joined = String::from_utf8_lossy(first.as_bytes());
+        for value in values {
+            let all = joined.to_mut();
+            all.push_str(", ");
+            all.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        }
+        super::copy::mark(joined.as_ref().into())
+    }
+
+    /// How many different names there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.keys_len()
+    }
+
+    /// The names, in lower case.
+    pub(super) fn keys(&self) -> Array {
+        self.0.keys().map(|name| name.as_str().into()).collect()
+    }
+
+    /// The values, in the order of the names.
+    pub(super) fn values(&self) -> Array {
+        self.each().map(|(_, value)| value).collect()
+    }
+
+    /// `#{ key, value }` of each name.
+    pub(super) fn entries(&self) -> Array {
+        self.each()
+            .map(|(name, value)| {
+                let mut entry = Map::new();
+                entry.insert("key".into(), name.as_str().into());
+                entry.insert("value".into(), value);
+                entry.into()
+            })
+            .collect()
+    }
+
+    /// All of them as a plain map, names in lower case.
+    pub(crate) fn to_map(&self) -> Map {
+        self.each().map(|(name, value)| (name.as_str().into(), value)).collect()
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&HeaderName, Dynamic)> {
+        self.0.keys().map(|name| (name, self.joined(name.as_str())))
+    }
+}

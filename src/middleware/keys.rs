@@ -1,0 +1,107 @@
+//! Pre-shared keys and their four carriers: `Authorization: Bearer`, `X-Custom-Auth`, `?apikey=` and
+//! `apikey` in a JSON body.
+
+use http::{HeaderMap, Uri, header};
+use serde_json::Value;
+
+use crate::settings::{AuthSettings, PluginAuth, PluginSettings, Secret};
+
+/// The name of the key in a query or a JSON body.
+const PARAMETER: &str = "apikey";
+
+/// The keys that a request carries, each as sent.
+#[derive(Debug, Default)]
+pub(crate) struct Presented(Vec<Vec<u8>>);
+
+/// Who presented a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// The key's name; `apikey` for the global one.
+    pub(crate) name: String,
+    /// What it may be used for.
+    pub(crate) scopes: Vec<String>,
+}
+
+impl Presented {
+    /// Gathers the keys of a request. The body counts only when it is sent as `application/json`, which
+    /// a page of another site cannot do without being allowed to.
+    pub(crate) fn of(headers: &HeaderMap, uri: &Uri, body: &[u8], settings: &AuthSettings) -> Self {
+        let mut keys = Vec::new();
+        for value in headers.get_all(header::AUTHORIZATION) {
+            let value = value.as_bytes();
+            if let Some((scheme, key)) = value.split_at_checked(7)
+                && scheme.eq_ignore_ascii_case(b"bearer ")
+            {
+                keys.push(key.trim_ascii().to_vec());
+            }
+        }
+        keys.extend(headers.get_all("x-custom-auth").iter().map(|key| key.as_bytes().to_vec()));
+        if settings.url_key {
+            let query = uri.query().unwrap_or_default().as_bytes();
+            let pairs = form_urlencoded::parse(query);
+            let carried = pairs.filter(|(name, _)| name == PARAMETER);
+            keys.extend(carried.map(|(_, key)| key.into_owned().into_bytes()));
+        }
+        keys.extend(in_body(headers, body));
+        keys.retain(|key| !key.is_empty());
+        Self(keys)
+    }
+
+    fn is(&self, secret: &Secret) -> bool {
+        // Every key is compared, so that the time does not tell which one it was.
+        self.0.iter().fold(false, |found, key| secret.matches(key) | found)
+    }
+
+    /// Who it is that may use the administration, for the purpose of one of `scopes` or `admin`.
+    pub(crate) fn administrator(&self, settings: &AuthSettings, scopes: &[&str]) -> Option<Holder> {
+        let global = settings.apikey.as_ref().filter(|secret| self.is(secret));
+        if global.is_some() {
+            let scopes = vec!["admin".to_owned()];
+            return Some(Holder { name: PARAMETER.to_owned(), scopes });
+        }
+        let may = |held: &String| held == "admin" || scopes.contains(&held.as_str());
+        settings
+            .keys
+            .iter()
+            .filter(|(_, key)| key.scopes.iter().any(may) && self.is(&key.key))
+            .map(|(name, key)| Holder { name: name.clone(), scopes: key.scopes.clone() })
+            .next()
+    }
+
+    /// Who it is that may use a plugin; `Err` where a key is needed and none fits.
+    pub(crate) fn user(
+        &self,
+        name: &str,
+        plugin: &PluginSettings,
+        settings: &AuthSettings,
+    ) -> Result<Option<Holder>, Unauthorized> {
+        match plugin.auth {
+            PluginAuth::None => Ok(None),
+            PluginAuth::Global => {
+                let scope = format!("plugin:{name}");
+                self.administrator(settings, &[&scope]).map(Some).ok_or(Unauthorized)
+            }
+            PluginAuth::Plugin => {
+                let own = plugin.apikey.as_ref().filter(|secret| self.is(secret));
+                let scopes = vec![format!("plugin:{name}")];
+                own.map(|_| Some(Holder { name: name.to_owned(), scopes })).ok_or(Unauthorized)
+            }
+        }
+    }
+}
+
+/// No key that fits was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unauthorized;
+
+fn in_body(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if body.is_empty() || !essence.eq_ignore_ascii_case("application/json") {
+        return None;
+    }
+    match serde_json::from_slice::<Value>(body).ok()?.get(PARAMETER)? {
+        Value::String(key) => Some(key.clone().into_bytes()),
+        _ => None,
+    }
+}

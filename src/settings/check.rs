@@ -1,0 +1,111 @@
+//! Rules between settings: each is sound alone, together they are not.
+
+use crate::diagnostic::Diagnostic;
+
+use super::Settings;
+use super::choice::PluginAuth;
+use super::tree::join;
+
+/// Whether a bind that others can reach may do without any key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposure {
+    /// It may not.
+    Guarded,
+    /// It may: someone said `--insecure`.
+    Accepted,
+}
+
+impl Settings {
+    /// What is wrong between settings that are each sound alone: errors and warnings. Settings that
+    /// were loaded have been checked; settings built in code should be before they are used.
+    pub fn check(&self, exposure: Exposure) -> Vec<Diagnostic> {
+        self.broken_rules(exposure).into_iter().map(|(_, rule)| rule).collect()
+    }
+
+    /// The same, each with the setting to point at.
+    pub(super) fn broken_rules(&self, exposure: Exposure) -> Vec<(String, Diagnostic)> {
+        let mut broken = Vec::new();
+        self.check_exposure(exposure, &mut broken);
+        self.check_plugins(&mut broken);
+        self.check_tls(&mut broken);
+        broken
+    }
+
+    fn check_exposure(&self, exposure: Exposure, broken: &mut Vec<(String, Diagnostic)>) {
+        if self.network.is_loopback() {
+            return;
+        }
+        let bind = self.network.bind;
+        if self.server.development {
+            let message = format!(
+                "development mode is refused on {bind}, which others can reach: it shows sources and faults"
+            );
+            broken.push((
+                "server.development".to_owned(),
+                Diagnostic::error("config-exposed", message)
+                    .help("set server.development to false, or network.bind to 127.0.0.1"),
+            ));
+        }
+        if exposure == Exposure::Guarded && !self.auth.has_key() {
+            let message =
+                format!("{bind} can be reached by others and no key guards the administration");
+            broken.push((
+                "network.bind".to_owned(),
+                Diagnostic::error("config-exposed", message)
+                    .help("set auth.apikey, or start with --insecure"),
+            ));
+        }
+    }
+
+    fn check_plugins(&self, broken: &mut Vec<(String, Diagnostic)>) {
+        for (name, plugin) in &self.plugins {
+            let path = join("plugins", name);
+            let (key, rule) = match (plugin.auth, &plugin.apikey) {
+                (PluginAuth::Plugin, None) => (
+                    "auth",
+                    Diagnostic::error(
+                        "config-incomplete",
+                        format!("`{path}` asks for its own key and has none"),
+                    )
+                    .help(format!("set `{path}.apikey`")),
+                ),
+                (PluginAuth::Global, _) if !self.auth.has_key() => (
+                    "auth",
+                    Diagnostic::error(
+                        "config-incomplete",
+                        format!("`{path}` asks for the global key and there is none"),
+                    )
+                    .help("set `auth.apikey`"),
+                ),
+                (PluginAuth::None, Some(_)) => (
+                    "apikey",
+                    Diagnostic::warning(
+                        "config-unused",
+                        format!(
+                            "`{path}` has a key and does not ask for it: it is open to everyone"
+                        ),
+                    )
+                    .help(format!("set `{path}.auth` to \"plugin\"")),
+                ),
+                _ => continue,
+            };
+            broken.push((join(&path, key), rule.of_plugin(name)));
+        }
+    }
+
+    fn check_tls(&self, broken: &mut Vec<(String, Diagnostic)>) {
+        if !self.tls.enabled {
+            return;
+        }
+        for (key, path) in [("cert", &self.tls.cert), ("key", &self.tls.key)] {
+            if path.is_none() {
+                let message = format!("`tls.enabled` is true and `tls.{key}` is not set");
+                broken.push((
+                    "tls.enabled".to_owned(),
+                    Diagnostic::error("config-incomplete", message)
+                        .help(format!("set `tls.{key}` to the path of a PEM file")),
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a change of settings means for a server that is running.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Settings;
+
+impl Settings {
+    /// The settings that differ in `new` and cannot change while the server runs, by name: what is
+    /// bound, opened or started once.
+    pub fn needs_restart(&self, new: &Self) -> Vec<String> {
+        let fixed = [
+            ("network.bind", self.network.bind != new.network.bind),
+            ("network.port", self.network.port != new.network.port),
+            ("network.workers", self.network.workers != new.network.workers),
+            ("paths.data", self.paths.data != new.paths.data),
+            ("paths.pidfile", self.paths.pidfile != new.paths.pidfile),
+            ("log.format", self.log.format != new.log.format),
+            ("log.file", self.log.file != new.log.file),
+            ("tls.enabled", self.tls.enabled != new.tls.enabled),
+        ];
+        fixed.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
+    }
+
+    /// What scripts see as `config`: no secret, of paths only the last part, and no plugin's own
+    /// settings, which only that plugin sees.
+    pub fn redacted(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// A digest of everything that is set for the plugin `name`, its limits included: when it
+    /// changes, that plugin has to be loaded again.
+    pub fn plugin_fingerprint(&self, name: &str) -> String {
+        let plugin = self.plugin(name);
+        let whole = json!({
+            "enabled": plugin.enabled,
+            "route_path": plugin.route_path,
+            "auth": plugin.auth,
+            "apikey": plugin.apikey.as_ref().map(super::Secret::digest),
+            "limits": self.limits_of(name),
+            "settings": plugin.settings,
+        });
+        let digest = Sha256::digest(whole.to_string());
+        digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    }
+}
