@@ -37,29 +37,21 @@ function place(fault) {
   return fault.file + line + (fault.line && fault.column ? `:${fault.column}` : "");
 }
 
-function faultCard(fault, rendered) {
+function faultCard(fault) {
   const head = element("header", "",
     element("div", "message", fault.message),
     element("div", "place", place(fault)));
   const card = element("article", `fault ${fault.severity === "warning" ? "warning" : "error"}`, head);
-  const text = rendered || [fault.source, fault.help].filter(Boolean).join("\n");
-  if (text) card.append(element("pre", "", text));
+  if (fault.rendered) card.append(element("pre", "", fault.rendered));
   return card;
 }
 
-/** Every fault once, those of plugins first, each with its rendered text where there is one. */
+/** Every fault once (plugins that import one library share its faults), warnings last. */
 function faultsOf(site) {
-  const faults = [];
-  const seen = new Set();
-  const add = (list, texts) => (list || []).forEach((fault, at) => {
-    const key = JSON.stringify([fault.code, fault.message, place(fault)]);
-    if (seen.has(key)) return;
-    seen.add(key);
-    faults.push({ fault, text: (texts || [])[at] });
-  });
-  for (const plugin of site.plugins || []) add(plugin.diagnostics, plugin.rendered);
-  add(site.diagnostics, site.rendered);
-  return faults.sort((a, b) => (a.fault.severity === "warning") - (b.fault.severity === "warning"));
+  const all = [...(site.diagnostics || []), ...(site.plugins || []).flatMap((plugin) => plugin.diagnostics || [])];
+  const distinct = new Map(all.map((fault) => [JSON.stringify([fault.message, place(fault)]), fault]));
+  const rank = (fault) => (fault.severity === "warning" ? 1 : 0);
+  return [...distinct.values()].sort((a, b) => rank(a) - rank(b));
 }
 
 function routeLine(route) {
@@ -69,7 +61,8 @@ function routeLine(route) {
   if (reachable) target.href = route.path.split("/").map(encodeURIComponent).join("/");
   const cell = element("div", "", target);
   if (route.summary) cell.append(element("span", "summary", route.summary));
-  return element("li", "", element("span", "methods", methods.join(" ")), cell);
+  const any = ["GET", "POST", "PUT", "PATCH", "DELETE"].every((method) => methods.includes(method));
+  return element("li", "", element("span", "methods", any ? "any" : methods.join(" ")), cell);
 }
 
 const NOTES = {
@@ -94,7 +87,7 @@ function show(site) {
   const plugins = site.plugins || [];
   const faults = faultsOf(site);
   byId("trouble").hidden = faults.length === 0;
-  byId("faults").replaceChildren(...faults.map(({ fault, text }) => faultCard(fault, text)));
+  byId("faults").replaceChildren(...faults.map(faultCard));
   byId("plugins").replaceChildren(...plugins.map(pluginCard));
   if (plugins.length === 0) {
     byId("plugins").append(element("p", "", "None yet. A file plugins/hello.rhai with ",
