@@ -14,8 +14,8 @@ use poem::{Endpoint, Request, Response, endpoint::BoxEndpoint};
 use poem_openapi::OpenApiService;
 use serde_json::json;
 
-pub(crate) use self::guard::{Caller, Denied};
 use self::api::Api;
+pub(crate) use self::guard::{Caller, Denied};
 use crate::{generation::Generation, reload::Handle, site::Site};
 
 /// The paths of the administration, by their first segment.
@@ -67,7 +67,8 @@ impl std::fmt::Debug for Admin {
 impl Admin {
     /// The administration of `site`, loading through `reloader`.
     pub(crate) fn new(site: Arc<Site>, reloader: Handle) -> Self {
-        let service = OpenApiService::new(Api::new(site, reloader), "hotplate", env!("CARGO_PKG_VERSION"));
+        let service =
+            OpenApiService::new(Api::new(site, reloader), "hotplate", env!("CARGO_PKG_VERSION"));
         Self { endpoint: poem::EndpointExt::boxed(poem::EndpointExt::map_to_response(service)) }
     }
 
@@ -112,7 +113,8 @@ fn rewritten(path: &str) -> Option<http::Uri> {
         None => format!("/{first}"),
         Some(name) => {
             let name = crate::generation::path::restored(name);
-            let name = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
+            let name =
+                percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
             format!("/{first}/{name}")
         }
     };

@@ -27,7 +27,10 @@ use crate::{
     services::state::States,
     settings::{Settings, Sources},
     site::Site,
-    source::{Snapshot, watch::{Changed, Watcher}},
+    source::{
+        Snapshot,
+        watch::{Changed, Watcher},
+    },
 };
 
 /// What is asked of the reloader beside looking again.

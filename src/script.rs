@@ -5,9 +5,11 @@
 pub(crate) mod budget;
 pub(crate) mod compile;
 mod doc;
+pub(crate) mod duration;
 pub(crate) mod engine;
 pub(crate) mod fault;
 pub(crate) mod import;
+pub(crate) mod json;
 pub(crate) mod lint;
 pub(crate) mod memory;
 mod token;

@@ -45,7 +45,9 @@ impl Denied {
     pub(crate) fn into_response(self) -> Response {
         match self {
             Self::Unauthorized => plain(StatusCode::FORBIDDEN, "unauthorized"),
-            Self::Misdirected => plain(StatusCode::MISDIRECTED_REQUEST, "not a name of this server"),
+            Self::Misdirected => {
+                plain(StatusCode::MISDIRECTED_REQUEST, "not a name of this server")
+            }
         }
     }
 }
@@ -76,7 +78,8 @@ impl Caller<'_> {
     }
 
     fn is_local(&self, settings: &Settings) -> bool {
-        let loopback = |address: Option<IpAddr>| address.is_some_and(|a| a.to_canonical().is_loopback());
+        let loopback =
+            |address: Option<IpAddr>| address.is_some_and(|a| a.to_canonical().is_loopback());
         settings.network.is_loopback()
             && loopback(self.peer)
             && hosts::is_loopback(self.host)

@@ -130,7 +130,11 @@ impl From<&Generation> for Plugins {
             loaded_plugins: generation.served().map(|(name, _)| name.to_owned()).collect(),
             generation: generation.number,
             memory: if memory::is_enforced() { "enforced" } else { "unenforced" }.to_owned(),
-            plugins: generation.plugins.iter().map(|(name, entry)| Any(plugin(name, entry))).collect(),
+            plugins: generation
+                .plugins
+                .iter()
+                .map(|(name, entry)| Any(plugin(name, entry)))
+                .collect(),
             diagnostics: shown(generation.diagnostics.iter()),
         }
     }

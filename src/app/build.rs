@@ -156,7 +156,9 @@ impl Builder {
         };
         let (reloader, first) = reload::start(parts).map_err(StartError::Faults)?;
         if !crate::script::memory::is_enforced() {
-            tracing::warn!("memory: unenforced; scripts' memory is bounded only in programs that allocate through jemalloc");
+            tracing::warn!(
+                "memory: unenforced; scripts' memory is bounded only in programs that allocate through jemalloc"
+            );
         }
         let admin = Admin::new(Arc::clone(&site), reloader.clone());
         let executor = self.executor;

@@ -165,7 +165,8 @@ impl HotplateEndpoint {
             "/" => Some(start::page()),
             _ => path.strip_prefix("/_hotplate/").and_then(start::part),
         };
-        if let Some(page) = page.filter(|_| matches!(*request.method(), Method::GET | Method::HEAD)) {
+        if let Some(page) = page.filter(|_| matches!(*request.method(), Method::GET | Method::HEAD))
+        {
             let headers = request.headers();
             let host = host_of(headers, request.original_uri());
             let (peer, local) = connection(request);

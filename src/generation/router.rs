@@ -79,7 +79,8 @@ impl Builder {
         for route in plugin.routes() {
             let place = self.places.get(&key(&route.pattern));
             for method in &route.methods {
-                let first = place.and_then(|place| place.methods.get(method)).and_then(Target::route);
+                let first =
+                    place.and_then(|place| place.methods.get(method)).and_then(Target::route);
                 faults.extend(first.map(|first| route.collides_with(first, method)));
             }
         }

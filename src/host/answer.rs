@@ -14,7 +14,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
 use hyper::body::Bytes;
 use poem::{Body, Response, ResponseParts};
-use rhai::{Dynamic, EvalAltResult, FnPtr, ImmutableString, Map};
+use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 pub(crate) use build::register;
 pub(crate) use stream::StreamWriter;
@@ -24,6 +24,7 @@ use super::{
     json_shim as json,
     request::{Headers, ScriptRequest},
 };
+use crate::host::declare::callback::Callback;
 use crate::script::Native;
 
 const JSON: &str = "application/json";
@@ -51,7 +52,7 @@ pub(crate) struct StreamSpec {
     /// The header fields, `Content-Type` included.
     pub(crate) headers: HeaderMap,
     /// What writes the body: `|out| …`.
-    pub(crate) closure: FnPtr,
+    pub(crate) write: Arc<Callback>,
 }
 
 /// Why what a handler returned cannot be answered: a fault of the script, 500 for the client.
@@ -97,7 +98,7 @@ enum Content {
     Text(ImmutableString, &'static str),
     Bytes(Bytes),
     Json(Arc<Dynamic>),
-    Stream(FnPtr),
+    Stream(Arc<Callback>),
 }
 
 /// The answer that `value`, returned by a handler, stands for.
@@ -169,9 +170,9 @@ impl ScriptResponse {
                 typed(JSON);
                 Body::from_vec(as_json(&value, most)?)
             }
-            Content::Stream(closure) => {
+            Content::Stream(write) => {
                 typed(BYTES);
-                return Ok(Answer::Stream(StreamSpec { status, headers, closure }));
+                return Ok(Answer::Stream(StreamSpec { status, headers, write }));
             }
         };
         Ok(ready(status, headers, body))

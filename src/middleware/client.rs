@@ -8,7 +8,11 @@ use crate::settings::NetworkSettings;
 
 /// The address of the client. `X-Forwarded-For` is believed only from `trusted_proxies`, and read from
 /// its end: what stands before the first untrusted address is the client's own invention.
-pub(crate) fn address(peer: Option<IpAddr>, headers: &HeaderMap, settings: &NetworkSettings) -> IpAddr {
+pub(crate) fn address(
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+    settings: &NetworkSettings,
+) -> IpAddr {
     let Some(peer) = peer.map(|peer| peer.to_canonical()) else {
         return IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     };

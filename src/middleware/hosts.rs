@@ -31,7 +31,8 @@ pub(crate) fn is_ours(host: &str, settings: &NetworkSettings, local: Option<IpAd
     is_loopback(host)
         || settings.hosts.iter().any(|ours| name(ours).eq_ignore_ascii_case(written))
         || address(written).is_some_and(|address| {
-            address == settings.bind.to_canonical() || local.map(|a| a.to_canonical()) == Some(address)
+            address == settings.bind.to_canonical()
+                || local.map(|a| a.to_canonical()) == Some(address)
         })
 }
 
@@ -41,10 +42,26 @@ mod tests {
 
     #[test]
     fn loopback_is_told_by_addresses_and_not_by_prefixes() {
-        for host in ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.1.2.3", "[::1]:80", "localhost.", "[::ffff:127.0.0.1]"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:8080",
+            "127.1.2.3",
+            "[::1]:80",
+            "localhost.",
+            "[::ffff:127.0.0.1]",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1", "[::2]", "", "0x7f.1", "evil"] {
+        for host in [
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+            "[::2]",
+            "",
+            "0x7f.1",
+            "evil",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -3,9 +3,8 @@
 use http::{HeaderMap, header};
 
 /// Headers that a proxy adds: the client is then not who the connection says.
-const FORWARDING: [&str; 6] = [
-    "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via",
-];
+const FORWARDING: [&str; 6] =
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
 
 /// Whether a page of another site is behind a request to `host` (as in its `Host`, port included).
 /// What cannot be read counts as foreign.
@@ -37,7 +36,10 @@ mod tests {
     use super::is_cross_site;
 
     fn with(name: &'static str, value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(http::HeaderName::from_static(name), HeaderValue::from_static(value))])
+        HeaderMap::from_iter([(
+            http::HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )])
     }
 
     #[test]

@@ -177,9 +177,8 @@ fn run_top_level(
     };
     let budget = budget::enter(limits, Thread::Own);
     let _current = current::enter(Arc::clone(&inputs.context), Phase::Load);
-    let (result, declared) = declare::collect(|| {
-        catch_unwind(AssertUnwindSafe(|| run(engine, &script.ast)))
-    });
+    let (result, declared) =
+        declare::collect(|| catch_unwind(AssertUnwindSafe(|| run(engine, &script.ast))));
     let file = &script.text.file;
     if let Some(spent) = budget.spent() {
         let mut fault = match result {
@@ -188,7 +187,8 @@ fn run_top_level(
         };
         fault.code = "load-budget";
         fault.message = load_spent(spent, &inputs.limits);
-        fault.help = Some("the top level only declares: work goes into `on_start(|| …)`".to_owned());
+        fault.help =
+            Some("the top level only declares: work goes into `on_start(|| …)`".to_owned());
         return Err(vec![fault]);
     }
     match result {
@@ -241,7 +241,8 @@ fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Diagnostic> {
                 position.line().unwrap_or(0),
                 position.position().unwrap_or(0),
             );
-            let message = format!("this `{verb}` declares no route: its last argument is not a function");
+            let message =
+                format!("this `{verb}` declares no route: its last argument is not a function");
             Diagnostic::error("no-handler", message)
                 .at(texts)
                 .help(format!("write `{verb}(\"/path\", |req| …);`"))
@@ -305,8 +306,7 @@ fn function_docs(script: &Compiled) -> BTreeMap<String, String> {
         .filter(|function| !function.comments.is_empty())
         .map(|function| {
             let lines = function.comments.iter().flat_map(|comment| comment.lines());
-            let text: Vec<&str> =
-                lines.map(|line| line.trim_start_matches('/').trim()).collect();
+            let text: Vec<&str> = lines.map(|line| line.trim_start_matches('/').trim()).collect();
             (function.name.to_owned(), text.join("\n"))
         })
         .collect()

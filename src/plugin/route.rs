@@ -19,9 +19,8 @@ const KNOWN: [&str; 7] =
     ["summary", "description", "tags", "operation_id", "deprecated", "hidden", "timeout"];
 
 /// What a spec may say in a later version: refused, because it would promise what nothing keeps.
-const LATER: [&str; 9] = [
-    "params", "query", "headers", "cookies", "body", "returns", "errors", "auth", "rate_limit",
-];
+const LATER: [&str; 9] =
+    ["params", "query", "headers", "cookies", "body", "returns", "errors", "auth", "rate_limit"];
 
 /// A route of a plugin.
 #[derive(Debug)]

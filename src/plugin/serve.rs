@@ -6,17 +6,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use poem::Response;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use hyper::body::Frame;
+use poem::{Body, Response};
 use rhai::{Dynamic, EvalAltResult};
+use tokio::{runtime::Handle, sync::mpsc};
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
 use super::{Plugin, execute::Executor, route::Route};
 use crate::{
     diagnostic::{Diagnostic, Place},
     host::{
-        answer::{self, Answer, AnswerError, stream::Stream},
+        answer::{Answer, AnswerError, ScriptResponse, StreamSpec, StreamWriter, into_answer},
         current::{self, Phase},
         declare::callback::Callback,
-        error::{Raised, outcome},
+        error::{Raised, mistake, outcome},
         problem::Problem,
         request::{RequestData, ScriptRequest},
     },
@@ -25,6 +30,9 @@ use crate::{
         fault,
     },
 };
+
+/// How many pieces of a stream may wait for a slow client.
+const STREAM_PIECES: usize = 16;
 
 /// What became of one run of a script.
 enum Ran {
@@ -42,7 +50,9 @@ impl Plugin {
         request: RequestData,
         executor: &Executor,
     ) -> Response {
-        let Some(route) = self.routes.get(index) else { return Problem::new(404).into_response() };
+        let Some(route) = self.routes.get(index) else {
+            return Problem::new(StatusCode::NOT_FOUND).into_response();
+        };
         let time = route.about.timeout.unwrap_or(self.script_time());
         let Ok(_place) = self.admission.enter(time).await else {
             return busy(&format!("{} has too many requests to answer", self.mount));
@@ -62,19 +72,15 @@ impl Plugin {
         }
     }
 
-    fn run_route(
-        &self,
-        index: usize,
-        request: RequestData,
-        time: Duration,
-        thread: Thread,
-    ) -> Ran {
-        let Some(route) = self.routes.get(index) else { return Ran::Problem(Problem::new(404)) };
+    fn run_route(&self, index: usize, request: RequestData, time: Duration, thread: Thread) -> Ran {
+        let Some(route) = self.routes.get(index) else {
+            return Ran::Problem(Problem::new(StatusCode::NOT_FOUND));
+        };
         let budget = budget::enter(self.budget(time), thread);
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let value = self.call(route, request)?;
-            Ok(answer::into_response(value, &self.context))
+            Ok::<_, Box<EvalAltResult>>(into_answer(value, &self.context))
         }));
         if let Some(spent) = budget.spent() {
             let place = match result {
@@ -118,8 +124,9 @@ impl Plugin {
             None => route.handler.call(&self.engine, [request.clone()])?,
         };
         for after in &self.after {
-            let response = answer::as_script_response(value, &self.context)?;
-            value = after.call(&self.engine, [request.clone(), response])?;
+            let response =
+                ScriptResponse::from_value(value).map_err(|error| mistake(error.to_string()))?;
+            value = after.call(&self.engine, [request.clone(), Dynamic::from(response)])?;
         }
         Ok(value)
     }
@@ -136,36 +143,46 @@ impl Plugin {
         fault::runtime(error, handler.file(), &self.texts).of_plugin(&*self.name)
     }
 
-    /// Answers with a body that the script writes as it goes, on a thread of its own.
-    fn stream(self: &Arc<Self>, stream: Stream, time: Duration, executor: &Executor) -> Response {
-        let (response, writer) = stream.begin();
+    /// Answers with a body that the script writes as it goes, on a thread of our own.
+    fn stream(self: &Arc<Self>, spec: StreamSpec, time: Duration, executor: &Executor) -> Response {
+        let (sender, pieces) = mpsc::channel(STREAM_PIECES);
         let plugin = Arc::clone(self);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return Problem::new(503).into_response();
-        };
+        let runtime = Handle::current();
+        let write = spec.write;
         let queued = executor.pool().run(move || {
-            let _runtime = runtime.enter();
-            plugin.write_stream(&writer, time);
+            let writer = StreamWriter::new(sender.clone(), runtime);
+            if plugin.write_stream(&write, writer, time).is_err() {
+                // The client sees that the body is not whole, or it is gone already.
+                drop(sender.try_send(Err(std::io::Error::other("the stream was cut"))));
+            }
         });
-        match queued {
-            Ok(()) => response,
-            Err(_) => busy("no thread is free to answer this request"),
+        if queued.is_err() {
+            return busy("no thread is free to answer this request");
         }
+        let body = http_body_util::StreamBody::new(
+            ReceiverStream::new(pieces).map(|piece| piece.map(Frame::data)),
+        );
+        let mut response = Response::builder().status(spec.status).body(Body::from(body.boxed()));
+        *response.headers_mut() = spec.headers;
+        response
     }
 
-    fn write_stream(&self, writer: &answer::stream::Writer, time: Duration) {
+    fn write_stream(&self, write: &Callback, out: StreamWriter, time: Duration) -> Result<(), ()> {
         let budget = budget::enter(self.budget(time), Thread::Own);
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
-        let result = catch_unwind(AssertUnwindSafe(|| writer.run(&self.engine)));
+        let gone = out.clone();
+        let result =
+            catch_unwind(AssertUnwindSafe(|| write.call(&self.engine, [Dynamic::from(out)])));
         let message = match (budget.spent(), result) {
             (Some(spent), _) => spent.to_string(),
-            (None, Ok(Err(error))) if !writer.is_closed() => error.to_string(),
+            (None, Ok(Ok(_))) => return Ok(()),
+            (None, Ok(Err(_))) if gone.is_closed() => return Ok(()),
+            (None, Ok(Err(error))) => self.diagnose(&error, write).render(false),
             (None, Err(_)) => "a native function gave up".to_owned(),
-            (None, Ok(_)) => return,
         };
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(plugin = self.name, "a stream was cut: {}", message.escape_debug());
-        writer.cut();
+        tracing::error!(plugin = self.name, "a stream was cut: {message}");
+        Err(())
     }
 
     /// Runs `on_start`, once this version is served.
@@ -210,18 +227,18 @@ impl Plugin {
         );
         diagnostic.code = "budget";
         diagnostic.message = spent.to_string();
-        diagnostic.help = Some(
-            "limits are set in [limits], for one plugin in [plugins.NAME.limits]".to_owned(),
-        );
+        diagnostic.help =
+            Some("limits are set in [limits], for one plugin in [plugins.NAME.limits]".to_owned());
         log(&self.name, &diagnostic, id);
-        let problem = Problem::new(503).retry_after(1).with("error_id", id);
+        let problem =
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).with("error_id", id);
         self.explained(problem, "the request took more than it may use", &diagnostic)
     }
 
     fn fault(&self, diagnostic: &Diagnostic, id: &str) -> Response {
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
         log(&self.name, diagnostic, id);
-        let problem = Problem::new(500).with("error_id", id);
+        let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR).with("error_id", id);
         self.explained(problem, "the server could not answer this request", diagnostic)
     }
 
@@ -248,5 +265,5 @@ fn bad_answer(error: &AnswerError, route: &Route) -> Diagnostic {
 }
 
 fn busy(detail: &str) -> Response {
-    Problem::new(503).retry_after(1).detail(detail).into_response()
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).detail(detail).into_response()
 }

@@ -27,7 +27,7 @@ use crate::{
         lint::signatures::Signatures,
     },
     services::state::States,
-    settings::Settings,
+    settings::{Settings, StringType},
     source::{Script, Snapshot},
 };
 
@@ -73,17 +73,17 @@ impl<'a> Workshop<'a> {
         imports: impl Iterator<Item = &'n str>,
     ) -> Made {
         let mut digest = Sha256::new();
-        let mut mentions_config = mentions_config(script);
+        let mut reads_config = mentions_config(script);
         digest.update(script.digest.as_bytes());
         for import in imports {
             digest.update(import.as_bytes());
             if let Some(library) = self.snapshot.library(import) {
-                mentions_config |= mentions_config_of(library);
+                reads_config |= mentions_config(library);
                 digest.update(library.digest.as_bytes());
             }
         }
         digest.update(self.settings.plugin_fingerprint(name).as_bytes());
-        if mentions_config {
+        if reads_config {
             digest.update(self.config_text.as_bytes());
         }
         Made(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
@@ -127,16 +127,14 @@ impl<'a> Workshop<'a> {
             Err(fault) => return Err(vec![fault.clone().of_plugin(job.name)]),
         };
         let limits = self.settings.limits_of(job.name);
-        let own = self.settings.plugins.get(job.name).map(|plugin| &plugin.settings);
-        let own = own.cloned().map_or(serde_json::Value::Null, serde_json::Value::Object);
-        let own = if own.is_null() { serde_json::json!({}) } else { own };
+        let own = serde_json::Value::Object(self.settings.plugin(job.name).settings.clone());
         let context = PluginContext {
             name: job.name.to_owned(),
             settings: crate::script::json::from_value(&own),
             config: self.config.clone(),
-            string_type: self.settings.server.string_type.content_type(),
+            string_type: content_type(self.settings.server.string_type),
             development: self.settings.server.development,
-            output_bytes: usize::try_from(limits.output_bytes).unwrap_or(usize::MAX),
+            output_bytes: limits.output_bytes,
             state: self.states.of(job.name),
         };
         let inputs = Inputs {
@@ -187,12 +185,16 @@ impl Shelf for Workshop<'_> {
     }
 }
 
+/// The content type of a plain string.
+fn content_type(kind: StringType) -> &'static str {
+    match kind {
+        StringType::Text => "text/plain; charset=utf-8",
+        StringType::Html => "text/html; charset=utf-8",
+    }
+}
+
 /// Whether a script may read the whole configuration, so that any change of it is a change of the
 /// plugin.
 fn mentions_config(script: &Script) -> bool {
     script.text.as_ref().is_ok_and(|text| text.contains("config"))
-}
-
-fn mentions_config_of(library: &Arc<Script>) -> bool {
-    mentions_config(library)
 }

@@ -75,12 +75,11 @@ impl Reloader {
     /// The configuration in force, read again where that may make a difference.
     fn reread_settings(&mut self, changed: &Changed, asked: bool) -> (Arc<Settings>, Vec<String>) {
         let in_force = Arc::clone(&self.parts.settings);
-        let file = self.parts.sources.config_file();
-        let named = file.is_some_and(|file| changed.may_mean(&file));
-        if !asked && !named {
+        let Some(sources) = &self.parts.sources else { return (in_force, Vec::new()) };
+        if !asked && !changed.may_mean(&sources.config_file()) {
             return (in_force, Vec::new());
         }
-        match Settings::load(&self.parts.sources) {
+        match Settings::load(sources) {
             Ok(loaded) => {
                 self.config_faults = loaded.warnings;
                 let restart = in_force.needs_restart(&loaded.settings);
@@ -105,7 +104,9 @@ impl Reloader {
     fn read(&self, settings: &Settings, changed: &Changed) -> Result<Snapshot, Diagnostic> {
         let root = &settings.paths.plugins;
         let read = match (&self.snapshot, changed) {
-            (Some(before), Changed::Files(files)) if before.root() == root && self.held.is_empty() => {
+            (Some(before), Changed::Files(files))
+                if before.root() == root && self.held.is_empty() =>
+            {
                 before.refresh(files)
             }
             (before, _) => Snapshot::read(root, before.as_ref().filter(|b| b.root() == root)),
@@ -168,9 +169,8 @@ impl Reloader {
             let made = |plugin: &Arc<Plugin>| {
                 workshop.made(name, script, plugin.imports().iter().map(String::as_str))
             };
-            let is_same = |plugin: &Arc<Plugin>| {
-                plugin.mount() == mount && *plugin.made() == made(plugin)
-            };
+            let is_same =
+                |plugin: &Arc<Plugin>| plugin.mount() == mount && *plugin.made() == made(plugin);
             if known.plugin.as_ref().is_some_and(is_same) {
                 findings.insert(name, Finding::Same);
                 continue;
@@ -256,10 +256,8 @@ impl Reloader {
 
     /// Whether a script may still be being written, and so is held back.
     fn hold_while_young(&mut self, snapshot: &Snapshot, script: &Arc<Script>) -> bool {
-        let young = snapshot
-            .libraries()
-            .chain([script])
-            .any(|file| snapshot.age(file) < self.settle());
+        let young =
+            snapshot.libraries().chain([script]).any(|file| snapshot.age(file) < self.settle());
         self.hold(script.name.as_str(), LONGEST_HOLD) && young
     }
 
@@ -271,16 +269,8 @@ impl Reloader {
 
     /// Plugins whose script is there no more: editors take a file away for a moment.
     fn gone(&mut self, snapshot: &Snapshot, candidates: &mut BTreeMap<String, Candidate>) {
-        let here = |name: &String| snapshot.plugins().any(|script| script.name.as_str() == name);
-        let gone: Vec<String> = match self.known.len() + candidates.len() > snapshot.len() {
-            true => self
-                .known
-                .keys()
-                .filter(|name| !candidates.contains_key(*name) && !here(name))
-                .cloned()
-                .collect(),
-            false => Vec::new(),
-        };
+        let gone: Vec<String> =
+            self.known.keys().filter(|name| !snapshot.has_plugin(name)).cloned().collect();
         for name in gone {
             let served = self.known.get(&name).is_some_and(|known| known.plugin.is_some());
             if served
@@ -366,7 +356,7 @@ fn fallen_back(before: Option<&Arc<Plugin>>) -> State {
 }
 
 fn mount_of(settings: &Settings, script: &Script) -> String {
-    let own = settings.plugins.get(script.name.as_str()).and_then(|plugin| plugin.mount());
+    let own = settings.plugin(script.name.as_str()).route_path.clone();
     own.unwrap_or_else(|| script.mount.clone())
 }
 

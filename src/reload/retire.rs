@@ -23,8 +23,9 @@ impl Retired {
 
     /// Runs `on_stop` of the versions that nothing uses any more.
     pub(super) fn run(&mut self, executor: &Executor) {
-        let (unused, used) =
-            std::mem::take(&mut self.0).into_iter().partition(|plugin| Arc::strong_count(plugin) == 1);
+        let (unused, used) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition(|plugin| Arc::strong_count(plugin) == 1);
         self.0 = used;
         let unused: Vec<Arc<Plugin>> = unused;
         for plugin in unused {

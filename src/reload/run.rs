@@ -13,6 +13,7 @@ use crate::{
     diagnostic::Diagnostic,
     plugin::pool::STACK,
     script::lint::signatures::Signatures,
+    settings::Sources,
     source::watch::{Changed, WatchSettings, Watcher},
 };
 
@@ -79,7 +80,7 @@ impl Reloader {
             mode: watch.mode,
             settle: Duration::from_millis(watch.settle_ms),
             poll: Duration::from_millis(watch.poll_ms),
-            files: self.parts.sources.config_file().into_iter().collect(),
+            files: self.parts.sources.iter().map(Sources::config_file).collect(),
         };
         let wake = move |changed: Changed| {
             // The reloader has ended, and the program with it.

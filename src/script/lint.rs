@@ -47,7 +47,9 @@ fn place(script: &Compiled, position: Position) -> crate::diagnostic::Place {
 /// must have declared something.
 pub(crate) fn verbs(script: &Compiled) -> Vec<(String, Position)> {
     let call = |statement: &Stmt| match statement {
-        Stmt::FnCall(call, position) => Some((call.name.to_string(), call.is_qualified(), *position)),
+        Stmt::FnCall(call, position) => {
+            Some((call.name.to_string(), call.is_qualified(), *position))
+        }
         Stmt::Expr(expression) => match &**expression {
             rhai::Expr::FnCall(call, position) => {
                 Some((call.name.to_string(), call.is_qualified(), *position))

@@ -41,6 +41,6 @@ impl Settings {
             "settings": plugin.settings,
         });
         let digest = Sha256::digest(whole.to_string());
-        digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+        digest.iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str())
     }
 }

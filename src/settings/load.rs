@@ -82,6 +82,15 @@ impl Sources {
             ..Self::default()
         })
     }
+
+    /// The file that is read, or would be if it were there.
+    pub fn config_file(&self) -> PathBuf {
+        let working_dir = absolute(&self.working_dir);
+        match &self.file {
+            Some(file) => absolute(&working_dir.join(file)),
+            None => working_dir.join("config").join("hotplate.toml"),
+        }
+    }
 }
 
 /// The variables of the process that are UTF-8.
@@ -106,12 +115,10 @@ pub(super) fn known_keys() -> Vec<String> {
 /// See [`Settings::load`].
 pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
     let working_dir = absolute(&sources.working_dir);
-    let standard = working_dir.join("config").join("hotplate.toml");
-    let file = match &sources.file {
-        Some(file) => Some(absolute(&working_dir.join(file))),
-        // A link that leads nowhere is a fault, not a missing file.
-        None => fs::symlink_metadata(&standard).is_ok().then_some(standard),
-    };
+    let file = sources.config_file();
+    // A link that leads nowhere is a fault, not a missing file.
+    let is_there = || fs::symlink_metadata(&file).is_ok();
+    let file = (sources.file.is_some() || is_there()).then_some(file);
     let project_root = file.as_deref().map_or_else(|| working_dir.clone(), project_of);
     let document = match &file {
         Some(file) => read(file, &project_root)?,

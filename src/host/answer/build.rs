@@ -1,10 +1,17 @@
 //! The functions that make and change responses, and the type `Response`.
 
 use http::{HeaderValue, StatusCode, header};
-use rhai::{Blob, Dynamic, FnPtr, FuncRegistration, INT, ImmutableString, Map, Module};
+use std::sync::Arc;
+
+use rhai::{
+    Blob, Dynamic, FnPtr, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext,
+};
 
 use super::{Content, ScriptResponse, as_plain, cookie, fields, stream};
-use crate::{host::error::mistake, script::Native};
+use crate::{
+    host::{declare::callback::Callback, error::mistake},
+    script::Native,
+};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
@@ -68,9 +75,13 @@ fn constructors(module: &mut Module) {
         &["type: String", "write: Fn"],
         "/// A body that `|out| out.write(…)` writes piece by piece.",
     )
-    .set_into_module(module, |kind: ImmutableString, closure: FnPtr| {
-        with_type(Content::Stream(closure), &kind)
-    });
+    .set_into_module(
+        module,
+        |context: NativeCallContext, kind: ImmutableString, closure: FnPtr| {
+            let write = Callback::new(&context, closure, 1)?;
+            with_type(Content::Stream(Arc::new(write)), &kind)
+        },
+    );
 }
 
 fn displayed(function: &str, value: &Dynamic) -> Native<ImmutableString> {

@@ -19,29 +19,34 @@ use crate::{
 /// Where a script writes the body of a response.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamWriter {
-    pieces: Sender<Bytes>,
+    pieces: Sender<std::io::Result<Bytes>>,
     runtime: Handle,
 }
 
 impl StreamWriter {
     /// A writer into `pieces`, whose reader is the response's body. It waits on `runtime` and so must
     /// be used on a thread that may block, never on one that runs asynchronous tasks.
-    pub(crate) fn new(pieces: Sender<Bytes>, runtime: Handle) -> Self {
+    pub(crate) fn new(pieces: Sender<std::io::Result<Bytes>>, runtime: Handle) -> Self {
         Self { pieces, runtime }
+    }
+
+    /// Whether the client is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.pieces.is_closed()
     }
 
     fn write(&self, piece: Bytes) -> Native<()> {
         if piece.is_empty() {
             return Ok(());
         }
-        match self.pieces.try_send(piece) {
+        match self.pieces.try_send(Ok(piece)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Closed(_)) => gone(),
             Err(TrySendError::Full(piece)) => self.wait(piece),
         }
     }
 
-    fn wait(&self, piece: Bytes) -> Native<()> {
+    fn wait(&self, piece: std::io::Result<Bytes>) -> Native<()> {
         budget::before_blocking()?;
         let sending = self.pieces.send(piece);
         let result = match budget::remaining() {

@@ -30,7 +30,7 @@ impl std::fmt::Debug for Callback {
 
 impl Callback {
     /// Keeps `function` as it is at this point of the load; it may take up to `most` arguments.
-    pub(super) fn new(
+    pub(crate) fn new(
         context: &NativeCallContext,
         mut function: FnPtr,
         most: usize,

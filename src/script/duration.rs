@@ -1,0 +1,4 @@
+//! stub
+pub(crate) fn parse(_: &str) -> Option<std::time::Duration> {
+    todo!()
+}
