@@ -27,7 +27,7 @@ step "audits: cargo deny"
 if cargo deny --version >/dev/null 2>&1; then
   cargo deny --locked check licenses bans sources
   if cargo deny --locked fetch db >/dev/null 2>&1; then
-    cargo deny --locked check --disable-fetch advisories
+    cargo deny --locked --offline check advisories
   else
     skip "advisories: their database cannot be fetched from here"
   fi
