@@ -46,12 +46,14 @@ function faultCard(fault) {
   return card;
 }
 
-/** Every fault once (plugins that import one library share its faults), warnings last. */
+/** Every fault once (plugins that import one library share its faults), in the order of the files, warnings last. */
 function faultsOf(site) {
   const all = [...(site.diagnostics || []), ...(site.plugins || []).flatMap((plugin) => plugin.diagnostics || [])];
   const distinct = new Map(all.map((fault) => [JSON.stringify([fault.message, place(fault)]), fault]));
   const rank = (fault) => (fault.severity === "warning" ? 1 : 0);
-  return [...distinct.values()].sort((a, b) => rank(a) - rank(b));
+  const file = (fault) => fault.file || "";
+  return [...distinct.values()].sort((a, b) =>
+    rank(a) - rank(b) || file(a).localeCompare(file(b)) || (a.line || 0) - (b.line || 0));
 }
 
 function routeLine(route) {
