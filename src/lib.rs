@@ -6,3 +6,7 @@ mod script;
 mod services;
 
 pub use diagnostic::{Diagnostic, Frame, Place, Related, Severity};
+
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

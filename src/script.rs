@@ -3,6 +3,7 @@
 //! Nothing here knows of HTTP, plugins or files.
 
 pub(crate) mod budget;
+pub(crate) mod json;
 pub(crate) mod memory;
 
 /// What a native function of the host returns: Rhai raises the error at the call's position.
