@@ -244,11 +244,11 @@ impl Part {
         if let Some(kept) = self.kept.get() {
             return Ok(kept.clone());
         }
-        let made = copy::mark(make()?);
+        let fresh = copy::mark(make()?);
         if !self.asked.swap(true, Ordering::Relaxed) {
-            return Ok(made);
+            return Ok(fresh);
         }
-        Ok(self.kept.get_or_init(|| made).clone())
+        Ok(self.kept.get_or_init(|| fresh).clone())
     }
 }
 
