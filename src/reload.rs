@@ -6,6 +6,7 @@
 
 mod build;
 mod look;
+mod publish;
 pub(crate) mod report;
 mod retire;
 mod run;
