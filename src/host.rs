@@ -7,7 +7,6 @@ pub(crate) mod answer;
 pub(crate) mod current;
 pub(crate) mod declare;
 pub(crate) mod error;
-mod json_shim;
 pub(crate) mod problem;
 pub(crate) mod request;
 

@@ -1,0 +1,137 @@
+// The start page of development mode: shows /plugins, and looks each second whether it changed.
+//
+// What scripts and files are called is data: it reaches the page as text nodes only.
+"use strict";
+
+const POLL_MS = 1000;
+
+let shown = null;
+let timer = null;
+let looking = false;
+
+/** An element with a class and children; strings become text nodes. */
+function element(name, className, ...children) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...children);
+  return made;
+}
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+function status(text, lost) {
+  const line = byId("status");
+  if (line.textContent !== text) line.textContent = text;
+  line.classList.toggle("lost", Boolean(lost));
+}
+
+function many(count, one, more) {
+  return `${count} ${count === 1 ? one : more}`;
+}
+
+function place(fault) {
+  if (!fault.file) return "";
+  const line = fault.line ? `:${fault.line}` : "";
+  return fault.file + line + (fault.line && fault.column ? `:${fault.column}` : "");
+}
+
+function faultCard(fault) {
+  const head = element("header", "",
+    element("div", "message", fault.message),
+    element("div", "place", place(fault)));
+  const card = element("article", `fault ${fault.severity === "warning" ? "warning" : "error"}`, head);
+  if (fault.rendered) card.append(element("pre", "", fault.rendered));
+  return card;
+}
+
+/** Every fault once (plugins that import one library share its faults), in the order of the files, warnings last. */
+function faultsOf(site) {
+  const all = [...(site.diagnostics || []), ...(site.plugins || []).flatMap((plugin) => plugin.diagnostics || [])];
+  const distinct = new Map(all.map((fault) => [JSON.stringify([fault.message, place(fault)]), fault]));
+  const rank = (fault) => (fault.severity === "warning" ? 1 : 0);
+  const file = (fault) => fault.file || "";
+  return [...distinct.values()].sort((a, b) =>
+    rank(a) - rank(b) || file(a).localeCompare(file(b)) || (a.line || 0) - (b.line || 0));
+}
+
+function routeLine(route) {
+  const methods = route.methods || [];
+  const reachable = methods.includes("GET") && !route.path.includes("{");
+  const target = element(reachable ? "a" : "span", "target", route.path);
+  if (reachable) target.href = route.path.split("/").map(encodeURIComponent).join("/");
+  const cell = element("div", "", target);
+  if (route.summary) cell.append(element("span", "summary", route.summary));
+  const any = ["GET", "POST", "PUT", "PATCH", "DELETE"].every((method) => methods.includes(method));
+  return element("li", "", element("span", "methods", any ? "any" : methods.join(" ")), cell);
+}
+
+const NOTES = {
+  stale: "The last version that worked is served until the file is mended.",
+  failed: "It has not worked yet, so it serves nothing.",
+  disabled: "Switched off in the configuration.",
+  unloaded: "Unloaded; /load brings it back.",
+};
+
+function pluginCard(plugin) {
+  const card = element("article", "plugin",
+    element("h3", "", plugin.name),
+    element("span", `badge ${plugin.state}`, plugin.state),
+    element("span", "file", plugin.file || ""));
+  if (NOTES[plugin.state]) card.append(element("p", "note", NOTES[plugin.state]));
+  const routes = (plugin.routes || []).filter((route) => !route.hidden);
+  if (routes.length > 0) card.append(element("ul", "routes", ...routes.map(routeLine)));
+  return card;
+}
+
+function show(site) {
+  const plugins = site.plugins || [];
+  const faults = faultsOf(site);
+  byId("trouble").hidden = faults.length === 0;
+  byId("faults").replaceChildren(...faults.map(faultCard));
+  byId("plugins").replaceChildren(...plugins.map(pluginCard));
+  if (plugins.length === 0) {
+    byId("plugins").append(element("p", "", "None yet. A file plugins/hello.rhai with ",
+      element("code", "", 'get(|req| "hello");'), " is one."));
+  }
+  const trouble = faults.length > 0 ? `, ${many(faults.length, "thing", "things")} to mend` : "";
+  status(`Generation ${site.generation}: ${many(plugins.length, "plugin", "plugins")}${trouble}`);
+}
+
+/** Looks once; fetches and shows everything only when what is served has changed. */
+async function look() {
+  const ready = await fetch("/readyz", { cache: "no-store" });
+  const state = await ready.text();
+  if (state === shown) return;
+  const answer = await fetch("/plugins", { cache: "no-store" });
+  if (answer.status === 403) {
+    status("The list of plugins asks for the key of the administration: open /plugins with it.", true);
+    shown = state;
+    return;
+  }
+  if (!answer.ok) throw new Error(`/plugins answers ${answer.status}`);
+  show(await answer.json());
+  shown = state;
+}
+
+async function tick() {
+  if (looking || document.hidden) return;
+  looking = true;
+  try {
+    await look();
+  } catch (error) {
+    shown = null;
+    status("The server does not answer; looking again…", true);
+  }
+  looking = false;
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(tick, POLL_MS);
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(timer);
+  tick();
+});
+
+tick();

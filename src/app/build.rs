@@ -13,7 +13,6 @@ use crate::{
     host,
     plugin::execute::Executor,
     reload::{self, Parts},
-    script::engine::Natives,
     server::ServerLimits,
     services::state::States,
     settings::{Exposure, Overrides, Settings, Sources},
@@ -176,6 +175,8 @@ impl Builder {
         if let Some(plugins) = &overrides.plugins {
             settings.paths.plugins.clone_from(plugins);
         }
+        settings.paths.plugins = std::path::absolute(&settings.paths.plugins)
+            .unwrap_or_else(|_| settings.paths.plugins.clone());
         settings.server.development = overrides.development.unwrap_or(settings.server.development);
         let faults = settings.check(Exposure::Guarded);
         if faults.iter().any(Diagnostic::is_error) {

@@ -21,11 +21,10 @@ pub(crate) use stream::StreamWriter;
 
 use super::{
     current::PluginContext,
-    json_shim as json,
     request::{Headers, ScriptRequest},
 };
 use crate::host::declare::callback::Callback;
-use crate::script::Native;
+use crate::script::{Native, json};
 
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";

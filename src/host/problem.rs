@@ -9,7 +9,7 @@ use rhai::{Dynamic, INT, Map};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::json_shim as json;
+use crate::script::json;
 
 /// Members with a meaning of their own; `retry_after` becomes a header.
 const RESERVED: [&str; 6] = ["type", "title", "status", "detail", "instance", "retry_after"];

@@ -15,7 +15,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -99,11 +99,18 @@ pub(crate) struct ScriptRequest(Arc<Inner>);
 struct Inner {
     data: RequestData,
     headers: Headers,
-    params: OnceLock<Dynamic>,
-    query: OnceLock<Dynamic>,
-    cookies: OnceLock<Dynamic>,
-    body: OnceLock<Dynamic>,
-    vars: OnceLock<Dynamic>,
+    query: Part,
+    cookies: Part,
+    body: Part,
+    vars: Part,
+}
+
+/// A part of the request that takes work to make. Most are asked for once, and the first to ask gets
+/// the value itself; it is kept, and copied, from the second time on.
+#[derive(Debug, Default)]
+struct Part {
+    asked: AtomicBool,
+    kept: OnceLock<Dynamic>,
 }
 
 /// What a request has.
@@ -130,11 +137,10 @@ impl ScriptRequest {
         Self(Arc::new(Inner {
             data,
             headers,
-            params: OnceLock::new(),
-            query: OnceLock::new(),
-            cookies: OnceLock::new(),
-            body: OnceLock::new(),
-            vars: OnceLock::new(),
+            query: Part::default(),
+            cookies: Part::default(),
+            body: Part::default(),
+            vars: Part::default(),
         }))
     }
 
@@ -174,9 +180,9 @@ impl ScriptRequest {
             "subpath" => data.subpath.as_str().into(),
             "url" => self.url().into(),
             "params" => return Some(Ok(self.params())),
-            "query" => return Some(Ok(self.query())),
+            "query" => return Some(self.query()),
             "headers" => Dynamic::from(self.0.headers.clone()),
-            "cookies" => return Some(Ok(self.cookies())),
+            "cookies" => return Some(self.cookies()),
             "body" => return Some(self.body()),
             "vars" => return Some(self.vars()),
             "client_ip" => data.client_ip.to_string().into(),
@@ -202,43 +208,47 @@ impl ScriptRequest {
         map.into()
     }
 
+    /// As cheap to make as to copy, so it is never kept.
     fn params(&self) -> Dynamic {
-        let cached = self.0.params.get_or_init(|| {
-            let params = self.0.data.params.iter();
-            copy::mark(fields::single(params.map(|(name, value)| (&**name, value.as_str()))))
-        });
-        cached.clone()
+        let params = self.0.data.params.iter();
+        copy::mark(fields::single(params.map(|(name, value)| (&**name, value.as_str()))))
     }
 
-    fn query(&self) -> Dynamic {
-        let cached = self.0.query.get_or_init(|| {
+    fn query(&self) -> Native<Dynamic> {
+        self.0.query.value(|| {
             let query = self.0.data.uri.query().unwrap_or_default();
-            copy::mark(fields::urlencoded(query.as_bytes()).into())
-        });
-        cached.clone()
+            Ok(fields::urlencoded(query.as_bytes()).into())
+        })
     }
 
-    fn cookies(&self) -> Dynamic {
-        self.0.cookies.get_or_init(|| copy::mark(fields::cookies(self.headers()))).clone()
+    fn cookies(&self) -> Native<Dynamic> {
+        self.0.cookies.value(|| Ok(fields::cookies(self.headers())))
     }
 
     fn body(&self) -> Native<Dynamic> {
-        if let Some(body) = self.0.body.get() {
-            return Ok(body.clone());
-        }
-        let body = copy::mark(body::parsed(self.headers(), &self.0.data.body)?);
-        Ok(self.0.body.get_or_init(|| body).clone())
+        self.0.body.value(|| body::parsed(self.headers(), &self.0.data.body))
     }
 
     fn vars(&self) -> Native<Dynamic> {
-        if let Some(vars) = self.0.vars.get() {
-            return Ok(vars.clone());
+        self.0.vars.value(|| {
+            let mut vars = self.body()?.try_cast::<Map>().unwrap_or_default();
+            vars.extend(self.query()?.try_cast::<Map>().unwrap_or_default());
+            Ok(vars.into())
+        })
+    }
+}
+
+impl Part {
+    /// The part as `make` gives it, marked as the request's own.
+    fn value(&self, make: impl Fn() -> Native<Dynamic>) -> Native<Dynamic> {
+        if let Some(kept) = self.kept.get() {
+            return Ok(kept.clone());
         }
-        let mut vars = self.body()?.try_cast::<Map>().unwrap_or_default();
-        if let Ok(query) = self.query().as_map_ref() {
-            vars.extend(query.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let fresh = copy::mark(make()?);
+        if !self.asked.swap(true, Ordering::Relaxed) {
+            return Ok(fresh);
         }
-        Ok(self.0.vars.get_or_init(|| copy::mark(vars.into())).clone())
+        Ok(self.kept.get_or_init(|| fresh).clone())
     }
 }
 

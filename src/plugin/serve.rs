@@ -91,17 +91,24 @@ impl Plugin {
         }
         match result {
             Ok(Ok(Ok(answer))) => Ran::Answer(answer),
-            Ok(Ok(Err(error))) => Ran::Fault(Box::new(bad_answer(&error, route))),
-            Ok(Err(error)) => match outcome(error) {
-                Raised::Problem(problem) => Ran::Problem(problem),
-                Raised::Fault(error) => Ran::Fault(Box::new(self.diagnose(&error, &route.handler))),
-                Raised::Spent => Ran::Spent(Spent::Operations, None),
-            },
+            Ok(Ok(Err(AnswerError::Raised(error)))) | Ok(Err(error)) => self.judge(error, route),
+            Ok(Ok(Err(error))) => {
+                Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
+            }
             Err(_) => Ran::Fault(Box::new(
                 Diagnostic::error("panic", "a native function gave up")
                     .at(route.place.clone())
                     .help("please report the script"),
             )),
+        }
+    }
+
+    /// Whether an error is one that the script means its client to see.
+    fn judge(&self, error: Box<EvalAltResult>, route: &Route) -> Ran {
+        match outcome(error) {
+            Raised::Problem(problem) => Ran::Problem(problem),
+            Raised::Fault(error) => Ran::Fault(Box::new(self.diagnose(&error, &route.handler))),
+            Raised::Spent => Ran::Spent(Spent::Operations, None),
         }
     }
 

@@ -7,19 +7,20 @@ use std::{
 };
 
 use super::{
-    Reloader,
+    Reloader, Seen,
     build::{Job, Workshop},
+    publish::log,
     report::Report,
 };
 use crate::{
-    diagnostic::{Diagnostic, Severity, nearest},
+    diagnostic::{Diagnostic, nearest},
     generation::{
-        Entry, Generation, State,
+        Entry, State,
         assemble::{Candidate, assemble},
     },
     plugin::{Plugin, load::Loaded},
     settings::Settings,
-    source::{Script, Snapshot, watch::Changed},
+    source::{Script, Snapshot, name::reserved, watch::Changed},
 };
 
 /// How long a file that never comes to rest may hold back what it says.
@@ -137,14 +138,19 @@ impl Reloader {
 
     fn candidates(
         &mut self,
-        settings: &Settings,
+        settings: &Arc<Settings>,
         snapshot: &Snapshot,
         retry: bool,
     ) -> BTreeMap<String, Candidate> {
         let (natives, states) = (self.parts.natives.clone(), Arc::clone(&self.parts.states));
         let signatures = std::mem::take(&mut self.signatures);
         let workshop = Workshop::new(settings, snapshot, &states, &natives, &signatures);
-        let libraries = snapshot.libraries_digest();
+        let libraries: Arc<str> = snapshot.libraries_digest().into();
+        let seen = |script: &Arc<Script>| Seen {
+            script: Arc::clone(script),
+            settings: Arc::clone(settings),
+            libraries: Arc::clone(&libraries),
+        };
         let mut findings = BTreeMap::new();
         let mut jobs = Vec::new();
         let mut versions = Vec::new();
@@ -165,7 +171,31 @@ impl Reloader {
                 candidates.insert(name.to_owned(), Candidate { entry, before: None });
                 continue;
             }
+            if let Some(fault) = reserved_mount(name, &mount) {
+                let entry = Entry {
+                    plugin: None,
+                    state: State::Failed,
+                    mount,
+                    file: script.file.clone(),
+                    diagnostics: vec![fault],
+                };
+                self.known.remove(name);
+                candidates.insert(name.to_owned(), Candidate { entry, before: None });
+                continue;
+            }
             let known = self.known.entry(name.to_owned()).or_default();
+            let as_seen = known.seen.as_ref().is_some_and(|before| before.is_same(&seen(script)));
+            match (as_seen, &known.failed) {
+                (true, None) => {
+                    findings.insert(name, Finding::Same);
+                    continue;
+                }
+                (true, Some(_)) if !retry => {
+                    findings.insert(name, Finding::StillFailed);
+                    continue;
+                }
+                _ => {}
+            }
             let made = |plugin: &Arc<Plugin>| {
                 workshop.made(name, script, plugin.imports().iter().map(String::as_str))
             };
@@ -193,6 +223,11 @@ impl Reloader {
             if let Some(finding) = findings.remove(script.name.as_str()) {
                 let mount = mount_of(settings, script);
                 if let Some(candidate) = self.judge(snapshot, script, mount, finding) {
+                    if !self.held.contains_key(script.name.as_str())
+                        && let Some(known) = self.known.get_mut(script.name.as_str())
+                    {
+                        known.seen = Some(seen(script));
+                    }
                     candidates.insert(script.name.to_string(), candidate);
                 }
             }
@@ -290,52 +325,6 @@ impl Reloader {
         let entry = current.plugins.get(name)?.clone();
         Some(Candidate { before: entry.plugin.clone(), entry })
     }
-
-    /// Serves a generation, unless it is what is served already, and tells what became of it.
-    fn publish(&mut self, mut generation: Generation) -> Report {
-        let before = self.parts.site.current();
-        for (name, entry) in &generation.plugins {
-            let known = self.known.get_mut(name);
-            if let Some(known) = known {
-                known.plugin.clone_from(&entry.plugin);
-            }
-        }
-        let mut report = compare(&before, &generation);
-        if is_same(&before, &generation) {
-            report.generation = before.number;
-            return report;
-        }
-        generation.number = before.number + 1;
-        report.generation = generation.number;
-        drop(before);
-        let (old, new) = self.parts.site.publish(generation);
-        for (name, plugin) in old.served() {
-            let replaced = new.plugins.get(name).and_then(|entry| entry.plugin.as_ref());
-            if !replaced.is_some_and(|new| Arc::ptr_eq(new, plugin)) {
-                self.retired.push(Arc::clone(plugin));
-            }
-        }
-        self.start_all(&new, &report);
-        report
-    }
-
-    /// Runs `on_start` of all that is served for the first time in this version.
-    fn start_all(&self, new: &Generation, report: &Report) {
-        let fresh: Vec<Arc<Plugin>> = report
-            .added
-            .iter()
-            .chain(&report.changed)
-            .filter_map(|name| new.plugins.get(name)?.plugin.clone())
-            .filter(|plugin| plugin.has_on_start())
-            .collect();
-        if fresh.is_empty() {
-            return;
-        }
-        let start = move || fresh.iter().for_each(|plugin| plugin.start());
-        if self.parts.executor.pool().run(start).is_err() {
-            tracing::error!("no thread is free to run `on_start`");
-        }
-    }
 }
 
 /// Whether a load, were it served, would take away what is there.
@@ -360,6 +349,14 @@ fn mount_of(settings: &Settings, script: &Script) -> String {
     own.unwrap_or_else(|| script.mount.clone())
 }
 
+/// Why a path given by `route_path` cannot be served.
+fn reserved_mount(name: &str, mount: &str) -> Option<Diagnostic> {
+    let why = reserved(mount.split('/').nth(1).unwrap_or_default())?;
+    let message = format!("`route_path` of {name}: {why}");
+    let help = "choose another `route_path` in its table of the configuration";
+    Some(Diagnostic::error("route-path", message).of_plugin(name).help(help))
+}
+
 /// Tables of the configuration that belong to no plugin.
 fn unknown_plugins(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic> {
     let names: Vec<&str> = snapshot.plugins().map(|script| script.name.as_str()).collect();
@@ -374,68 +371,4 @@ fn unknown_plugins(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic> 
             }
         })
         .collect()
-}
-
-fn is_same(before: &Generation, after: &Generation) -> bool {
-    let same_entry = |(a, b): (&Entry, &Entry)| {
-        let same_plugin = match (&a.plugin, &b.plugin) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (None, None) => true,
-            _ => false,
-        };
-        same_plugin && a.state == b.state && a.mount == b.mount && a.diagnostics == b.diagnostics
-    };
-    before.number > 0
-        && Arc::ptr_eq(&before.settings, &after.settings)
-        && before.diagnostics == after.diagnostics
-        && before.plugins.len() == after.plugins.len()
-        && before.plugins.keys().eq(after.plugins.keys())
-        && before.plugins.values().zip(after.plugins.values()).all(same_entry)
-}
-
-fn compare(before: &Generation, after: &Generation) -> Report {
-    let mut report = Report::default();
-    let served = |generation: &Generation, name: &str| {
-        generation.plugins.get(name).and_then(|entry| entry.plugin.clone())
-    };
-    for (name, plugin) in after.served() {
-        match served(before, name) {
-            None => report.added.push(name.to_owned()),
-            Some(old) if Arc::ptr_eq(&old, plugin) => report.unchanged += 1,
-            Some(_) => report.changed.push(name.to_owned()),
-        }
-        report.loaded_plugins.push(name.to_owned());
-    }
-    let gone = before.served().filter(|(name, _)| served(after, name).is_none());
-    report.removed = gone.map(|(name, _)| name.to_owned()).collect();
-    report.failed = after
-        .plugins
-        .iter()
-        .filter(|(_, entry)| matches!(entry.state, State::Stale | State::Failed))
-        .map(|(name, _)| name.clone())
-        .collect();
-    report.diagnostics = after.all_diagnostics().cloned().collect();
-    report.diagnostics.extend(after.served().flat_map(|(_, plugin)| plugin.warnings()));
-    report
-}
-
-fn log(report: &Report) {
-    if report.has_changes() || !report.failed.is_empty() {
-        tracing::info!(
-            generation = report.generation,
-            added = report.added.len(),
-            changed = report.changed.len(),
-            removed = report.removed.len(),
-            unchanged = report.unchanged,
-            failed = report.failed.len(),
-            milliseconds = report.milliseconds,
-            "looked again"
-        );
-    }
-    for diagnostic in &report.diagnostics {
-        match diagnostic.severity {
-            Severity::Error => tracing::error!("{}", diagnostic.render(false)),
-            Severity::Warning => tracing::warn!("{}", diagnostic.render(false)),
-        }
-    }
 }

@@ -9,8 +9,8 @@ use rhai::{Dynamic, Map};
 
 use super::fields;
 use crate::{
-    host::{error::raise, json_shim as json},
-    script::Native,
+    host::error::raise,
+    script::{Native, json},
 };
 
 enum Kind {

@@ -17,7 +17,7 @@ pub(super) fn single<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Dy
 pub(super) fn urlencoded(bytes: &[u8]) -> Map {
     let mut map = Map::new();
     for (name, value) in form_urlencoded::parse(bytes) {
-        let value = Dynamic::from(value.into_owned());
+        let value: Dynamic = value.as_ref().into();
         let Some(earlier) = map.get_mut(&*name) else {
             map.insert(name.as_ref().into(), value);
             continue;

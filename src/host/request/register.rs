@@ -81,6 +81,10 @@ fn unknown(name: &str) -> String {
 }
 
 fn refuse(request: &ScriptRequest, name: &str, value: &Dynamic) -> Native<()> {
+    let scalar = value.is_string() || value.is_variant();
+    if scalar && copy::is_marked(value) && PROPERTIES.contains(&name) {
+        return Ok(());
+    }
     let current = property(request, name)?;
     match copy::change(&current, value) {
         Change::None => Ok(()),

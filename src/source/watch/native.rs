@@ -5,10 +5,11 @@
 //! name is compared at each load.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -23,17 +24,42 @@ use super::{
 pub(super) struct Native {
     watcher: RecommendedWatcher,
     watched: BTreeMap<PathBuf, (u64, u64)>,
+    places: Arc<Mutex<Places>>,
+}
+
+/// Which of the events in the watched folders are about us: around the plugin folder there may be much
+/// else going on.
+#[derive(Debug, Default)]
+struct Places {
+    /// Folders in which everything matters.
+    folders: BTreeSet<PathBuf>,
+    /// What matters elsewhere: the plugin folder itself, those above it, the configuration.
+    names: BTreeSet<PathBuf>,
+}
+
+impl Places {
+    fn has(&self, path: &Path) -> bool {
+        path.parent().is_some_and(|folder| self.folders.contains(folder))
+            || self.folders.contains(path)
+            || self.names.contains(path)
+    }
 }
 
 impl Native {
     /// Begins, with nothing to watch yet; `files` matter beside scripts.
     pub(super) fn start(debouncer: Debouncer, files: &[PathBuf]) -> notify::Result<Self> {
         let files = files.to_vec();
+        let places = Arc::<Mutex<Places>>::default();
+        let shared = Arc::clone(&places);
         let handler = move |event: notify::Result<Event>| match event {
-            Ok(event) => tell(&debouncer, &event, &files),
+            Ok(event) => {
+                let places = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                tell(&debouncer, &event, &files, &places);
+            }
             Err(_) => debouncer.whole(Changed::Unclear),
         };
-        Ok(Self { watcher: notify::recommended_watcher(handler)?, watched: BTreeMap::new() })
+        let watcher = notify::recommended_watcher(handler)?;
+        Ok(Self { watcher, watched: BTreeMap::new(), places })
     }
 
     /// Watches exactly these folders, `root`'s surroundings and the folders of `files`.
@@ -57,6 +83,10 @@ impl Native {
         if wanted == self.watched {
             return Ok(());
         }
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = Places {
+            folders: folders.iter().cloned().chain([root.to_owned()]).collect(),
+            names: root.ancestors().map(Path::to_owned).chain(files.iter().cloned()).collect(),
+        };
         let stale: Vec<PathBuf> = self
             .watched
             .iter()
@@ -97,11 +127,11 @@ fn is_gone(error: &notify::Error) -> bool {
     }
 }
 
-fn tell(debouncer: &Debouncer, event: &Event, files: &[PathBuf]) {
+fn tell(debouncer: &Debouncer, event: &Event, files: &[PathBuf], places: &Places) {
     if event.paths.is_empty() && event.need_rescan() {
         return debouncer.whole(Changed::Unclear);
     }
-    for path in &event.paths {
+    for path in event.paths.iter().filter(|path| event.need_rescan() || places.has(path)) {
         match meaning(event, path, files) {
             Meaning::Nothing => {}
             Meaning::Writing => debouncer.writing(path.clone()),

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is merged, with the tools that this machine has.
+#
+# What a check needs and does not find is said loudly and left out; .ci/run installs those first.
+# The tests come last, so that their summary is the end of the output.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+skipped=()
+
+step() { printf '\n== %s\n' "$*"; }
+skip() {
+  printf 'SKIPPED: %s\n' "$*"
+  skipped+=("$*")
+}
+
+step "format: cargo fmt --check"
+cargo fmt --check
+
+step "lints: cargo clippy --all-targets"
+cargo clippy --locked --all-targets -- -D warnings
+
+step "documentation: cargo doc"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+step "audits: cargo deny"
+if cargo deny --version >/dev/null 2>&1; then
+  cargo deny --locked check licenses bans sources
+  if cargo deny --locked fetch db >/dev/null 2>&1; then
+    cargo deny --locked --offline check advisories
+  else
+    skip "advisories: their database cannot be fetched from here"
+  fi
+else
+  skip "licences, bans, sources, advisories: cargo-deny is not installed"
+fi
+
+if [ "${#skipped[@]}" -gt 0 ]; then
+  step "not checked"
+  printf 'SKIPPED: %s\n' "${skipped[@]}"
+fi
+
+step "tests: cargo test"
+cargo test --locked

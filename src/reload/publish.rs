@@ -1,0 +1,126 @@
+//! A generation put into service, and the report of what that changed.
+
+use std::sync::Arc;
+
+use super::{Reloader, report::Report};
+use crate::{
+    diagnostic::Severity,
+    generation::{Entry, Generation, State},
+    plugin::Plugin,
+};
+
+impl Reloader {
+    /// Serves a generation, unless it is what is served already, and tells what became of it.
+    pub(super) fn publish(&mut self, mut generation: Generation) -> Report {
+        let before = self.parts.site.current();
+        for (name, entry) in &generation.plugins {
+            let known = self.known.get_mut(name);
+            if let Some(known) = known {
+                known.plugin.clone_from(&entry.plugin);
+                if entry.state != State::Serving && known.failed.is_none() {
+                    // It lost a route to another plugin, which may give it back without it changing.
+                    known.seen = None;
+                }
+            }
+        }
+        let mut report = compare(&before, &generation);
+        if is_same(&before, &generation) {
+            report.generation = before.number;
+            return report;
+        }
+        generation.number = before.number + 1;
+        report.generation = generation.number;
+        drop(before);
+        let (old, new) = self.parts.site.publish(generation);
+        for (name, plugin) in old.served() {
+            let replaced = new.plugins.get(name).and_then(|entry| entry.plugin.as_ref());
+            if !replaced.is_some_and(|new| Arc::ptr_eq(new, plugin)) {
+                self.retired.push(Arc::clone(plugin));
+            }
+        }
+        self.start_all(&new, &report);
+        report
+    }
+
+    /// Runs `on_start` of all that is served for the first time in this version.
+    fn start_all(&self, new: &Generation, report: &Report) {
+        let fresh: Vec<Arc<Plugin>> = report
+            .added
+            .iter()
+            .chain(&report.changed)
+            .filter_map(|name| new.plugins.get(name)?.plugin.clone())
+            .filter(|plugin| plugin.has_on_start())
+            .collect();
+        if fresh.is_empty() {
+            return;
+        }
+        let start = move || fresh.iter().for_each(|plugin| plugin.start());
+        if self.parts.executor.pool().run(start).is_err() {
+            tracing::error!("no thread is free to run `on_start`");
+        }
+    }
+}
+
+fn is_same(before: &Generation, after: &Generation) -> bool {
+    let same_entry = |(a, b): (&Entry, &Entry)| {
+        let same_plugin = match (&a.plugin, &b.plugin) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        same_plugin && a.state == b.state && a.mount == b.mount && a.diagnostics == b.diagnostics
+    };
+    before.number > 0
+        && Arc::ptr_eq(&before.settings, &after.settings)
+        && before.diagnostics == after.diagnostics
+        && before.plugins.len() == after.plugins.len()
+        && before.plugins.keys().eq(after.plugins.keys())
+        && before.plugins.values().zip(after.plugins.values()).all(same_entry)
+}
+
+fn compare(before: &Generation, after: &Generation) -> Report {
+    let mut report = Report::default();
+    let served = |generation: &Generation, name: &str| {
+        generation.plugins.get(name).and_then(|entry| entry.plugin.clone())
+    };
+    for (name, plugin) in after.served() {
+        match served(before, name) {
+            None => report.added.push(name.to_owned()),
+            Some(old) if Arc::ptr_eq(&old, plugin) => report.unchanged += 1,
+            Some(_) => report.changed.push(name.to_owned()),
+        }
+        report.loaded_plugins.push(name.to_owned());
+    }
+    let gone = before.served().filter(|(name, _)| served(after, name).is_none());
+    report.removed = gone.map(|(name, _)| name.to_owned()).collect();
+    report.failed = after
+        .plugins
+        .iter()
+        .filter(|(_, entry)| matches!(entry.state, State::Stale | State::Failed))
+        .map(|(name, _)| name.clone())
+        .collect();
+    report.diagnostics = after.all_diagnostics().cloned().collect();
+    report.diagnostics.extend(after.served().flat_map(|(_, plugin)| plugin.warnings()));
+    report
+}
+
+pub(super) fn log(report: &Report) {
+    if report.has_changes() || !report.failed.is_empty() {
+        tracing::info!(
+            generation = report.generation,
+            added = report.added.len(),
+            changed = report.changed.len(),
+            removed = report.removed.len(),
+            unchanged = report.unchanged,
+            failed = report.failed.len(),
+            milliseconds = report.milliseconds,
+            "looked again"
+        );
+    }
+    for diagnostic in &report.diagnostics {
+        match diagnostic.severity {
+            Severity::Error => tracing::error!("{}", diagnostic.render(false)),
+            Severity::Warning => tracing::warn!("{}", diagnostic.render(false)),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! JSON strings.
+//!
+//! Runs of bytes that stand for themselves are copied whole. Only `"`, `\` and the control
+//! characters are escaped.
+
+/// What becomes of each byte: 0 stays, `u` becomes `\u00XX`, another letter follows a backslash.
+const ESCAPES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        table[control] = b'u';
+        control += 1;
+    }
+    table[0x08] = b'b';
+    table[0x09] = b't';
+    table[0x0a] = b'n';
+    table[0x0c] = b'f';
+    table[0x0d] = b'r';
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table
+};
+
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
+/// Appends `text` as a JSON string with its quotes.
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((&byte, after)) = special.split_first() else { break };
+        match ESCAPES[usize::from(byte)] {
+            b'u' => {
+                let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+                out.extend_from_slice(b"\\u00");
+                out.extend_from_slice(&digits);
+            }
+            letter => out.extend_from_slice(&[b'\\', letter]),
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}

@@ -1,0 +1,184 @@
+use std::time::{Duration, Instant};
+
+use rhai::{Dynamic, Engine};
+
+use super::*;
+
+fn json(script: &str) -> Result<String, Unserializable> {
+    written(&Engine::new().eval::<Dynamic>(script).unwrap(), 1 << 20)
+}
+
+fn written(value: &Dynamic, most: usize) -> Result<String, Unserializable> {
+    let mut out = Vec::new();
+    write(value, &mut out, most)?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn every_json_type_is_written() {
+    let script =
+        r#"#{ b: [true, false, ()], a: #{ n: -5, f: 1.0, g: 2.5e300 }, c: 'é', "x y": "z" }"#;
+    let wanted = r#"{"a":{"f":1.0,"g":2.5e+300,"n":-5},"b":[true,false,null],"c":"é","x y":"z"}"#;
+    assert_eq!(json(script).unwrap(), wanted);
+    assert_eq!(json("[]").unwrap(), "[]");
+    assert_eq!(json("#{}").unwrap(), "{}");
+}
+
+#[test]
+fn strings_are_escaped_as_serde_json_does() {
+    for text in ["", "plain", "a\"b\\c\nd\te\r\u{8}\u{c}\u{1}\u{1f}\u{7f}", "\u{2028}😀\"", "\"\""]
+    {
+        let ours = written(&Dynamic::from(text), 100).unwrap();
+        assert_eq!(ours, serde_json::to_string(text).unwrap());
+    }
+}
+
+#[test]
+fn what_is_not_finite_becomes_null() {
+    let value = Dynamic::from_array(vec![f64::NAN.into(), f64::INFINITY.into(), (-0.0).into()]);
+    assert_eq!(written(&value, 100).unwrap(), "[null,null,-0.0]");
+}
+
+#[test]
+fn what_has_no_json_form_is_named_by_its_path() {
+    for (script, message) in [
+        (
+            "#{ items: [1, 2, 3, #{ f: |x| x }] }",
+            "`$.items[3].f` is a function, which has no JSON form",
+        ),
+        (
+            "#{ \"a b\": blob(3) }",
+            "`$[\"a b\"]` is a blob, which has no JSON form: use base64::encode",
+        ),
+        ("[timestamp()]", "`$[0]` is a timestamp, which has no JSON form: use time::now()"),
+        ("0..5", "`$` is of type Range<i64, which has no JSON form"),
+    ] {
+        let value = Engine::new().eval::<Dynamic>(script).unwrap();
+        let error = written(&value, 100).unwrap_err();
+        assert!(
+            error.to_string().starts_with(message.trim_end_matches(", which has no JSON form")),
+            "{error}"
+        );
+        assert_eq!(to_value(&value).unwrap_err(), error);
+    }
+}
+
+#[test]
+fn a_value_that_holds_itself_is_an_error() {
+    let mut map = rhai::Map::new();
+    map.insert("x".into(), Dynamic::ONE);
+    let shared = Dynamic::from_map(map).into_shared();
+    let inside = shared.clone();
+    shared.clone().write_lock::<rhai::Map>().unwrap().insert("me".into(), inside);
+    let error = written(&shared, 1 << 20).unwrap_err();
+    assert_eq!(error.why, Why::Depth);
+    assert_eq!(error.path, "$.me.me.me.me.me.me.me.me…");
+    assert_eq!(to_value(&shared).unwrap_err(), error);
+    shared.clone().write_lock::<rhai::Map>().unwrap().clear();
+}
+
+#[test]
+fn a_shared_value_is_written_as_what_it_holds() {
+    let array = Dynamic::from_array(vec![Dynamic::from("a").into_shared(), Dynamic::ONE]);
+    assert_eq!(written(&array.into_shared(), 100).unwrap(), r#"["a",1]"#);
+}
+
+#[test]
+fn depth_and_size_are_limited() {
+    let nested = |levels: usize| (0..levels).fold(Dynamic::ONE, |inner, _| vec![inner].into());
+    assert!(written(&nested(MOST_DEPTH), 1000).is_ok());
+    assert_eq!(written(&nested(MOST_DEPTH + 1), 1000).unwrap_err().why, Why::Depth);
+    assert_eq!(written(&Dynamic::from("123456789"), 10).unwrap_err().why, Why::Size(10));
+    assert!(written(&Dynamic::from("12345678"), 10).is_ok());
+    let many = Dynamic::from_array(vec!["x".repeat(1000).into(); 1000]);
+    assert_eq!(written(&many, 5000).unwrap_err().path, "$[4]");
+}
+
+#[test]
+fn the_hosts_own_types_take_the_form_that_the_hook_gives() {
+    let own = Dynamic::from_array(vec![Dynamic::from(Duration::from_secs(3))]);
+    let mut out = Vec::new();
+    let hook: Hook = |value| {
+        let duration = value.read_lock::<Duration>()?;
+        Some(Dynamic::from_float(duration.as_secs_f64()))
+    };
+    write_with(&own, &mut out, 100, hook).unwrap();
+    assert_eq!(out, b"[3.0]");
+    let mut out = Vec::new();
+    let endless: Hook = |value| Some(value.clone());
+    assert_eq!(write_with(&own, &mut out, 100, endless).unwrap_err().why, Why::Depth);
+}
+
+#[test]
+fn the_pretty_form_has_a_line_for_each_item() {
+    let value = parse(br#"{"a":[1,{}],"b":[]}"#).unwrap();
+    let mut out = Vec::new();
+    write_pretty(&value, &mut out, 1000).unwrap();
+    let wanted = serde_json::to_string_pretty(&to_value(&value).unwrap()).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), wanted);
+}
+
+#[test]
+fn json_is_read_into_script_values() {
+    let value = parse(br#" {"a":[1,-2,1.5,18446744073709551615,"x\u00e9",null,true],"a\n":{}} "#);
+    let value = value.unwrap();
+    let wanted = r#"{"a":[1,-2,1.5,1.8446744073709552e+19,"xé",null,true],"a\n":{}}"#;
+    assert_eq!(written(&value, 1000).unwrap(), wanted);
+    assert!(
+        value.read_lock::<rhai::Map>().unwrap()["a"].read_lock::<rhai::Array>().unwrap()[0]
+            .is_int()
+    );
+}
+
+#[test]
+fn what_is_not_json_is_refused_with_its_place() {
+    let refused = |text: &[u8]| parse(text).unwrap_err();
+    assert_eq!(
+        refused(b"{\n  \"a\": 1,\n}"),
+        ParseError { line: 3, column: 1, message: "trailing comma".into() }
+    );
+    assert_eq!(refused(b"").message, "EOF while parsing a value");
+    assert_eq!(refused(b"1 2").message, "trailing characters");
+    assert!(parse(b"\"\xff\"").is_err());
+    assert!(parse(b"NaN").is_err());
+    assert!(parse("[".repeat(100_000).as_bytes()).unwrap_err().message.contains("recursion limit"));
+}
+
+#[test]
+fn values_survive_the_way_through_serde_json() {
+    let text = r#"{"a":[1,1.0,null,true,"x"],"b":{"c":-9223372036854775808}}"#;
+    let value = from_value(&to_value(&parse(text.as_bytes()).unwrap()).unwrap());
+    assert_eq!(written(&value, 1000).unwrap(), text);
+}
+
+/// Run with `--release --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn measured_against_rhais_own_serde() {
+    let text = r#"{"id":12345,"name":"Ada Lovelace","tags":["a","b","c"],"address":{"street":"12 St James's Square","city":"London","geo":[51.507,-0.135]},"orders":[{"id":1,"total":12.5,"paid":true,"lines":[{"sku":"A-1","n":2},{"sku":"B-7","n":1}]},{"id":2,"total":99.0,"paid":false,"lines":[{"sku":"C-3","n":10}]}],"note":"a somewhat longer text that says nothing in particular, \"quoted\" once","nothing":null,"more":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20],"more_texts":["alpha","beta","gamma","delta","epsilon","zeta","eta","theta","iota","kappa","lambda"],"more_maps":[{"k":"v1","on":true},{"k":"v2","on":true},{"k":"v3","on":false},{"k":"v4","on":true},{"k":"v5","on":false}],"last":"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"}"#;
+    let value = parse(text.as_bytes()).unwrap();
+    let time = |name: &str, work: &mut dyn FnMut()| {
+        let best = (0..7)
+            .map(|_| {
+                let start = Instant::now();
+                (0..20_000).for_each(|_| work());
+                start.elapsed() / 20_000
+            })
+            .min();
+        println!("{name}: {best:?} for {} bytes", text.len());
+    };
+    time("write, ours", &mut || {
+        let mut out = Vec::with_capacity(2048);
+        write(&value, &mut out, 1 << 20).unwrap();
+        std::hint::black_box(out);
+    });
+    time("write, rhai + serde_json", &mut || {
+        std::hint::black_box(serde_json::to_vec(&value).unwrap());
+    });
+    time("parse, ours", &mut || {
+        std::hint::black_box(parse(text.as_bytes()).unwrap());
+    });
+    time("parse, serde_json into Dynamic", &mut || {
+        std::hint::black_box(serde_json::from_slice::<Dynamic>(text.as_bytes()).unwrap());
+    });
+}
