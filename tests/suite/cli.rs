@@ -82,7 +82,7 @@ fn a_configuration_elsewhere_makes_its_folder_the_project() {
 #[test]
 fn an_unknown_key_is_told_with_its_line_and_the_nearest_one() {
     let project = Project::new(&[HELLO]).config("[network]\nport = 0\nbidn = \"127.0.0.1\"\n");
-    refused(&project, &["config/hotplate.toml:3", "bidn", "`bind`"]);
+    refused(&project, &["config/hotplate.toml:3", "network.bidn", "did you mean `network.bind`"]);
     let project = Project::new(&[HELLO]).config("[netwrok]\nport = 0\n");
     refused(&project, &["config/hotplate.toml:1", "netwrok", "network"]);
 }
@@ -90,7 +90,7 @@ fn an_unknown_key_is_told_with_its_line_and_the_nearest_one() {
 #[test]
 fn an_unknown_variable_is_told_by_its_name() {
     let project = Project::new(&[HELLO]).env("HOTPLATE_NETWORK__PROT", "80");
-    refused(&project, &["HOTPLATE_NETWORK__PROT", "port"]);
+    refused(&project, &["HOTPLATE_NETWORK__PROT", "did you mean `HOTPLATE_NETWORK__PORT`"]);
 }
 
 #[test]

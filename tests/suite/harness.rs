@@ -41,6 +41,7 @@ pub(crate) fn refusal(script: &str) -> serde_json::Value {
 #[track_caller]
 pub(crate) fn refusal_among(files: &[(&str, &str)]) -> serde_json::Value {
     let server = Server::dev(files);
+    server.report();
     let plugin = server.plugin("t");
     assert_eq!(plugin["state"], "failed", "it was served: {plugin}");
     plugin["diagnostics"][0].clone()
