@@ -119,7 +119,8 @@ fn host(parts: &mut Parts) -> Result<(), Refusal> {
 fn target(parts: &mut Parts) -> Result<(), Refusal> {
     let uri = &parts.uri;
     let path = uri.path();
-    if !path.starts_with('/') && !(path == "*" && parts.method == Method::OPTIONS) {
+    let is_asterisk = path == "*" && parts.method == Method::OPTIONS;
+    if !path.starts_with('/') && !is_asterisk {
         return Err(Refusal::Bad("the request target is not a path"));
     }
     let Some(scheme) = uri.scheme_str() else {

@@ -23,7 +23,7 @@ use poem::{Endpoint, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
 use tokio_rustls::TlsAcceptor;
 
