@@ -29,7 +29,7 @@ use crate::{
     settings::{Settings, Sources},
     site::Site,
     source::{
-        Snapshot,
+        Script, Snapshot,
         watch::{Changed, Watcher},
     },
 };
@@ -118,6 +118,24 @@ struct Known {
     plugin: Option<Arc<Plugin>>,
     /// What the newest version was made of and what is wrong with it, when it failed.
     failed: Option<(String, Vec<Diagnostic>)>,
+    /// What it was last judged by: as long as this is the same, so is the judgement.
+    seen: Option<Seen>,
+}
+
+/// Everything that a judgement depends on.
+#[derive(Debug, Clone)]
+struct Seen {
+    script: Arc<Script>,
+    settings: Arc<Settings>,
+    libraries: Arc<str>,
+}
+
+impl Seen {
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.script, &other.script)
+            && Arc::ptr_eq(&self.settings, &other.settings)
+            && self.libraries == other.libraries
+    }
 }
 
 /// The task itself.

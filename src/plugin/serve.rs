@@ -92,7 +92,9 @@ impl Plugin {
         match result {
             Ok(Ok(Ok(answer))) => Ran::Answer(answer),
             Ok(Ok(Err(AnswerError::Raised(error)))) | Ok(Err(error)) => self.judge(error, route),
-            Ok(Ok(Err(error))) => Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name))),
+            Ok(Ok(Err(error))) => {
+                Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
+            }
             Err(_) => Ran::Fault(Box::new(
                 Diagnostic::error("panic", "a native function gave up")
                     .at(route.place.clone())

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Reloader,
+    Reloader, Seen,
     build::{Job, Workshop},
     publish::log,
     report::Report,
@@ -138,14 +138,19 @@ impl Reloader {
 
     fn candidates(
         &mut self,
-        settings: &Settings,
+        settings: &Arc<Settings>,
         snapshot: &Snapshot,
         retry: bool,
     ) -> BTreeMap<String, Candidate> {
         let (natives, states) = (self.parts.natives.clone(), Arc::clone(&self.parts.states));
         let signatures = std::mem::take(&mut self.signatures);
         let workshop = Workshop::new(settings, snapshot, &states, &natives, &signatures);
-        let libraries = snapshot.libraries_digest();
+        let libraries: Arc<str> = snapshot.libraries_digest().into();
+        let seen = |script: &Arc<Script>| Seen {
+            script: Arc::clone(script),
+            settings: Arc::clone(settings),
+            libraries: Arc::clone(&libraries),
+        };
         let mut findings = BTreeMap::new();
         let mut jobs = Vec::new();
         let mut versions = Vec::new();
@@ -179,6 +184,18 @@ impl Reloader {
                 continue;
             }
             let known = self.known.entry(name.to_owned()).or_default();
+            let as_seen = known.seen.as_ref().is_some_and(|before| before.is_same(&seen(script)));
+            match (as_seen, &known.failed) {
+                (true, None) => {
+                    findings.insert(name, Finding::Same);
+                    continue;
+                }
+                (true, Some(_)) if !retry => {
+                    findings.insert(name, Finding::StillFailed);
+                    continue;
+                }
+                _ => {}
+            }
             let made = |plugin: &Arc<Plugin>| {
                 workshop.made(name, script, plugin.imports().iter().map(String::as_str))
             };
@@ -206,6 +223,11 @@ impl Reloader {
             if let Some(finding) = findings.remove(script.name.as_str()) {
                 let mount = mount_of(settings, script);
                 if let Some(candidate) = self.judge(snapshot, script, mount, finding) {
+                    if !self.held.contains_key(script.name.as_str())
+                        && let Some(known) = self.known.get_mut(script.name.as_str())
+                    {
+                        known.seen = Some(seen(script));
+                    }
                     candidates.insert(script.name.to_string(), candidate);
                 }
             }

@@ -17,6 +17,10 @@ impl Reloader {
             let known = self.known.get_mut(name);
             if let Some(known) = known {
                 known.plugin.clone_from(&entry.plugin);
+                if entry.state != State::Serving && known.failed.is_none() {
+                    // It lost a route to another plugin, which may give it back without it changing.
+                    known.seen = None;
+                }
             }
         }
         let mut report = compare(&before, &generation);
