@@ -1,0 +1,135 @@
+//! A project in a temporary folder: plugins, a configuration, and what the program is started with.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use super::{Ended, Server};
+
+/// A folder with plugins, and how the program is started in it.
+#[derive(Debug)]
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+    arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Project {
+    /// A project with these files below `plugins/`.
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Self {
+            folder,
+            arguments: vec!["serve".to_owned()],
+            variables: vec![("HOTPLATE_NETWORK__PORT".to_owned(), "0".to_owned())],
+        };
+        fs::create_dir(project.plugins()).unwrap();
+        for (name, text) in files {
+            project.save(name, text);
+        }
+        project
+    }
+
+    /// The same, with a configuration in `config/hotplate.toml`.
+    pub(crate) fn config(self, text: &str) -> Self {
+        self.save_config(text);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(there, _)| there != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same, without a variable that was set.
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.variables.retain(|(there, _)| there != name);
+        self
+    }
+
+    pub(crate) fn arg(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// The same, started without a subcommand.
+    pub(crate) fn bare(mut self) -> Self {
+        self.arguments.clear();
+        self
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.root().join("plugins")
+    }
+
+    /// Saves a script as most tools do: beside it, and then renamed over it.
+    pub(crate) fn save(&self, name: &str, text: &str) {
+        put(&self.plugins().join(name), text.as_bytes());
+    }
+
+    /// Writes a script in place.
+    pub(crate) fn write(&self, name: &str, text: &[u8]) {
+        fs::write(self.plugins().join(name), text).unwrap();
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.plugins().join(name)).unwrap();
+    }
+
+    pub(crate) fn save_config(&self, text: &str) {
+        put(&self.root().join("config/hotplate.toml"), text.as_bytes());
+    }
+
+    /// The program, ready to start in this project.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hotplate"));
+        let inherited = std::env::vars_os().map(|(name, _)| name);
+        for name in inherited.filter(|name| name.to_string_lossy().starts_with("HOTPLATE_")) {
+            command.env_remove(name);
+        }
+        command
+            .args(&self.arguments)
+            .envs(self.variables.iter().cloned())
+            .current_dir(self.root())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts the program, which must come to serve.
+    #[track_caller]
+    pub(crate) fn start(self) -> Server {
+        Server::of(self)
+    }
+
+    /// Runs the program, which must end by itself.
+    #[track_caller]
+    pub(crate) fn run(&self) -> Ended {
+        let began = Instant::now();
+        let output = self.command().output().unwrap();
+        Ended {
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            time: began.elapsed(),
+        }
+    }
+}
+
+/// Writes a file beside where it goes, and renames it.
+fn put(path: &Path, text: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let name = path.file_name().unwrap().to_string_lossy();
+    let aside = path.with_file_name(format!(".{name}.new"));
+    fs::write(&aside, text).unwrap();
+    fs::rename(&aside, path).unwrap();
+}

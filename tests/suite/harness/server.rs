@@ -1,0 +1,212 @@
+//! A running server: what it says, what it answers, and its end.
+
+use std::{
+    io::{BufRead as _, BufReader, Read},
+    net::SocketAddr,
+    ops::Deref,
+    process::{Child, ExitStatus},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{Answer, Ask, Connection, PATIENCE, Project, wait_until};
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) time: Duration,
+}
+
+/// A server that runs in a [`Project`] until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    project: Project,
+    child: Child,
+    address: SocketAddr,
+    first_line: String,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Serves these plugins as in production.
+    #[track_caller]
+    pub(crate) fn start(files: &[(&str, &str)]) -> Self {
+        Project::new(files).start()
+    }
+
+    /// Serves these plugins in development mode.
+    #[track_caller]
+    pub(crate) fn dev(files: &[(&str, &str)]) -> Self {
+        Project::new(files).arg("--dev").start()
+    }
+
+    #[track_caller]
+    pub(super) fn of(project: Project) -> Self {
+        let mut child = project.command().spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let reader = keep(child.stderr.take().unwrap(), Arc::clone(&log));
+        let mut first_line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
+        let url = first_line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
+        let Some(address) = url.and_then(|url| url.parse().ok()) else {
+            drop(child.kill());
+            drop(child.wait());
+            drop(reader.join());
+            panic!("it did not come to serve: {first_line:?}\n{}", log.lock().unwrap());
+        };
+        Self { project, child, address, first_line, log, reader: Some(reader) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The line that it began with.
+    pub(crate) fn first_line(&self) -> &str {
+        &self.first_line
+    }
+
+    /// All that it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until something is logged.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        wait_until(&format!("`{text}` in the log"), || self.log().contains(text));
+    }
+
+    /// A request on a connection of its own.
+    #[track_caller]
+    pub(crate) fn ask(&self, ask: Ask) -> Answer {
+        self.connect().ask(&ask.header("Connection", "close"))
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.ask(Ask::get(target))
+    }
+
+    #[track_caller]
+    pub(crate) fn post(&self, target: &str, value: &Value) -> Answer {
+        self.ask(Ask::post(target).json(value))
+    }
+
+    /// Sends bytes as they are and reads one answer.
+    #[track_caller]
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut connection = self.connect();
+        connection.send(bytes);
+        connection.answer(false).expect("an answer")
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    /// Reloads one plugin, or `all`, and gives the report.
+    #[track_caller]
+    pub(crate) fn reload(&self, name: &str) -> Value {
+        self.ask(Ask::post(&format!("/reload/{name}"))).json()
+    }
+
+    /// The report of a reload of everything.
+    #[track_caller]
+    pub(crate) fn report(&self) -> Value {
+        self.reload("all")
+    }
+
+    /// What `/plugins` says of one plugin; null if it does not know it.
+    #[track_caller]
+    pub(crate) fn plugin(&self, name: &str) -> Value {
+        let listing = self.get("/plugins").json();
+        let plugins = listing["plugins"].as_array().cloned().unwrap_or_default();
+        plugins.into_iter().find(|plugin| plugin["name"] == name).unwrap_or_default()
+    }
+
+    /// Waits until a target answers with this text.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, target: &str, text: &str) {
+        let what = format!("`{text}` from {target}");
+        wait_until(&what, || self.get(target).text() == text);
+    }
+
+    /// Waits until a target answers with this status.
+    #[track_caller]
+    pub(crate) fn wait_for_status(&self, target: &str, status: u16) {
+        wait_until(&format!("{status} from {target}"), || self.get(target).status == status);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for the program to end by itself, and then for the rest of what it logged.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Ended {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let time = began.elapsed();
+        drop(self.reader.take().map(JoinHandle::join));
+        Ended { status, stdout: self.first_line.clone(), stderr: self.log(), time }
+    }
+
+    /// Asks the program to end, and waits for it.
+    #[track_caller]
+    pub(crate) fn terminate(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.end()
+    }
+}
+
+impl Deref for Server {
+    type Target = Project;
+
+    fn deref(&self) -> &Project {
+        &self.project
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if std::thread::panicking() {
+            eprintln!("--- log of the server\n{}", self.log());
+        }
+    }
+}
+
+fn keep(mut from: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            log.lock().unwrap().push_str(&text);
+        }
+    })
+}

@@ -1,0 +1,410 @@
+//! Bad input and scripts that take too much: each gets a clear error, and nothing else is disturbed.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Answer, Ask, Project, Server, assert_tells, refusal, wait_until};
+
+/// One worker, short deadlines, and a plugin that must go on answering.
+fn tight(script: &str) -> Server {
+    Project::new(&[("t.rhai", script), ("ok.rhai", "get(|r| \"ok\");")])
+        .arg("--dev")
+        .env("HOTPLATE_NETWORK__WORKERS", "1")
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", "400")
+        .start()
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(answer.json()["status"], status);
+}
+
+/// Asks for `/t`, which must end with a fault, while `/ok` answers on time.
+#[track_caller]
+fn assert_contained(script: &str, status: u16) -> Answer {
+    let server = tight(script);
+    let mut bad = server.connect();
+    bad.begin(&Ask::get("/t"));
+    let began = Instant::now();
+    assert_eq!(server.get("/ok").ok(), "ok");
+    assert!(began.elapsed() < Duration::from_millis(300), "the other waited {:?}", began.elapsed());
+    let answer = bad.answer(false).expect("an answer");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_problem(&answer, status);
+    assert_eq!(server.get("/ok").ok(), "ok");
+    answer
+}
+
+#[test]
+fn a_looping_handler_ends_at_its_deadline_while_others_answer() {
+    let answer = assert_contained("get(|r| {\n  loop { }\n});", 503);
+    assert!(answer.header("retry-after").is_some());
+    assert!(answer.json()["error_id"].is_string());
+    assert_tells(&answer.json()["rendered"], &["t.rhai:2"]);
+}
+
+#[test]
+fn a_loop_that_swallows_its_errors_ends_too() {
+    assert_contained("get(|r| { loop { try { loop { } } catch (e) { } } });", 503);
+    assert_contained(
+        "get(|r| { let a = []; for i in 0..2000 { a.push(i); } a.sort(|x, y| { loop { } }); a });",
+        503,
+    );
+    assert_contained(
+        "get(|r| { let a = []; for i in 0..100000 { a.push(i); } a.map(|x| { let n = 0; while n < 1000 { n += 1; } n }); 1 });",
+        503,
+    );
+}
+
+#[test]
+fn many_looping_handlers_do_not_stop_others() {
+    let server = tight("get(|r| { loop { } });");
+    let mut bad: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for connection in &mut bad {
+        connection.begin(&Ask::get("/t"));
+    }
+    for _ in 0..5 {
+        let began = Instant::now();
+        assert_eq!(server.get("/ok").ok(), "ok");
+        assert!(began.elapsed() < Duration::from_millis(800), "{:?}", began.elapsed());
+    }
+    for connection in &mut bad {
+        assert_eq!(connection.answer(false).expect("an answer").status, 503);
+    }
+}
+
+#[test]
+fn deep_recursion_is_an_error() {
+    let answer = assert_contained("fn down(n) { down(n + 1) }\nget(|r| down(0));", 500);
+    assert_tells(&answer.json()["rendered"], &["call_depth", "t.rhai:1"]);
+}
+
+#[test]
+fn a_sleep_ends_with_its_request() {
+    let server = tight("get(|r| { sleep(3600.0); 1 });");
+    let answer = server.get("/t");
+    assert!([500, 503].contains(&answer.status), "{}", answer.text());
+    assert_eq!(server.get("/ok").ok(), "ok");
+}
+
+#[test]
+fn bombs_of_memory_are_stopped() {
+    for bomb in [
+        "let s = \"x\"; loop { s += s; }",
+        "let a = [1]; loop { a += a; }",
+        "let s = \"aaaaaaaaaa\"; loop { s.replace(\"a\", \"aaaaaaaaaa\"); }",
+        "let s = \"x\"; s.pad(9000000000, \"y\"); 1",
+        "let b = blob(9000000000, 1); 1",
+        "let a = []; a.pad(9000000000, 1); 1",
+        "\"x\".repeat(9000000000)",
+        "let m = #{}; let n = 0; loop { m[`${n}`] = \"x\".repeat(100000); n += 1; }",
+    ] {
+        let server = tight(&format!("get(|r| {{ {bomb} }});"));
+        let answer = server.get("/t");
+        assert!([500, 503].contains(&answer.status), "{bomb}: {} {}", answer.status, answer.text());
+        assert_eq!(server.get("/ok").ok(), "ok", "{bomb}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_an_error() {
+    let server = Project::new(&[
+        ("t.rhai", "get(|r| \"x\".repeat(100000));\nget(\"/j\", |r| { let a = []; for i in 0..30000 { a.push(\"xxxx\"); } a });"),
+        ("ok.rhai", "get(|r| \"ok\");"),
+    ])
+    .arg("--dev")
+    .env("HOTPLATE_LIMITS__OUTPUT_BYTES", "50000")
+    .start();
+    for path in ["/t", "/t/j"] {
+        let answer = server.get(path);
+        assert_problem(&answer, 500);
+        assert_tells(&answer.json()["rendered"], &["output_bytes", "t.rhai:"]);
+    }
+    assert_eq!(server.get("/ok").ok(), "ok");
+}
+
+#[test]
+fn a_chain_of_closures_is_dropped_without_harm() {
+    let server = tight(
+        "get(|r| { let f = || 0; for i in 0..60000 { let g = f; f = || g.call(); } \"built\" });",
+    );
+    assert!([200, 500, 503].contains(&server.get("/t").status));
+    assert_eq!(server.get("/ok").ok(), "ok");
+}
+
+#[test]
+fn what_panics_in_a_native_is_a_fault_of_one_request() {
+    for expression in [
+        "-9223372036854775808 / -1",
+        "-9223372036854775808 % -1",
+        "1 << 200",
+        "1.0e300.to_int()",
+        "[1][-9223372036854775808]",
+        "time::add(time::now(), \"99999999999999h\")",
+    ] {
+        let server = tight(&format!("get(|r| json({expression}));"));
+        let answer = server.get("/t");
+        assert!(
+            answer.status == 200 || answer.status == 500 || server.plugin("t")["state"] == "failed",
+            "{expression}: {}",
+            answer.text()
+        );
+        assert_eq!(server.get("/ok").ok(), "ok", "{expression}");
+    }
+}
+
+#[test]
+fn loading_has_a_budget_of_its_own() {
+    for top in [
+        "loop { }",
+        "sleep(3600.0);",
+        "fn down(n) { down(n + 1) }\ndown(0);",
+        "let s = \"x\"; loop { s += s; }",
+    ] {
+        let server = Project::new(&[("ok.rhai", "get(|r| \"ok\");")])
+            .env("HOTPLATE_LIMITS__LOAD_MS", "200")
+            .arg("--dev")
+            .start();
+        server.save("t.rhai", &format!("{top}\nget(|r| 1);"));
+        let report = server.report();
+        assert_eq!(report["failed"][0], "t", "{top}: {report}");
+        assert_eq!(server.get("/ok").ok(), "ok", "{top}");
+    }
+    let fault = refusal("let n = 0;\nloop { n += 1; }");
+    assert_tells(&fault, &["t.rhai:2", "on_start"]);
+}
+
+#[test]
+fn others_are_served_while_a_plugin_takes_its_time_to_load() {
+    let server = Project::new(&[("ok.rhai", "get(|r| \"ok\");")])
+        .env("HOTPLATE_LIMITS__LOAD_MS", "1000")
+        .start();
+    server.save("t.rhai", "loop { }");
+    let mut reloading = server.connect();
+    reloading.begin(&Ask::post("/reload/all"));
+    for _ in 0..20 {
+        let began = Instant::now();
+        assert_eq!(server.get("/ok").ok(), "ok");
+        assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    }
+    assert_eq!(reloading.answer(false).expect("an answer").status, 422);
+}
+
+#[test]
+fn scripts_that_are_none_are_refused() {
+    let server = Server::dev(&[("ok.rhai", "get(|r| \"ok\");")]);
+    let large = format!("// {}\nget(|r| 1);", "x".repeat(10 << 20));
+    server.write("large.rhai", large.as_bytes());
+    server.write("binary.rhai", &[0x7f, b'E', b'L', b'F', 0, 0xff, 0xfe, 1]);
+    server.write("utf16.rhai", &[0xff, 0xfe, b'g', 0, b'e', 0, b't', 0]);
+    server.write("nul.rhai", b"get(|r| 1);\0\0");
+    std::fs::create_dir(server.plugins().join("folder.rhai")).unwrap();
+    let report = server.report();
+    let failed: Vec<_> =
+        report["failed"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!(failed, ["binary", "large", "nul", "utf16"]);
+    for name in failed {
+        let told = &server.plugin(name)["diagnostics"][0];
+        assert_tells(told, &[&format!("{name}.rhai")]);
+    }
+    assert_tells(&server.plugin("large")["diagnostics"][0], &["1 MiB"]);
+    assert_tells(&server.plugin("binary")["diagnostics"][0], &["UTF-8"]);
+    assert_eq!(server.get("/ok").ok(), "ok");
+}
+
+#[test]
+fn a_byte_order_mark_is_ignored() {
+    let server =
+        Server::start(&[("bom.rhai", "\u{feff}get(|r| \"ok\");\r\nget(\"/x\", |r| \"x\");\r\n")]);
+    assert_eq!(server.get("/bom").ok(), "ok");
+    assert_eq!(server.get("/bom/x").ok(), "x");
+}
+
+#[test]
+fn nested_text_does_not_end_the_parser() {
+    let server = Server::dev(&[("ok.rhai", "get(|r| \"ok\");")]);
+    for (name, text) in [
+        ("brackets", "[".repeat(50_000)),
+        ("blocks", "{".repeat(50_000)),
+        ("signs", format!("let x = {}1;", "-".repeat(50_000))),
+        ("dots", format!("let x = a{};", ".b".repeat(50_000))),
+        ("sums", format!("let x = 1{};", " + 1".repeat(50_000))),
+        ("ticks", "`${".repeat(20_000)),
+        ("comments", "/*".repeat(50_000)),
+        ("ifs", "if true {} else ".repeat(20_000)),
+    ] {
+        server.write(&format!("{name}.rhai"), text.as_bytes());
+        server.report();
+        assert_eq!(server.get("/ok").ok(), "ok", "{name}");
+    }
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_413() {
+    let server = Project::new(&[("t.rhai", "post(|r| r.text().len());")])
+        .env("HOTPLATE_LIMITS__BODY_BYTES", "1000")
+        .start();
+    assert_eq!(server.ask(Ask::post("/t").body("text/plain", "x".repeat(1000))).ok(), "1000");
+    assert_problem(&server.ask(Ask::post("/t").body("text/plain", "x".repeat(1001))), 413);
+    let mut chunked = server.connect();
+    chunked.send(b"POST /t HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for _ in 0..30 {
+        chunked.send(format!("64\r\n{}\r\n", "x".repeat(100)).as_bytes());
+    }
+    assert_problem(&chunked.answer(false).expect("an answer"), 413);
+    let mut announced = server.connect();
+    announced.send(b"POST /t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(announced.answer(false).expect("an answer").status, 413);
+    let large = "x".repeat(2 << 20);
+    let server = Server::start(&[("t.rhai", "post(|r| r.text().len());")]);
+    assert_problem(&server.ask(Ask::post("/t").body("text/plain", large)), 413);
+}
+
+#[test]
+fn a_chunked_body_is_read_to_its_end() {
+    let server = Server::start(&[("t.rhai", "post(|r| r.text());")]);
+    let request = b"POST /t HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    assert_eq!(server.raw(request).ok(), "abcde");
+}
+
+#[test]
+fn a_head_beyond_the_limit_is_431() {
+    let server = Server::start(&[("t.rhai", "get(|r| 1);")]);
+    let answer = server.ask(Ask::get("/t").header("X-Large", &"x".repeat(100_000)));
+    assert_eq!(answer.status, 431);
+    let mut many = server.connect();
+    let lines: String = (0..3000).map(|n| format!("X-{n}: v\r\n")).collect();
+    many.send(format!("GET /t HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n").as_bytes());
+    assert_eq!(many.answer(false).expect("an answer").status, 431);
+    assert_eq!(server.get("/t").ok(), "1");
+}
+
+#[test]
+fn a_request_without_one_host_is_bad() {
+    let server = Server::start(&[("t.rhai", "get(|r| 1);")]);
+    for head in [
+        "GET /t HTTP/1.1\r\n\r\n",
+        "GET /t HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET /t HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET /t HTTP/1.1\r\nHost: \x01\r\n\r\n",
+        "GET /t HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        "GET  /t HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /t HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        "nonsense\r\n\r\n",
+    ] {
+        let answer = server.raw(head.as_bytes());
+        assert!((400..500).contains(&answer.status), "{head:?}: {}", answer.status);
+    }
+    assert_eq!(server.get("/t").ok(), "1");
+}
+
+#[test]
+fn two_lengths_are_never_two_requests() {
+    let server =
+        Server::start(&[("t.rhai", "any(|r| \"one\");\nget(\"/smuggled\", |r| \"two\");")]);
+    let tail = "GET /t/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for framing in [
+        "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        "Content-Length: 0\r\nContent-Length: 60\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
+        "Content-Length: +0\r\n",
+    ] {
+        let mut connection = server.connect();
+        connection.send(
+            format!("POST /t HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n0\r\n\r\n{tail}")
+                .as_bytes(),
+        );
+        drop(connection.answer(false));
+        assert!(connection.answer(false).is_none_or(|second| second.text() != "two"), "{framing}");
+    }
+}
+
+#[test]
+fn a_body_that_never_comes_is_not_waited_for_long() {
+    let server = Project::new(&[("t.rhai", "post(|r| r.text());")])
+        .env("HOTPLATE_LIMITS__BODY_MS", "150")
+        .env("HOTPLATE_LIMITS__HEADER_MS", "150")
+        .start();
+    let mut body = server.connect();
+    body.send(b"POST /t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
+    assert!(body.answer(false).is_none_or(|answer| answer.status == 408));
+    assert!(body.is_closed());
+    let mut head = server.connect();
+    head.send(b"GET /t HTTP/1.1\r\nHost: loc");
+    assert!(head.answer(false).is_none_or(|answer| answer.status == 408));
+    let mut silent = server.connect();
+    assert!(silent.is_closed());
+}
+
+#[test]
+fn a_body_that_is_cut_short_disturbs_nothing() {
+    let server = Server::start(&[(
+        "t.rhai",
+        "post(|r| { state::incr(\"n\"); r.text() });\nget(|r| json(state::get(\"n\", 0)));",
+    )]);
+    let mut cut = server.connect();
+    cut.send(b"POST /t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
+    drop(cut);
+    assert_eq!(server.get("/t").ok(), "0");
+}
+
+#[test]
+fn an_idle_connection_is_closed() {
+    let server =
+        Project::new(&[("t.rhai", "get(|r| 1);")]).env("HOTPLATE_LIMITS__IDLE_MS", "100").start();
+    let mut connection = server.connect();
+    assert_eq!(connection.ask(&Ask::get("/t")).ok(), "1");
+    assert!(connection.is_closed());
+}
+
+#[test]
+fn one_connection_too_many_waits_or_is_refused_and_the_server_lives() {
+    let server =
+        Project::new(&[("t.rhai", "get(|r| 1);")]).env("HOTPLATE_LIMITS__CONNECTIONS", "4").start();
+    let held: Vec<_> = (0..4).map(|_| server.connect()).collect();
+    let mut more = server.connect();
+    more.begin(&Ask::get("/t").header("Connection", "close"));
+    drop(held);
+    wait_until("there is room again", || {
+        let mut connection = server.connect();
+        connection.begin(&Ask::get("/t").header("Connection", "close"));
+        connection.answer(false).is_some_and(|answer| answer.status == 200)
+    });
+}
+
+#[test]
+fn limits_can_be_set_for_one_plugin() {
+    let server = Project::new(&[("t.rhai", "get(|r| { loop { } });"), ("o.rhai", "get(|r| 1);")])
+        .config("[plugins.t.limits]\nscript_ms = 50\n")
+        .start();
+    let began = Instant::now();
+    assert_eq!(server.get("/t").status, 503);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(server.plugin("t")["limits"]["script_ms"], 50);
+    assert_eq!(server.plugin("o")["limits"]["script_ms"], 2000);
+}
+
+#[test]
+fn callers_beyond_the_queue_are_turned_away() {
+    let server =
+        Project::new(&[("t.rhai", "get(|r| { loop { } });"), ("ok.rhai", "get(|r| \"ok\");")])
+            .config("[plugins.t.limits]\nscript_ms = 500\nconcurrency = 1\nqueue = 1\n")
+            .start();
+    let mut all: Vec<_> = (0..6).map(|_| server.connect()).collect();
+    let began = Instant::now();
+    for connection in &mut all {
+        connection.begin(&Ask::get("/t"));
+    }
+    let mut times = Vec::new();
+    for connection in &mut all {
+        let answer = connection.answer(false).expect("an answer");
+        assert_eq!(answer.status, 503);
+        assert!(answer.header("retry-after").is_some());
+        times.push(began.elapsed());
+    }
+    assert_eq!(server.get("/ok").ok(), "ok");
+    assert!(began.elapsed() < Duration::from_secs(3), "{times:?}");
+}

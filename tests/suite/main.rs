@@ -1,0 +1,31 @@
+//! The real program, driven over real sockets, files and signals.
+//!
+//! Each test starts a server of its own on a port of its own, waits on what it asks for and never on
+//! the clock, and leaves nothing behind.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail")]
+#![expect(clippy::print_stderr, reason = "what a server logged explains why its test failed")]
+
+mod harness;
+
+mod admin;
+mod answer;
+mod broken;
+mod cli;
+mod embed;
+mod errors;
+mod extras;
+mod house;
+mod imports;
+mod lifecycle;
+mod limits;
+mod names;
+mod natives;
+mod reload;
+mod request;
+mod rhai_table;
+mod routing;
+mod safety;
+mod saving;
+mod signals;
+mod state;

@@ -1,0 +1,261 @@
+//! What a reload changes and what it leaves alone.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::harness::{Ask, Project, Server, assert_tells, wait_until};
+
+#[test]
+fn a_saved_script_is_served_without_asking() {
+    let server = Server::dev(&[("a.rhai", "get(|r| \"old\");")]);
+    assert_eq!(server.get("/a").ok(), "old");
+    server.save("a.rhai", "get(|r| \"new\");");
+    server.wait_for("/a", "new");
+    server.save("b/c.rhai", "get(|r| \"born\");");
+    server.wait_for("/b/c", "born");
+    server.remove("a.rhai");
+    server.wait_for_status("/a", 404);
+}
+
+#[test]
+fn a_broken_save_keeps_the_last_good_plugin() {
+    let server = Server::start(&[("a.rhai", "get(|r| \"good\");"), ("b.rhai", "get(|r| \"b\");")]);
+    for broken in
+        ["get(|r| \"half", "}{", "get(|r| { }", "\0\0\0", "get(|r| nope(r));", "throw 1;", ""]
+    {
+        server.save("a.rhai", broken);
+        let report = server.report();
+        assert_eq!(report["failed"], json!(["a"]), "{broken:?}");
+        assert_eq!(server.get("/a").ok(), "good", "{broken:?}");
+        assert_eq!(server.plugin("a")["state"], "stale", "{broken:?}");
+        assert_eq!(server.get("/b").ok(), "b");
+    }
+    server.save("a.rhai", "get(|r| \"mended\");");
+    server.wait_for("/a", "mended");
+    assert_eq!(server.plugin("a")["diagnostics"], json!([]));
+    assert_eq!(server.report()["status"], "All plugins reloaded");
+}
+
+#[test]
+fn a_plugin_that_never_was_good_says_so_only_in_development() {
+    let broken = [("a.rhai", "get(|r| {\n  nope(r)\n});")];
+    let server = Server::dev(&broken);
+    let answer = server.get("/a");
+    assert_eq!(answer.status, 503);
+    assert_tells(&answer.json()["rendered"], &["a.rhai:2"]);
+    let server = Server::start(&broken);
+    let answer = server.get("/a");
+    assert_eq!(answer.status, 404);
+    assert!(!answer.text().contains("nope"));
+}
+
+#[test]
+fn the_report_tells_what_was_added_changed_and_removed() {
+    let server = Project::new(&[
+        ("a.rhai", "get(|r| 1);"),
+        ("b.rhai", "get(|r| 2);"),
+        ("c.rhai", "get(|r| 3);"),
+    ])
+    .env("HOTPLATE_WATCH__MODE", "off")
+    .start();
+    server.save("a.rhai", "get(|r| 10);");
+    server.remove("b.rhai");
+    server.save("d.rhai", "get(|r| 4);");
+    let report = server.report();
+    assert_eq!(report["changed"], json!(["a"]));
+    assert_eq!(report["removed"], json!(["b"]));
+    assert_eq!(report["added"], json!(["d"]));
+    assert_eq!(report["unchanged"], 1);
+    assert_eq!(report["loaded_plugins"], json!(["a", "c", "d"]));
+    assert_eq!(report["generation"], 2);
+    assert!(report["milliseconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(server.report()["generation"], 2, "nothing changed, so nothing was published");
+}
+
+#[test]
+fn a_hangup_looks_again() {
+    let server =
+        Project::new(&[("a.rhai", "get(|r| \"old\");")]).env("HOTPLATE_WATCH__MODE", "off").start();
+    server.save("a.rhai", "get(|r| \"new\");");
+    assert_eq!(server.get("/a").ok(), "old");
+    server.signal(Signal::HUP);
+    server.wait_for("/a", "new");
+}
+
+#[test]
+fn polling_sees_changes_too() {
+    let server = Project::new(&[("a.rhai", "get(|r| \"old\");")])
+        .env("HOTPLATE_WATCH__MODE", "poll")
+        .env("HOTPLATE_WATCH__POLL_MS", "20")
+        .start();
+    server.save("a.rhai", "get(|r| \"new\");");
+    server.wait_for("/a", "new");
+}
+
+#[test]
+fn a_plugin_that_collides_after_a_change_fails_and_its_last_version_stays() {
+    let server = Server::start(&[
+        ("shop.rhai", "get(\"/sale\", |r| \"shop\");"),
+        ("shop/sale.rhai", "get(\"/x\", |r| \"x\");"),
+    ]);
+    server.save("shop/sale.rhai", "get(\"/x\", |r| \"x2\");\nget(|r| \"sale\");");
+    let report = server.report();
+    assert_eq!(report["failed"], json!(["shop/sale"]));
+    assert_tells(&report["diagnostics"][0], &["shop.rhai:1", "shop/sale.rhai:2"]);
+    assert_eq!(server.get("/shop/sale").ok(), "shop");
+    assert_eq!(server.get("/shop/sale/x").ok(), "x");
+    server.remove("shop.rhai");
+    server.wait_for("/shop/sale", "sale");
+    server.wait_for("/shop/sale/x", "x2");
+}
+
+#[test]
+fn the_earlier_name_fails_when_it_is_the_one_that_changed() {
+    let server = Server::start(&[
+        ("shop.rhai", "get(\"/x\", |r| \"x\");"),
+        ("shop/sale.rhai", "get(|r| \"sale\");"),
+    ]);
+    server.save("shop.rhai", "get(\"/x\", |r| \"x\");\nget(\"/sale\", |r| \"shop\");");
+    assert_eq!(server.report()["failed"], json!(["shop"]));
+    assert_eq!(server.get("/shop/sale").ok(), "sale");
+}
+
+#[test]
+fn a_folder_that_goes_away_keeps_everything_and_coming_back_is_seen() {
+    let server = Server::dev(&[("a.rhai", "get(|r| \"a\");")]);
+    let away = server.root().join("away");
+    fs::rename(server.plugins(), &away).unwrap();
+    let answer = server.ask(Ask::post("/reload/all"));
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert_eq!(answer.json()["loaded_plugins"], json!(["a"]));
+    assert_eq!(server.get("/a").ok(), "a");
+    assert_eq!(server.plugin("a")["state"], "stale");
+    fs::rename(&away, server.plugins()).unwrap();
+    server.save("a.rhai", "get(|r| \"back\");");
+    server.wait_for("/a", "back");
+    assert_eq!(server.plugin("a")["state"], "serving");
+}
+
+#[test]
+fn a_folder_that_is_replaced_is_followed() {
+    let server = Server::dev(&[("a.rhai", "get(|r| \"old\");")]);
+    let fresh = server.root().join("fresh");
+    fs::create_dir(&fresh).unwrap();
+    fs::write(fresh.join("a.rhai"), "get(|r| \"new\");").unwrap();
+    fs::rename(server.plugins(), server.root().join("away")).unwrap();
+    fs::rename(&fresh, server.plugins()).unwrap();
+    server.wait_for("/a", "new");
+    server.save("a.rhai", "get(|r| \"newer\");");
+    server.wait_for("/a", "newer");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_changes_nothing() {
+    let good = "[plugins.a]\ngreeting = \"hi\"\n";
+    let server = Project::new(&[("a.rhai", "get(|r| settings.greeting);")]).config(good).start();
+    for broken in [
+        "[plugins.a]\ngreeting = \"hal",
+        "[plugins.a]\ngreeting = \"new\"\n[netwrok]\n",
+        "[network]\nport = \"x\"\n",
+    ] {
+        server.save_config(broken);
+        let answer = server.ask(Ask::post("/reload/all"));
+        assert_eq!(answer.status, 422, "{broken}: {}", answer.text());
+        assert_tells(&answer.json()["diagnostics"][0], &["hotplate.toml:"]);
+        assert_eq!(server.get("/a").ok(), "hi");
+    }
+    server.save_config("[plugins.a]\ngreeting = \"new\"\n");
+    server.wait_for("/a", "new");
+    assert_eq!(server.report()["status"], "All plugins reloaded");
+}
+
+#[test]
+fn settings_that_need_a_restart_are_named() {
+    let server =
+        Project::new(&[("a.rhai", "get(|r| 1);")]).config("[network]\nworkers = 1\n").start();
+    server.save_config("[network]\nworkers = 2\nbind = \"::1\"\n");
+    let report = server.report();
+    assert_eq!(report["restart_needed"], json!(["network.bind", "network.workers"]));
+    assert_eq!(server.get("/a").ok(), "1");
+}
+
+#[test]
+fn limits_change_while_running() {
+    let server = Project::new(&[("a.rhai", "post(|r| r.text().len());")]).config("").start();
+    let long = || server.ask(Ask::post("/a").body("text/plain", "x".repeat(1000))).status;
+    assert_eq!(long(), 200);
+    server.save_config("[limits]\nbody_bytes = 100\n");
+    wait_until("the new limit holds", || long() == 413);
+}
+
+#[test]
+fn an_unchanged_save_publishes_nothing() {
+    let server = Server::dev(&[("a.rhai", "get(|r| 1);")]);
+    server.save("a.rhai", "get(|r| 1);");
+    assert_eq!(server.report()["generation"], 1);
+}
+
+#[test]
+fn requests_go_on_while_everything_changes() {
+    let text = |n: usize| format!("get(|r| \"V:{n}:END\");");
+    let server = Server::start(&[("a.rhai", &text(0)), ("lib/l.rhai", "fn f() { 1 }")]);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut connection = server.connect();
+            let (mut asked, mut last) = (0, 0);
+            while !done.load(Ordering::Relaxed) {
+                let answer = connection.ask(&Ask::get("/a"));
+                let body = answer.ok();
+                let version = body.strip_prefix("V:").and_then(|rest| rest.strip_suffix(":END"));
+                let version: usize =
+                    version.unwrap_or_else(|| panic!("torn: {body}")).parse().unwrap();
+                assert!(version >= last, "{version} after {last}");
+                (asked, last) = (asked + 1, version);
+            }
+            asked
+        });
+        for n in 1..=40 {
+            match n % 3 {
+                0 => server.write("a.rhai", text(n).as_bytes()),
+                1 => server.save("a.rhai", &text(n)),
+                _ => {
+                    server.save("a.rhai", "get(|r| \"half");
+                    server.signal(Signal::HUP);
+                    server.save("a.rhai", &text(n));
+                }
+            }
+            if n % 5 == 0 {
+                server.report();
+                assert_eq!(server.get("/a").ok(), format!("V:{n}:END"));
+            }
+        }
+        server.wait_for("/a", "V:40:END");
+        done.store(true, Ordering::Relaxed);
+        assert!(asking.join().unwrap() > 40);
+    });
+}
+
+#[test]
+fn a_request_under_way_ends_on_the_version_that_it_began_with() {
+    let text = |version: &str| {
+        format!(
+            "fn version() {{ \"{version}\" }}\nget(|r| {{ while state::get(\"go\") == null {{ }} version() }});\n\
+             post(|r| state::set(\"go\", 1));\nget(\"/now\", |r| version());\n"
+        )
+    };
+    let server = Server::dev(&[("a.rhai", &text("old"))]);
+    let mut slow = server.connect();
+    slow.begin(&Ask::get("/a"));
+    wait_until("it runs", || server.plugin("a")["requests"].as_u64() >= Some(1));
+    server.save("a.rhai", &text("new"));
+    server.report();
+    assert_eq!(server.get("/a/now").ok(), "new");
+    server.ask(Ask::post("/a"));
+    assert_eq!(slow.answer(false).unwrap().ok(), "old");
+}
