@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example embed`, then `curl localhost:3000/scripts/hello`.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+
 use std::net::TcpListener;
 
 use hotplate::{Hotplate, Settings};

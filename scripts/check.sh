@@ -41,4 +41,4 @@ if [ "${#skipped[@]}" -gt 0 ]; then
 fi
 
 step "tests: cargo test"
-cargo test --locked
+cargo test

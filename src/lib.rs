@@ -37,6 +37,7 @@ mod source;
 pub use app::{Builder, Hotplate, HotplateEndpoint, StartError};
 pub use diagnostic::{Diagnostic, Frame, Place, Related, Severity};
 pub use reload::report::Report;
+pub use server::ServerError;
 pub use settings::{
     AccessLog, AuthSettings, ContractSettings, Exposure, InvalidDigest, InvalidRange, KeySettings,
     LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings, NetworkSettings, OnBreaking,

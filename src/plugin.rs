@@ -28,7 +28,7 @@ use crate::{
 
 /// What a plugin was made of; two loads of the same digest are the same plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Made(pub(crate) String);
+pub(crate) struct Made(pub(crate) Vec<u8>);
 
 /// A plugin that loaded.
 pub(crate) struct Plugin {

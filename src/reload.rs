@@ -93,6 +93,9 @@ impl Handle {
     }
 }
 
+/// Told of each configuration that is put in force.
+pub(crate) type Apply = Box<dyn Fn(&Arc<Settings>) + Send>;
+
 /// What the reloader is made of; everything here outlives generations.
 pub(crate) struct Parts {
     /// Where generations are published.
@@ -108,7 +111,7 @@ pub(crate) struct Parts {
     /// Where scripts run.
     pub(crate) executor: Executor,
     /// Told of each new configuration.
-    pub(crate) apply: Box<dyn Fn(&Arc<Settings>) + Send>,
+    pub(crate) apply: Apply,
 }
 
 /// What is known of one plugin between loads.
@@ -127,7 +130,7 @@ struct Known {
 struct Seen {
     script: Arc<Script>,
     settings: Arc<Settings>,
-    libraries: Arc<str>,
+    libraries: Arc<[u8]>,
 }
 
 impl Seen {

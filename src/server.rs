@@ -72,7 +72,7 @@ impl Default for ServerLimits {
 
 /// Why the server cannot listen. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ServerError {
+pub enum ServerError {
     /// Another program listens there.
     #[error(
         "port {} on {} is in use: stop the other program or choose another with --port",

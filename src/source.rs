@@ -108,10 +108,10 @@ impl Snapshot {
             let known =
                 path.parent().is_some_and(|folder| self.folders.iter().any(|f| f == folder));
             let Ok(class) = name::classify(relative) else { return whole() };
-            let (map, name, _) = match &class {
+            let (map, name) = match &class {
                 Class::Ignored => continue,
-                Class::Plugin { name, .. } => (&mut snapshot.plugins, name.clone(), ()),
-                Class::Library(name) => (&mut snapshot.libraries, name.clone(), ()),
+                Class::Plugin { name, .. } => (&mut snapshot.plugins, name.clone()),
+                Class::Library(name) => (&mut snapshot.libraries, name.clone()),
             };
             match std::fs::symlink_metadata(path) {
                 Ok(metadata) if metadata.is_file() && known => {
@@ -174,13 +174,13 @@ impl Snapshot {
     }
 
     /// A digest of all libraries together.
-    pub(crate) fn libraries_digest(&self) -> String {
+    pub(crate) fn libraries_digest(&self) -> Vec<u8> {
         let mut digest = Sha256::new();
         for script in self.libraries.values() {
             digest.update(script.name.as_str());
             digest.update(script.digest.as_bytes());
         }
-        digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest.finalize().to_vec()
     }
 
     /// What is wrong with names and folders.
@@ -194,7 +194,7 @@ impl Snapshot {
     }
 
     /// How long ago a file was changed, by the clock of its file system.
-    pub(crate) fn age(&self, script: &Script) -> Duration {
+    pub(crate) fn age(script: &Script) -> Duration {
         SystemTime::now().duration_since(script.changed_at()).unwrap_or_default()
     }
 }

@@ -152,6 +152,7 @@ fn refusal(error: String) -> Json<Refusal> {
     Json(Refusal { error })
 }
 
+#[expect(clippy::unused_async, reason = "the macro takes asynchronous handlers only")]
 #[OpenApi(tag = "Group::Administration")]
 impl Api {
     /// What is served.

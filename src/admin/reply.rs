@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// What is served.
+#[expect(clippy::struct_field_names, reason = "the names are those that clients know")]
 #[derive(Debug, Object)]
 pub(super) struct Plugins {
     /// The names of all plugins that are being served.
@@ -64,6 +65,7 @@ pub(super) struct ReloadedAll {
 }
 
 /// The answer to loading one plugin again.
+#[expect(clippy::struct_field_names, reason = "the names are those that clients know")]
 #[derive(Debug, Object)]
 pub(super) struct Reloaded {
     /// The plugin.
@@ -76,6 +78,7 @@ pub(super) struct Reloaded {
 }
 
 /// The answer to loading a plugin that was unloaded.
+#[expect(clippy::struct_field_names, reason = "the names are those that clients know")]
 #[derive(Debug, Object)]
 pub(super) struct Loaded {
     /// The plugin.
@@ -88,6 +91,7 @@ pub(super) struct Loaded {
 }
 
 /// The answer to unloading a plugin.
+#[expect(clippy::struct_field_names, reason = "the names are those that clients know")]
 #[derive(Debug, Object)]
 pub(super) struct Unloaded {
     /// The plugin.

@@ -12,15 +12,12 @@ use crate::{
     diagnostic::Diagnostic,
     host,
     plugin::execute::Executor,
-    reload::{self, Parts},
+    reload::{self, Apply, Parts},
     server::ServerLimits,
     services::state::States,
     settings::{Exposure, Overrides, Settings, Sources},
     site::Site,
 };
-
-/// Told of each configuration that is put in force.
-type Apply = Box<dyn Fn(&Arc<Settings>) + Send>;
 
 /// Builds a [`Hotplate`].
 pub struct Builder {

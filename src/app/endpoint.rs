@@ -84,7 +84,7 @@ impl HotplateEndpoint {
                 response.headers_mut().insert(header::ALLOW, allow.clone());
                 response
             }
-            Found::Nothing => self.nothing(&path, &request, generation),
+            Found::Nothing => Self::nothing(&path, &request, generation),
         }
     }
 
@@ -154,7 +154,7 @@ impl HotplateEndpoint {
     }
 
     /// What is shown where no route is.
-    fn nothing(&self, path: &str, request: &Request, generation: &Generation) -> Response {
+    fn nothing(path: &str, request: &Request, generation: &Generation) -> Response {
         if path == "/favicon.ico" && request.method() == Method::GET {
             return start::icon();
         }

@@ -188,7 +188,7 @@ fn key(pattern: &Pattern) -> String {
         key.push('/');
         match segment {
             Segment::Literal(text) => key.push_str(text),
-            Segment::Parameter(_) => key.push_str(&format!("{{p{index}}}")),
+            Segment::Parameter(_) => key.extend(["{p", &index.to_string(), "}"]),
             Segment::Tail(_) => key.push_str("{*rest}"),
         }
     }

@@ -9,7 +9,7 @@ const FORWARDING: [&str; 6] =
 /// Whether a page of another site is behind a request to `host` (as in its `Host`, port included).
 /// What cannot be read counts as foreign.
 pub(crate) fn is_cross_site(headers: &HeaderMap, host: &str) -> bool {
-    let fetch_site = headers.get("sec-fetch-site").map(|value| value.as_bytes());
+    let fetch_site = headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
     if fetch_site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return true;
     }

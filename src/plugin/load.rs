@@ -25,7 +25,7 @@ use crate::{
         compile::{Compiled, compile},
         engine::Natives,
         fault,
-        import::{Libraries, Resolver, Shelf, gather, imports_of},
+        import::{Libraries, Resolver, Shelf, gather},
         lint::{self, handlers::Handler, signatures::Signatures},
     },
     settings::ScriptLimits,
@@ -332,14 +332,4 @@ fn collisions(routes: &[Route]) -> Vec<Diagnostic> {
 fn about(script: &Compiled) -> String {
     let lines = script.ast.doc().lines().map(|line| line.trim_start_matches("//!").trim());
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
-}
-
-/// The libraries that a script imports itself, as written: for a script that did not load, to know
-/// which changes are worth another try.
-pub(crate) fn direct_imports(natives: &Natives, text: &Text) -> Vec<String> {
-    let engine = natives.engine(8);
-    match compile(&engine, text) {
-        Ok(script) => imports_of(&script).into_iter().map(|import| import.path).collect(),
-        Err(_) => Vec::new(),
-    }
 }

@@ -58,7 +58,7 @@ impl Plugin {
             return busy(&format!("{} has too many requests to answer", self.mount));
         };
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let id = request.id.clone();
+        let id = request.id;
         let plugin = Arc::clone(self);
         let ran = executor.run(move |thread| plugin.run_route(index, request, time, thread)).await;
         match ran {
@@ -91,7 +91,7 @@ impl Plugin {
         }
         match result {
             Ok(Ok(Ok(answer))) => Ran::Answer(answer),
-            Ok(Ok(Err(AnswerError::Raised(error)))) | Ok(Err(error)) => self.judge(error, route),
+            Ok(Ok(Err(AnswerError::Raised(error))) | Err(error)) => self.judge(error, route),
             Ok(Ok(Err(error))) => {
                 Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
             }

@@ -86,7 +86,7 @@ impl<'a> Workshop<'a> {
         if reads_config {
             digest.update(self.config_text.as_bytes());
         }
-        Made(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Made(digest.finalize().to_vec())
     }
 
     /// Loads all of them; the answers are in the order of the jobs.
@@ -127,10 +127,10 @@ impl<'a> Workshop<'a> {
             Err(fault) => return Err(vec![fault.clone().of_plugin(job.name)]),
         };
         let limits = self.settings.limits_of(job.name);
-        let own = serde_json::Value::Object(self.settings.plugin(job.name).settings.clone());
+        let table = serde_json::Value::Object(self.settings.plugin(job.name).settings.clone());
         let context = PluginContext {
             name: job.name.to_owned(),
-            settings: crate::script::json::from_value(&own),
+            settings: crate::script::json::from_value(&table),
             config: self.config.clone(),
             string_type: content_type(self.settings.server.string_type),
             development: self.settings.server.development,

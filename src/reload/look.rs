@@ -145,7 +145,7 @@ impl Reloader {
         let (natives, states) = (self.parts.natives.clone(), Arc::clone(&self.parts.states));
         let signatures = std::mem::take(&mut self.signatures);
         let workshop = Workshop::new(settings, snapshot, &states, &natives, &signatures);
-        let libraries: Arc<str> = snapshot.libraries_digest().into();
+        let libraries: Arc<[u8]> = snapshot.libraries_digest().into();
         let seen = |script: &Arc<Script>| Seen {
             script: Arc::clone(script),
             settings: Arc::clone(settings),
@@ -206,7 +206,7 @@ impl Reloader {
                 continue;
             }
             let alone = workshop.made(name, script, std::iter::empty());
-            let version = format!("{} {libraries} {mount}", alone.0);
+            let version = format!("{:?} {libraries:?} {mount}", alone.0);
             let failed_before = known.failed.as_ref().is_some_and(|(there, _)| *there == version);
             if failed_before && !retry {
                 findings.insert(name, Finding::StillFailed);
@@ -292,7 +292,7 @@ impl Reloader {
     /// Whether a script may still be being written, and so is held back.
     fn hold_while_young(&mut self, snapshot: &Snapshot, script: &Arc<Script>) -> bool {
         let young =
-            snapshot.libraries().chain([script]).any(|file| snapshot.age(file) < self.settle());
+            snapshot.libraries().chain([script]).any(|file| Snapshot::age(file) < self.settle());
         self.hold(script.name.as_str(), LONGEST_HOLD) && young
     }
 

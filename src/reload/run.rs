@@ -98,10 +98,7 @@ impl Reloader {
 
     fn run(mut self) {
         loop {
-            let round = match self.next_round() {
-                Some(round) => round,
-                None => return,
-            };
+            let Some(round) = self.next_round() else { return };
             if round.changed.is_some() || round.asked || !self.held.is_empty() {
                 let changed = round.changed.unwrap_or(Changed::Unclear);
                 let report = self.look(&changed, round.asked);
@@ -110,8 +107,9 @@ impl Reloader {
             self.retired.run(&self.parts.executor);
             if let Some(ended) = round.ending {
                 self.end();
-                // Whoever waited for the end may be gone.
-                drop(ended.send(()));
+                if ended.send(()).is_err() {
+                    tracing::debug!("nobody waited for the end");
+                }
                 return;
             }
         }

@@ -194,7 +194,7 @@ pub(crate) fn tick() -> Option<Dynamic> {
             meter.next_clock.set(ticks + CLOCK_EVERY);
             return meter.look_at_clock(&limits, ticks);
         }
-        meter.spent.get().map(|_| Dynamic::UNIT)
+        meter.ended()
     })
 }
 
@@ -210,6 +210,11 @@ impl Meter {
         if self.escalate_at.get().is_some_and(|at| now >= at) && !self.escalate() {
             return self.stop(Spent::Busy);
         }
+        self.ended()
+    }
+
+    /// What ends the script, once anything is spent.
+    fn ended(&self) -> Option<Dynamic> {
         self.spent.get().map(|_| Dynamic::UNIT)
     }
 
@@ -217,7 +222,7 @@ impl Meter {
         if self.spent.get().is_none() {
             self.spent.set(Some(why));
         }
-        Some(Dynamic::UNIT)
+        self.ended()
     }
 
     /// Gives the worker's other work to another thread; false when too many did so already.

@@ -49,11 +49,6 @@ impl Natives {
         self
     }
 
-    /// Whether `name` is a namespace of the host.
-    pub(crate) fn has_namespace(&self, name: &str) -> bool {
-        self.namespaces.iter().any(|(there, _)| there == name)
-    }
-
     /// An engine with these natives, every budget on and nothing that a script could use to leave it.
     pub(crate) fn engine(&self, call_depth: usize) -> Engine {
         let mut engine = Engine::new_raw();

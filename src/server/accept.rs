@@ -6,12 +6,10 @@
 //! - A drain answers what the kernel had already accepted for us, then closes the listening socket.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     io,
     net::SocketAddr,
-    pin::pin,
     sync::Arc,
-    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -19,7 +17,7 @@ use arc_swap::ArcSwap;
 use poem::{Endpoint, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
 use super::{
@@ -43,6 +41,9 @@ const WARN_EVERY: Duration = Duration::from_secs(10);
 /// Connections that the kernel may have accepted before a drain and that are still taken.
 const LAST_CALL: usize = 1024;
 
+/// A queue that brings nothing for so long is empty.
+const LAST_CALL_PAUSE: Duration = Duration::from_millis(10);
+
 /// Time for cut connections to be dropped.
 const CUT_TIME: Duration = Duration::from_millis(250);
 
@@ -53,6 +54,8 @@ struct Acceptor<E> {
     tls: Option<Arc<ArcSwap<rustls::ServerConfig>>>,
     registry: Arc<Registry>,
     most: usize,
+    /// Accepted and not yet served, for want of room.
+    in_hand: Option<(TcpStream, SocketAddr)>,
     warned: Option<Instant>,
 }
 
@@ -76,6 +79,7 @@ pub(super) async fn run<E>(
         tls,
         registry: Arc::clone(&registry),
         most: most_connections(),
+        in_hand: None,
         warned: None,
     };
     until(shutdown.reached(Phase::Draining), acceptor.accept_for_ever()).await;
@@ -111,15 +115,15 @@ where
     async fn accept_for_ever(&mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            let room = self.limits.load().connections.min(self.most).max(1);
-            if self.registry.len() >= room {
-                self.make_room("every connection is taken", FULL_PAUSE).await;
-                continue;
-            }
             match self.listener.accept().await {
-                Ok((socket, remote)) => {
+                Ok(accepted) => {
                     pause = FIRST_PAUSE;
-                    self.serve(socket, remote, Order::Run);
+                    self.in_hand = Some(accepted);
+                    // Only now is it known that somebody needs the room.
+                    while self.registry.len() >= self.room() {
+                        self.make_room("every connection is taken", FULL_PAUSE).await;
+                    }
+                    self.serve_in_hand(Order::Run);
                 }
                 Err(error) if is_shortage(&error) => {
                     self.make_room("the system has no room for another connection", pause).await;
@@ -129,6 +133,10 @@ where
                 Err(error) => tracing::debug!(%error, "connection lost before it was accepted"),
             }
         }
+    }
+
+    fn room(&self) -> usize {
+        self.limits.load().connections.min(self.most).max(1)
     }
 
     /// Waits for a connection to end, after cutting those that only wait for their peer.
@@ -142,19 +150,21 @@ where
     }
 
     async fn take_the_last(&mut self) {
+        self.serve_in_hand(Order::Drain);
+        // A pause rather than one look: the kernel's news of a connection may be on its way to us.
         for _ in 0..LAST_CALL {
-            let mut accept = pin!(self.listener.accept());
-            let next = poll_fn(|cx| Poll::Ready(accept.as_mut().poll(cx))).await;
-            match next {
-                Poll::Ready(Ok((socket, remote))) => self.serve(socket, remote, Order::Drain),
-                Poll::Ready(Err(error)) if is_shortage(&error) => return,
-                Poll::Ready(Err(_)) => {}
-                Poll::Pending => return,
+            match timeout(LAST_CALL_PAUSE, self.listener.accept()).await {
+                Ok(Ok(accepted)) => self.in_hand = Some(accepted),
+                Ok(Err(error)) if is_shortage(&error) => return,
+                Ok(Err(_)) => {}
+                Err(_) => return,
             }
+            self.serve_in_hand(Order::Drain);
         }
     }
 
-    fn serve(&self, socket: TcpStream, remote: SocketAddr, order: Order) {
+    fn serve_in_hand(&mut self, order: Order) {
+        let Some((socket, remote)) = self.in_hand.take() else { return };
         let registration = self.registry.open();
         registration.vitals().tell(order);
         tokio::spawn(connection::serve(Accepted {

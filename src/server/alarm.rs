@@ -67,9 +67,11 @@ impl<'a> Alarm<'a> {
     }
 }
 
+/// The mark of the next look: at the deadline, but a few times in each idle time, because activity
+/// gets its time only when it is looked at, and while it serves a deadline may begin at any moment.
 fn next_look(vitals: &Vitals, limits: &ServerLimits) -> u64 {
     let now = vitals.now();
-    // While it serves there is no deadline, but one may begin any time; look again within the shorter.
-    let shorter = u64::try_from(limits.header.min(limits.idle).as_millis()).unwrap_or(FURTHEST);
-    vitals.due(limits).unwrap_or(now.saturating_add(shorter)).clamp(now + 1, now + FURTHEST)
+    let often = limits.header.min(limits.idle / 4);
+    let often = u64::try_from(often.as_millis()).unwrap_or(FURTHEST).clamp(1, FURTHEST);
+    vitals.due(limits).unwrap_or(u64::MAX).clamp(now + 1, now.saturating_add(often))
 }

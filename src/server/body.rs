@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    task::{Context, Poll, ready},
+    task::{Context as TaskContext, Poll, ready},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::vitals::Vitals;
+use super::{service::Context, vitals::Vitals};
 
 /// Set once a request's body did not arrive in time.
 #[derive(Debug, Default, Clone)]
@@ -59,7 +59,7 @@ impl Body for RequestBody {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut TaskContext<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         if this.late.is_set() {
@@ -94,35 +94,35 @@ impl Drop for RequestBody {
 }
 
 /// An answer's body, counted as busy while it waits for its producer.
-pub(super) struct ResponseBody {
+pub(super) struct ResponseBody<E> {
     inner: BoxBody<Bytes, io::Error>,
-    vitals: Arc<Vitals>,
+    context: Arc<Context<E>>,
     waits: bool,
 }
 
-impl ResponseBody {
-    /// The body of an answer on the connection of `vitals`.
-    pub(super) fn new(inner: BoxBody<Bytes, io::Error>, vitals: Arc<Vitals>) -> Self {
-        Self { inner, vitals, waits: false }
+impl<E> ResponseBody<E> {
+    /// The body of an answer on the connection of `context`.
+    pub(super) fn new(inner: BoxBody<Bytes, io::Error>, context: Arc<Context<E>>) -> Self {
+        Self { inner, context, waits: false }
     }
 }
 
-impl Body for ResponseBody {
+impl<E> Body for ResponseBody<E> {
     type Data = Bytes;
     type Error = io::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        cx: &mut TaskContext<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_frame(cx);
         if polled.is_pending() != this.waits {
             this.waits = polled.is_pending();
             if this.waits {
-                this.vitals.producer_waits();
+                this.context.vitals.producer_waits();
             } else {
-                this.vitals.producer_done();
+                this.context.vitals.producer_done();
             }
         }
         polled
@@ -137,10 +137,10 @@ impl Body for ResponseBody {
     }
 }
 
-impl Drop for ResponseBody {
+impl<E> Drop for ResponseBody<E> {
     fn drop(&mut self) {
         if self.waits {
-            self.vitals.producer_done();
+            self.context.vitals.producer_done();
         }
     }
 }

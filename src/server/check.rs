@@ -5,6 +5,8 @@
 //! - its target is a path (or `*` of OPTIONS), so nothing can be taken for a proxy request;
 //! - its body is framed one way only.
 
+use std::sync::OnceLock;
+
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING},
@@ -65,30 +67,43 @@ pub(super) fn close_after(headers: &mut HeaderMap, version: Version) {
     }
 }
 
+/// A `Host` header that was found valid, kept so that its repetitions need not be parsed.
+#[derive(Debug, Default)]
+pub(super) struct KnownHost(OnceLock<HeaderValue>);
+
+impl KnownHost {
+    fn check(&self, host: &HeaderValue) -> Result<(), Refusal> {
+        if self.0.get().is_some_and(|known| known == host) {
+            return Ok(());
+        }
+        if host.to_str().ok().and_then(HostName::parse).is_none() {
+            return Err(Refusal::Bad("the Host header is not a host"));
+        }
+        self.0.get_or_init(|| host.clone());
+        Ok(())
+    }
+}
+
 /// Checks a request head and brings its target into the form `/path?query` beside a `Host` header.
 ///
 /// # Errors
 /// The [`Refusal`] to answer with.
-pub(super) fn request(parts: &mut Parts, body_bytes: u64) -> Result<(), Refusal> {
+pub(super) fn head(parts: &mut Parts, known: &KnownHost) -> Result<(), Refusal> {
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(Refusal::Method);
     }
-    host(parts)?;
-    target(parts)?;
-    framing(&parts.headers, body_bytes)
+    host(parts, known)?;
+    target(parts)
 }
 
-fn host(parts: &mut Parts) -> Result<(), Refusal> {
+fn host(parts: &mut Parts, known: &KnownHost) -> Result<(), Refusal> {
     let mut given = parts.headers.get_all(HOST).iter();
     let host = given.next();
     if given.next().is_some() {
         return Err(Refusal::Bad("more than one Host header"));
     }
     if let Some(host) = host {
-        host.to_str()
-            .ok()
-            .and_then(HostName::parse)
-            .ok_or(Refusal::Bad("the Host header is not a host"))?;
+        known.check(host)?;
     } else if parts.version == Version::HTTP_11 {
         return Err(Refusal::Bad("no Host header"));
     }
@@ -119,7 +134,8 @@ fn host(parts: &mut Parts) -> Result<(), Refusal> {
 fn target(parts: &mut Parts) -> Result<(), Refusal> {
     let uri = &parts.uri;
     let path = uri.path();
-    if !path.starts_with('/') && !(path == "*" && parts.method == Method::OPTIONS) {
+    let is_asterisk = path == "*" && parts.method == Method::OPTIONS;
+    if !path.starts_with('/') && !is_asterisk {
         return Err(Refusal::Bad("the request target is not a path"));
     }
     let Some(scheme) = uri.scheme_str() else {
@@ -136,7 +152,11 @@ fn target(parts: &mut Parts) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn framing(headers: &HeaderMap, body_bytes: u64) -> Result<(), Refusal> {
+/// Checks how a body is framed and how large it says it is.
+///
+/// # Errors
+/// The [`Refusal`] to answer with.
+pub(super) fn body(headers: &HeaderMap, body_bytes: u64) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     if let Some(coding) = codings.next() {
         // "chunked, chunked" is one chunked body to us and a body in a body to others.
@@ -168,7 +188,8 @@ mod tests {
             builder = builder.header(*name, *value);
         }
         let mut parts = builder.body(()).unwrap().into_parts().0;
-        match request(&mut parts, 100) {
+        let checked = head(&mut parts, &KnownHost::default());
+        match checked.and_then(|()| body(&parts.headers, 100)) {
             Ok(()) => {
                 let host = parts.headers.get(HOST).map_or("-", |host| host.to_str().unwrap());
                 format!("{} at {host}", parts.uri)

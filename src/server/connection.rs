@@ -23,13 +23,14 @@ use poem::{Endpoint, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
 use tokio_rustls::TlsAcceptor;
 
 use super::{
     ServerLimits,
     alarm::Alarm,
+    check::KnownHost,
     registry::Registration,
     service::{Context, service},
     stream::{PREFIX, Prefix, Stream},
@@ -99,6 +100,7 @@ where
         scheme: if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP },
         body_time: limits.body,
         body_bytes: limits.body_bytes,
+        host: KnownHost::default(),
     };
     let Some(tls) = tls else {
         return plain(socket, registration, context, &limits).await;
@@ -181,8 +183,7 @@ async fn speak<T, E>(
     match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                // The driver keeps this deadline without a timer for each request.
+                // The driver keeps this deadline, without a timer for each request.
                 .header_read_timeout(None)
                 .max_header_size(limits.header_bytes)
                 .max_buf_size(limits.header_bytes.max(HTTP1_BUFFER))

@@ -29,7 +29,7 @@ use poem::{
 use super::{
     body::{Late, RequestBody, ResponseBody},
     check::{self, Refusal},
-    vitals::{InService, Order, Vitals},
+    vitals::{Order, Vitals},
 };
 
 /// What the requests of one connection have in common.
@@ -48,6 +48,8 @@ pub(super) struct Context<E> {
     pub(super) body_time: Duration,
     /// Announced body size that is refused.
     pub(super) body_bytes: u64,
+    /// What the first valid `Host` header said: the next ones mostly say the same.
+    pub(super) host: check::KnownHost,
 }
 
 /// The hyper service of one connection.
@@ -55,9 +57,9 @@ pub(super) fn service<E>(
     context: Context<E>,
 ) -> impl HttpService<
     Incoming,
-    ResBody = ResponseBody,
+    ResBody = ResponseBody<E>,
     Error = Infallible,
-    Future: Future<Output = Result<http::Response<ResponseBody>, Infallible>> + Send + 'static,
+    Future: Future<Output = Result<http::Response<ResponseBody<E>>, Infallible>> + Send + 'static,
 > + Send
 + 'static
 where
@@ -66,59 +68,79 @@ where
     let context = Arc::new(context);
     hyper::service::service_fn(move |request| {
         // Before the future is first polled: the clock of the head must stop now.
-        let in_service = context.vitals.enter();
-        answer(Arc::clone(&context), request, in_service)
+        answer(InService::enter(Arc::clone(&context)), request)
     })
 }
 
-async fn answer<E>(
+/// Held while a request is in the endpoint.
+struct InService<E> {
     context: Arc<Context<E>>,
+}
+
+impl<E> InService<E> {
+    fn enter(context: Arc<Context<E>>) -> Self {
+        context.vitals.enter();
+        Self { context }
+    }
+}
+
+impl<E> Drop for InService<E> {
+    fn drop(&mut self) {
+        self.context.vitals.leave();
+    }
+}
+
+async fn answer<E>(
+    in_service: InService<E>,
     request: http::Request<Incoming>,
-    in_service: InService,
-) -> Result<http::Response<ResponseBody>, Infallible>
+) -> Result<http::Response<ResponseBody<E>>, Infallible>
 where
     E: Endpoint<Output = Response>,
 {
-    let (mut parts, incoming) = request.into_parts();
-    let version = parts.version;
-    let (mut response, must_close) = match check::request(&mut parts, context.body_bytes) {
-        Ok(()) => call(&context, parts, incoming).await,
-        Err(refusal) => {
-            if !incoming.is_end_stream() {
-                context.vitals.left_unread();
-            }
-            (refusal.into_response(), true)
+    let context = &*in_service.context;
+    let version = request.version();
+    let (mut response, must_close) = match request_of(context, request) {
+        Ok((request, None)) => (guarded(context, request).await, false),
+        Ok((request, Some(late))) => {
+            let response = guarded(context, request).await;
+            // Whatever the endpoint made of the failed body, the peer was too slow for its answer.
+            if late.is_set() { (Refusal::Late.into_response(), true) } else { (response, false) }
         }
+        Err(refusal) => (refusal.into_response(), true),
     };
     if must_close || context.vitals.order() != Order::Run {
         check::close_after(response.headers_mut(), version);
     }
     let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
-    Ok(response.map(|body| ResponseBody::new(body, Arc::clone(in_service.vitals()))))
+    Ok(response.map(|body| ResponseBody::new(body, Arc::clone(&in_service.context))))
 }
 
-/// The endpoint's answer, and whether the connection has to end with it.
-async fn call<E>(
+/// The endpoint's request, and for one with a body whether that came too late.
+fn request_of<E>(
     context: &Context<E>,
-    parts: http::request::Parts,
-    incoming: Incoming,
-) -> (Response, bool)
-where
-    E: Endpoint<Output = Response>,
-{
+    request: http::Request<Incoming>,
+) -> Result<(Request, Option<Late>), Refusal> {
+    let (mut parts, incoming) = request.into_parts();
+    let has_body = !incoming.is_end_stream();
+    check::head(&mut parts, &context.host)
+        .and_then(
+            |()| if has_body { check::body(&parts.headers, context.body_bytes) } else { Ok(()) },
+        )
+        .inspect_err(|_| {
+            if has_body {
+                context.vitals.left_unread();
+            }
+        })?;
     let local = LocalAddr(context.local.into());
     let remote = RemoteAddr(context.remote.into());
     let parts = RequestParts::from((parts, local, remote, context.scheme.clone()));
-    if incoming.is_end_stream() {
-        return (guarded(context, Request::from_parts(parts, Body::empty())).await, false);
+    if !has_body {
+        return Ok((Request::from_parts(parts, Body::empty()), None));
     }
     let late = Late::default();
-    let body =
-        RequestBody::new(incoming, context.body_time, late.clone(), Arc::clone(&context.vitals));
-    let body = Body::from(BoxBody::new(body));
-    let response = guarded(context, Request::from_parts(parts, body)).await;
-    // Whatever the endpoint made of the failed body, the peer was too slow for any answer to it.
-    if late.is_set() { (Refusal::Late.into_response(), true) } else { (response, false) }
+    let vitals = Arc::clone(&context.vitals);
+    let body = RequestBody::new(incoming, context.body_time, late.clone(), vitals);
+    Ok((Request::from_parts(parts, Body::from(BoxBody::new(body))), Some(late)))
 }
 
 async fn guarded<E>(context: &Context<E>, request: Request) -> Response

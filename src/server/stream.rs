@@ -96,9 +96,9 @@ impl<T> Stream<T> {
         Ok(())
     }
 
-    fn wrote<R>(&self, polled: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &polled {
-            Poll::Ready(Ok(_)) => self.vitals().wrote(),
+            Poll::Ready(Ok(bytes)) => self.vitals().wrote(*bytes),
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.vitals().write_blocked(),
         }

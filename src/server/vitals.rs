@@ -1,7 +1,8 @@
 //! What one connection is doing, as cheap marks, and when that has lasted too long.
 //!
-//! Marks are set on the hot path with plain atomic stores; nothing there touches a timer. The
-//! connection's driver compares them with the limits when its one timer fires.
+//! Marks are set on the hot path with plain atomic stores; nothing there reads a clock or touches a
+//! timer. The connection's driver gives them their times and compares them with the limits: a head
+//! after each poll that left it incomplete, an activity when it looks, a few times in each idle time.
 //!
 //! Invariants:
 //! - A connection with a request in service, or whose answer waits for its producer, has no deadline
@@ -10,7 +11,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Waker},
@@ -21,6 +22,10 @@ use super::ServerLimits;
 
 /// How long an ended connection listens on, so that the peer reads our last answer before a reset.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+/// The most bytes of an HTTP/2 write that are taken for pings and acknowledgements, which must not
+/// keep an idle connection alive: our own pings would.
+const HOUSEKEEPING: usize = 64;
 
 /// What a connection is told from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +50,9 @@ pub(super) enum Protocol {
 
 /// Milliseconds since the connection was born, plus one; 0 means "not so".
 type Mark = AtomicU64;
+
+/// A mark that was set and has not been given its time yet.
+const UNTIMED: u64 = u64::MAX;
 
 /// The marks of one connection.
 #[derive(Debug)]
@@ -148,20 +156,21 @@ impl Vitals {
             && self.head.load(Relaxed) == 0
             && !self.http2.load(Relaxed)
         {
-            self.head.store(self.now(), Relaxed);
+            self.head.store(UNTIMED, Relaxed);
         }
     }
 
-    /// The peer took bytes.
-    pub(super) fn wrote(&self) {
-        let now = self.now();
-        self.last.store(now, Relaxed);
+    /// The peer took `bytes` bytes.
+    pub(super) fn wrote(&self, bytes: usize) {
+        if bytes > HOUSEKEEPING || !self.http2.load(Relaxed) {
+            self.last.store(UNTIMED, Relaxed);
+        }
         if self.blocked.load(Relaxed) != 0 {
             self.blocked.store(0, Relaxed);
         }
         // A pipelined head waits for our answers: its clock starts after them.
         if self.head.load(Relaxed) != 0 {
-            self.head.store(now, Relaxed);
+            self.head.store(UNTIMED, Relaxed);
         }
     }
 
@@ -181,7 +190,7 @@ impl Vitals {
 
     /// The answer made progress towards the peer without a write of ours to show for it yet.
     pub(super) fn progressed(&self) {
-        self.last.store(self.now(), Relaxed);
+        self.last.store(UNTIMED, Relaxed);
     }
 
     /// A request body was dropped before its end.
@@ -212,13 +221,16 @@ impl Vitals {
     }
 
     /// A request enters the endpoint.
-    pub(super) fn enter(self: &Arc<Self>) -> InService {
+    pub(super) fn enter(&self) {
         self.services.fetch_add(1, Relaxed);
         self.head.store(0, Relaxed);
-        if !self.served.load(Relaxed) {
-            self.served.store(true, Relaxed);
-        }
-        InService { vitals: Arc::clone(self) }
+        self.served.store(true, Relaxed);
+    }
+
+    /// A request leaves the endpoint.
+    pub(super) fn leave(&self) {
+        self.services.fetch_sub(1, Relaxed);
+        self.last.store(UNTIMED, Relaxed);
     }
 
     /// An answer begins to wait for its producer.
@@ -237,12 +249,17 @@ impl Vitals {
     }
 
     /// When marks that can appear between two timer checks run out; `None` when there are none.
+    /// Gives an incomplete head its time.
     pub(super) fn urgent(&self, limits: &ServerLimits) -> Option<u64> {
-        let head = self.head.load(Relaxed);
+        let mut head = self.head.load(Relaxed);
         let blocked = self.blocked.load(Relaxed);
         let linger = self.linger.load(Relaxed);
         if head | blocked | linger == 0 {
             return None;
+        }
+        if head == UNTIMED {
+            head = self.now();
+            self.head.store(head, Relaxed);
         }
         let mut due = u64::MAX;
         if linger != 0 {
@@ -258,18 +275,33 @@ impl Vitals {
 
     /// When the connection has to end unless something happens; `None` while it serves.
     pub(super) fn due(&self, limits: &ServerLimits) -> Option<u64> {
-        self.urgent(limits)
-            .or_else(|| (!self.is_serving()).then(|| after(self.last.load(Relaxed), limits.idle)))
+        let last = self.last_activity();
+        self.urgent(limits).or_else(|| (!self.is_serving()).then(|| after(last, limits.idle)))
     }
 
-    /// How long, in milliseconds, the connection has waited for its peer; `None` while it serves.
+    /// How long, in milliseconds, the connection is known to have waited for its peer; `None` while
+    /// it serves.
     pub(super) fn waiting(&self) -> Option<u64> {
         if self.is_serving() || self.is_upgraded() {
             return None;
         }
-        let head = self.head.load(Relaxed);
-        let since = if head == 0 { self.last.load(Relaxed) } else { head };
+        let since = match self.head.load(Relaxed) {
+            0 | UNTIMED => self.last_activity(),
+            head => head,
+        };
         Some(self.now().saturating_sub(since))
+    }
+
+    /// The last activity; one since the last look counts as now.
+    fn last_activity(&self) -> u64 {
+        let last = self.last.load(Relaxed);
+        if last != UNTIMED {
+            return last;
+        }
+        let now = self.now();
+        // An activity in between stays untimed for the next look.
+        drop(self.last.compare_exchange(UNTIMED, now, Relaxed, Relaxed));
+        now
     }
 
     /// Whether a whole request has come over this connection.
@@ -280,24 +312,4 @@ impl Vitals {
 
 fn after(mark: u64, time: Duration) -> u64 {
     mark.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Held while a request is in the endpoint.
-#[derive(Debug)]
-pub(super) struct InService {
-    vitals: Arc<Vitals>,
-}
-
-impl InService {
-    /// The marks of the request's connection.
-    pub(super) fn vitals(&self) -> &Arc<Vitals> {
-        &self.vitals
-    }
-}
-
-impl Drop for InService {
-    fn drop(&mut self) {
-        self.vitals.progressed();
-        self.vitals.services.fetch_sub(1, Relaxed);
-    }
 }

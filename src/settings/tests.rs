@@ -199,7 +199,7 @@ fn what_scripts_see_has_no_secret_and_no_absolute_path() {
         &[],
     );
     let shown = settings.redacted();
-    let text = shown.to_string() + &format!("{:?}{:?}", settings.auth, settings.plugins);
+    let text = shown.to_string() + format!("{:?}{:?}", settings.auth, settings.plugins).as_str();
     for secret in ["swordfish", "mackerel", "herring", "halibut", "secret-place", "/"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }

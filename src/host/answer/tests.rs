@@ -334,7 +334,7 @@ async fn a_stream_gives_each_write_to_its_reader() {
     let writer = std::thread::spawn(move || streaming(script, out));
     let mut all = Vec::new();
     while let Some(piece) = pieces.recv().await {
-        all.extend_from_slice(&piece);
+        all.extend_from_slice(&piece.unwrap());
     }
     writer.join().unwrap().unwrap();
     assert_eq!(all, b"0,1,2,3,4,A");

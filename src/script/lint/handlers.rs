@@ -91,7 +91,7 @@ impl Lint<'_> {
         AST::new([], module).walk(&mut |path: &[ASTNode]| {
             match path.last() {
                 Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
-                    local.push(variable.0.name.to_string())
+                    local.push(variable.0.name.to_string());
                 }
                 Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
                     changed.extend(chain(&assignment.1.lhs));

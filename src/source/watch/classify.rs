@@ -30,21 +30,15 @@ pub(super) fn meaning(event: &Event, path: &Path, files: &[std::path::PathBuf]) 
         || files.iter().any(|file| file == path);
     match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) if is_ours => Meaning::Whole,
-        EventKind::Access(_) => Meaning::Nothing,
-        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any | ModifyKind::Other) if is_ours => {
-            Meaning::Writing
-        }
-        EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any | ModifyKind::Other) => {
-            Meaning::Nothing
-        }
-        EventKind::Modify(ModifyKind::Metadata(_)) if is_ours => Meaning::Writing,
+        EventKind::Modify(ModifyKind::Name(_)) if is_ours => Meaning::Whole,
+        EventKind::Modify(ModifyKind::Name(_)) => other(event, path),
+        EventKind::Modify(_) if is_ours => Meaning::Writing,
         // The mode of a folder may hide or show what is in it.
         EventKind::Modify(ModifyKind::Metadata(_)) => folder_or_nothing(path),
         EventKind::Create(_) if is_ours => created(path),
-        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) if is_ours => Meaning::Whole,
-        EventKind::Remove(_) | EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)) => {
-            other(event, path)
-        }
+        EventKind::Remove(_) if is_ours => Meaning::Whole,
+        EventKind::Remove(_) | EventKind::Create(_) => other(event, path),
+        EventKind::Access(_) | EventKind::Modify(_) => Meaning::Nothing,
         EventKind::Any | EventKind::Other => Meaning::Unclear,
     }
 }
@@ -52,7 +46,6 @@ pub(super) fn meaning(event: &Event, path: &Path, files: &[std::path::PathBuf]) 
 /// A file that was just made is empty; a link or a second name of a file is whole.
 fn created(path: &Path) -> Meaning {
     match std::fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() && metadata.len() == 0 => Meaning::Writing,
         Ok(metadata) if metadata.is_file() => Meaning::Writing,
         Ok(_) => Meaning::Unclear,
         Err(_) => Meaning::Whole,

@@ -1,4 +1,4 @@
-//! The events of the system: inotify on Linux, FSEvents on macOS.
+//! The events of the system: inotify on Linux, `FSEvents` on macOS.
 //!
 //! Folders are watched, not files, because editors replace files; and their parents, because folders
 //! are replaced too. The system watches the folder itself and not its name, so what stands behind a

@@ -86,13 +86,11 @@ impl Walker<'_> {
             Some(takes) => self.wrong_number(&format!("{root}::{name}"), takes, given, position),
             None => {
                 let near = nearest(name, functions.keys().map(String::as_str));
-                let help = match near {
-                    Some(near) => format!("did you mean `{root}::{near}`?"),
-                    None => {
-                        let names: Vec<&str> = functions.keys().map(String::as_str).collect();
-                        format!("`{root}` has: {}", names.join(", "))
-                    }
-                };
+                let all = || functions.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let help = near.map_or_else(
+                    || format!("`{root}` has: {}", all()),
+                    |near| format!("did you mean `{root}::{near}`?"),
+                );
                 let message = format!("there is no function `{root}::{name}`");
                 self.fault("unknown-function", message, position, Some(help));
             }
