@@ -99,7 +99,7 @@ fn no_script_breaks_the_framing_of_its_answer() {
         ("transfer-encoding", "\"chunked\""),
         ("connection", "\"close\""),
         ("x a", "\"b\""),
-        ("x-a", "\"\\0\""),
+        ("x-a", "\"\\x00\""),
     ] {
         let answer = of(&format!("text(\"body\").header(\"{name}\", {value})"));
         assert_eq!(answer.status, 500, "{name}: {value}");

@@ -38,10 +38,10 @@ fn assert_contained(script: &str, status: u16) -> Answer {
 
 #[test]
 fn a_looping_handler_ends_at_its_deadline_while_others_answer() {
-    let answer = assert_contained("get(|r| {\n  loop { }\n});", 503);
+    let answer = assert_contained("get(|r| {\n  let n = 0;\n  loop {\n    n += 1;\n  }\n});", 503);
     assert!(answer.header("retry-after").is_some());
     assert!(answer.json()["error_id"].is_string());
-    assert_tells(&answer.json()["rendered"], &["t.rhai:2"]);
+    assert_tells(&answer.json()["rendered"], &["t.rhai:4"]);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn many_looping_handlers_do_not_stop_others() {
     for _ in 0..5 {
         let began = Instant::now();
         assert_eq!(server.get("/ok").ok(), "ok");
-        assert!(began.elapsed() < Duration::from_millis(800), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_millis(1600), "{:?}", began.elapsed());
     }
     for connection in &mut bad {
         assert_eq!(connection.answer(false).expect("an answer").status, 503);
@@ -208,7 +208,7 @@ fn scripts_that_are_none_are_refused() {
         let told = &server.plugin(name)["diagnostics"][0];
         assert_tells(told, &[&format!("{name}.rhai")]);
     }
-    assert_tells(&server.plugin("large")["diagnostics"][0], &["1 MiB"]);
+    assert_tells(&server.plugin("large")["diagnostics"][0], &["larger than 1048576 bytes"]);
     assert_tells(&server.plugin("binary")["diagnostics"][0], &["UTF-8"]);
     assert_eq!(server.get("/ok").ok(), "ok");
 }

@@ -58,7 +58,9 @@ fn text_bytes_and_json_read_the_body_as_they_say() {
     let answer = server.ask(Ask::post("/r").body("text/plain", "{\"a\": 7}"));
     assert_eq!(answer.json(), json!(["{\"a\": 7}", 8, 7]));
     let server = seeing("req.form().b");
-    assert_eq!(server.ask(Ask::post("/r").body("text/plain", "a=1&b=2")).json(), "2");
+    let form = |kind: &str| server.ask(Ask::post("/r").body(kind, "a=1&b=2"));
+    assert_eq!(form("application/x-www-form-urlencoded").json(), "2");
+    assert_eq!(form("text/plain").status, 415);
 }
 
 #[test]

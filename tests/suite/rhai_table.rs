@@ -147,7 +147,7 @@ fn documentation_above_a_route_is_kept() {
         "t.rhai",
         "/// List things.\n///\n/// Newest first.\nget(|req| \"x\");\n\nget(\"/y\", |req| missing_thing(1));\n",
     )]);
-    assert_tells(&server.plugin("t")["diagnostics"][0], &["t.rhai:6:23"]);
+    assert_tells(&server.plugin("t")["diagnostics"][0], &["t.rhai:6:17"]);
     server.save("t.rhai", "/// List things.\n///\n/// Newest first.\nget(|req| \"x\");\n");
     server.report();
     let route = &server.plugin("t")["routes"][0];
