@@ -3,6 +3,7 @@
 //! Nothing here knows of HTTP, plugins or files.
 
 pub(crate) mod budget;
+pub(crate) mod duration;
 pub(crate) mod json;
 pub(crate) mod memory;
 
