@@ -4,11 +4,27 @@
 //! [`current`], which the caller of a script sets for the thread.
 
 pub(crate) mod answer;
+mod base64;
+mod bulk;
+mod crypto;
 pub(crate) mod current;
 pub(crate) mod declare;
+mod define;
 pub(crate) mod error;
+mod extras;
+mod json;
+mod log;
 pub(crate) mod problem;
+mod regex;
 pub(crate) mod request;
+mod sleep;
+mod state;
+mod text;
+mod time;
+mod url;
+
+#[cfg(test)]
+mod testing;
 
 use rhai::Module;
 
@@ -16,10 +32,24 @@ use crate::script::engine::Natives;
 
 /// Everything that scripts see, without what an embedding program adds.
 pub(crate) fn natives() -> Natives {
+    let mut language = Module::new();
+    extras::register(&mut language);
+    bulk::register(&mut language);
     let mut global = Module::new();
+    sleep::register(&mut global);
     declare::register(&mut global);
     request::register(&mut global);
     answer::register(&mut global);
     error::register(&mut global);
-    Natives::standard().with_global(global)
+    Natives::standard()
+        .with_language(language)
+        .with_global(global)
+        .with_namespace("base64", base64::module())
+        .with_namespace("crypto", crypto::module())
+        .with_namespace("json", json::module())
+        .with_namespace("log", log::module())
+        .with_namespace("regex", regex::module())
+        .with_namespace("state", state::module())
+        .with_namespace("time", time::module())
+        .with_namespace("url", url::module())
 }

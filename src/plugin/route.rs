@@ -105,7 +105,7 @@ impl About {
         };
         let timeout = match text("timeout")? {
             None => None,
-            Some(written) => Some(duration::parse(&written).ok_or_else(|| {
+            Some(written) => Some(duration::parse_duration(&written).ok_or_else(|| {
                 format!("`timeout` in a spec is a duration such as \"2s\", not \"{written}\"")
             })?),
         };

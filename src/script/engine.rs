@@ -11,6 +11,7 @@ use super::{budget, token};
 #[derive(Clone)]
 pub(crate) struct Natives {
     standard: Shared<Module>,
+    language: Vec<Shared<Module>>,
     global: Vec<Shared<Module>>,
     namespaces: Vec<(String, Shared<Module>)>,
 }
@@ -25,7 +26,17 @@ impl Natives {
     /// The standard package alone.
     pub(crate) fn standard() -> Self {
         let standard = StandardPackage::new().as_shared_module();
-        Self { standard, global: Vec::new(), namespaces: Vec::new() }
+        Self { standard, language: Vec::new(), global: Vec::new(), namespaces: Vec::new() }
+    }
+
+    /// Adds functions that mend the language itself: they count as Rhai's own, so that a script may
+    /// have functions of their names.
+    #[must_use]
+    pub(crate) fn with_language(mut self, mut module: Module) -> Self {
+        module.set_id("hotplate-language");
+        module.build_index();
+        self.language.push(module.into());
+        self
     }
 
     /// Adds functions that are called without a namespace; they precede those added before.
@@ -49,11 +60,20 @@ impl Natives {
         self
     }
 
+    /// An engine with the host's functions without a namespace and nothing else, to know them by.
+    pub(super) fn host_alone(&self) -> Engine {
+        let mut engine = Engine::new_raw();
+        for module in &self.global {
+            engine.register_global_module(module.clone());
+        }
+        engine
+    }
+
     /// An engine with these natives, every budget on and nothing that a script could use to leave it.
     pub(crate) fn engine(&self, call_depth: usize) -> Engine {
         let mut engine = Engine::new_raw();
         engine.register_global_module(self.standard.clone());
-        for module in &self.global {
+        for module in self.language.iter().chain(&self.global) {
             engine.register_global_module(module.clone());
         }
         for (name, module) in &self.namespaces {

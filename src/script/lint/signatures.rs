@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rhai::{Engine, FuncInfo};
+
 use crate::script::engine::Natives;
 
 /// Variables that every script sees.
@@ -38,19 +40,7 @@ impl Signatures {
     /// Reads them from the natives that engines get.
     pub(crate) fn of(natives: &Natives) -> Self {
         let mut signatures = Self::default();
-        let engine = natives.engine(8);
-        let all = |standard| {
-            engine.collect_fn_metadata(
-                None,
-                |info| {
-                    let name = info.metadata.name.to_string();
-                    let takes = info.metadata.num_params;
-                    Some((info.namespace.to_string(), name, takes))
-                },
-                standard,
-            )
-        };
-        for (namespace, name, takes) in all(true) {
+        for (namespace, name, takes) in functions(&natives.engine(8)) {
             match namespace.as_str() {
                 "" => signatures.global.entry(name).or_default().insert(takes),
                 _ => signatures
@@ -62,10 +52,8 @@ impl Signatures {
                     .insert(takes),
             };
         }
-        for (namespace, name, takes) in all(false) {
-            if namespace.is_empty() {
-                signatures.host.entry(name).or_default().insert(takes);
-            }
+        for (_, name, takes) in functions(&natives.host_alone()) {
+            signatures.host.entry(name).or_default().insert(takes);
         }
         signatures
     }
@@ -99,4 +87,13 @@ impl Signatures {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.global.keys().map(String::as_str).filter(|name| !name.contains('$'))
     }
+}
+
+/// The functions of an engine: namespace, name, number of arguments.
+fn functions(engine: &Engine) -> Vec<(String, String, usize)> {
+    let read = |info: FuncInfo<'_>| {
+        let name = info.metadata.name.to_string();
+        Some((info.namespace.to_string(), name, info.metadata.num_params))
+    };
+    engine.collect_fn_metadata(None, read, true)
 }

@@ -1,0 +1,4 @@
+//! Soon.
+use rhai::Module;
+/// Soon.
+pub(crate) fn register(_module: &mut Module) {}

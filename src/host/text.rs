@@ -1,0 +1,159 @@
+//! A script's value as text for people: `print`, interpolation, the log.
+//!
+//! - Bounded in bytes and in levels, so that any value may be printed, also one that holds itself.
+//! - Never fails: where Rhai cannot convert a value to text it falls back on a conversion that is
+//!   not bounded. A text cut short ends in `…`.
+
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
+
+use super::define::words;
+use crate::script::budget;
+
+/// The most levels of arrays and maps that are shown.
+const MOST_DEPTH: usize = 64;
+
+/// A value as text of about `most_bytes` bytes at most. A string is itself, null is nothing.
+pub(crate) fn display(value: &Dynamic, most_bytes: usize) -> String {
+    display_with(value, most_bytes, &mut |_| None)
+}
+
+/// As [`display`], with a form for the types that the host registered.
+pub(crate) fn display_in(ctx: &NativeCallContext, value: &Dynamic, most_bytes: usize) -> String {
+    display_with(value, most_bytes, &mut |own| {
+        let form = ctx.call_native_fn_raw("to_debug", true, &mut [&mut own.clone()]).ok()?;
+        form.into_string().ok()
+    })
+}
+
+type Own<'a> = dyn FnMut(&Dynamic) -> Option<String> + 'a;
+
+fn display_with(value: &Dynamic, most_bytes: usize, own: &mut Own) -> String {
+    let mut text = Text { out: String::new(), most_bytes, nodes: 0, full: false, own };
+    if let Some(string) = value.read_lock::<ImmutableString>() {
+        text.push(&string);
+    } else if !value.is_unit() {
+        text.any(value, 0);
+    }
+    if text.full {
+        text.out.push('…');
+    }
+    text.out
+}
+
+struct Text<'a, 'b> {
+    out: String,
+    most_bytes: usize,
+    nodes: u32,
+    full: bool,
+    own: &'a mut Own<'b>,
+}
+
+impl Text<'_, '_> {
+    fn push(&mut self, text: &str) {
+        let room = self.most_bytes.saturating_sub(self.out.len());
+        if text.len() > room || (text.len() > 4096 && budget::charge(text.len()).is_err()) {
+            let end = (0..=room.min(4096)).rev().find(|&end| text.is_char_boundary(end));
+            self.out.push_str(text.get(..end.unwrap_or(0)).unwrap_or_default());
+            self.full = true;
+            return;
+        }
+        self.out.push_str(text);
+    }
+
+    fn any(&mut self, value: &Dynamic, depth: usize) {
+        self.nodes += 1;
+        if self.nodes.is_multiple_of(256) && budget::check().is_err() {
+            self.full = true;
+        }
+        if self.full {
+            return;
+        }
+        if depth > MOST_DEPTH {
+            self.push("…");
+        } else if value.is_shared() {
+            match value.read_lock::<Dynamic>() {
+                Some(inner) => self.any(&inner, depth + 1),
+                None => self.push("<shared>"),
+            }
+        } else if let Some(text) = value.read_lock::<ImmutableString>() {
+            self.quoted(&text);
+        } else if let Some(array) = value.read_lock::<Array>() {
+            self.array(&array, depth);
+        } else if let Some(map) = value.read_lock::<Map>() {
+            self.map(&map, depth);
+        } else if let Some(function) = value.read_lock::<FnPtr>() {
+            self.function(&function);
+        } else if value.is_blob() {
+            self.blob(value);
+        } else if value.is_variant() {
+            let form = (self.own)(value);
+            self.push(form.as_deref().unwrap_or_else(|| words(value.type_name())));
+        } else if value.is_unit() {
+            self.push("()");
+        } else {
+            self.push(&value.to_string());
+        }
+    }
+
+    fn quoted(&mut self, text: &str) {
+        self.push("\"");
+        // Piece by piece: the whole of a long text, escaped, may be six times as long.
+        for character in text.chars() {
+            if self.full {
+                return;
+            }
+            match character {
+                '\'' => self.push("'"),
+                c if c.is_control() || matches!(c, '"' | '\\') => {
+                    self.push(&c.escape_debug().to_string());
+                }
+                c => self.push(c.encode_utf8(&mut [0; 4])),
+            }
+        }
+        self.push("\"");
+    }
+
+    fn array(&mut self, array: &Array, depth: usize) {
+        self.push("[");
+        for (index, item) in array.iter().enumerate() {
+            if self.full {
+                return;
+            }
+            if index > 0 {
+                self.push(", ");
+            }
+            self.any(item, depth + 1);
+        }
+        self.push("]");
+    }
+
+    fn map(&mut self, map: &Map, depth: usize) {
+        self.push("#{");
+        for (index, (key, item)) in map.iter().enumerate() {
+            if self.full {
+                return;
+            }
+            if index > 0 {
+                self.push(", ");
+            }
+            self.quoted(key);
+            self.push(": ");
+            self.any(item, depth + 1);
+        }
+        self.push("}");
+    }
+
+    fn function(&mut self, function: &FnPtr) {
+        if function.is_anonymous() {
+            return self.push("Fn");
+        }
+        self.push("Fn(");
+        self.push(function.fn_name());
+        self.push(")");
+    }
+
+    fn blob(&mut self, value: &Dynamic) {
+        let bytes = value.as_blob_ref().map_or(0, |blob| blob.len());
+        self.push(&format!("<blob of {bytes} bytes>"));
+    }
+}
