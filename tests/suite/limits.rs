@@ -77,7 +77,7 @@ fn many_looping_handlers_do_not_stop_others() {
 #[test]
 fn deep_recursion_is_an_error() {
     let answer = assert_contained("fn down(n) { down(n + 1) }\nget(|r| down(0));", 500);
-    assert_tells(&answer.json()["rendered"], &["call_depth", "t.rhai:1"]);
+    assert_tells(&answer.json()["rendered"], &["call_depth", "t.rhai:2"]);
 }
 
 #[test]
