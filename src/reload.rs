@@ -145,6 +145,8 @@ impl Seen {
 struct Reloader {
     parts: Parts,
     signatures: Signatures,
+    /// The configuration at the start, which what cannot change while running still follows.
+    started_with: Arc<Settings>,
     triggers: mpsc::Receiver<Trigger>,
     snapshot: Option<Snapshot>,
     known: BTreeMap<String, Known>,

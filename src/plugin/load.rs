@@ -17,7 +17,11 @@ use crate::{
     diagnostic::{Diagnostic, Place},
     host::{
         current::{self, Phase, PluginContext},
-        declare::{self, Declarations, callback::Callback, pattern::Pattern},
+        declare::{
+            self, Declarations,
+            callback::Callback,
+            pattern::{Pattern, Segment},
+        },
     },
     script::{
         Text, Texts,
@@ -29,6 +33,7 @@ use crate::{
         lint::{self, handlers::Handler, signatures::Signatures},
     },
     settings::ScriptLimits,
+    source::name::reserved,
 };
 
 /// What a plugin is loaded from.
@@ -62,6 +67,12 @@ pub(crate) fn load(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) ->
 }
 
 fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Loaded {
+    if inputs.text.text.trim().is_empty() {
+        let fault = Diagnostic::error("empty-script", "the script is empty")
+            .at(Place::file(&*inputs.text.file))
+            .help("delete the file to take its routes down; the smallest route is `get(|| \"hello\");`");
+        return Err(vec![fault]);
+    }
     let mut engine = inputs.natives.engine(inputs.limits.call_depth);
     let script = compile(&engine, &inputs.text).map_err(|fault| vec![*fault])?;
     let libraries = Arc::new(gather(&script, inputs.shelf)?);
@@ -291,11 +302,22 @@ fn routes(
             .filter(|_| place.file == script.text.file)
             .or_else(|| docs.get(route.handler.name()));
         match Route::new(route, &mount, doc.map(String::as_str), place.clone()) {
-            Ok(route) => routes.push(route),
+            Ok(route) => {
+                faults.extend(reserved_path(&route));
+                routes.push(route);
+            }
             Err(message) => faults.push(Diagnostic::error("spec", message).at(place)),
         }
     }
     (routes, faults)
+}
+
+/// A route that would stand where the server's own paths are.
+fn reserved_path(route: &Route) -> Option<Diagnostic> {
+    let Some(Segment::Literal(first)) = route.pattern.segments().first() else { return None };
+    let why = reserved(first)?;
+    let fault = Diagnostic::error("reserved-path", why).at(route.place.clone());
+    Some(fault.help("give the route another path"))
 }
 
 /// The comments above functions, by name.

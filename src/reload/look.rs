@@ -83,7 +83,7 @@ impl Reloader {
         match Settings::load(sources) {
             Ok(loaded) => {
                 self.config_faults = loaded.warnings;
-                let restart = in_force.needs_restart(&loaded.settings);
+                let restart = self.started_with.needs_restart(&loaded.settings);
                 if *in_force == loaded.settings {
                     return (in_force, restart);
                 }
@@ -329,8 +329,8 @@ impl Reloader {
 
 /// Whether a load, were it served, would take away what is there.
 fn takes_away(loaded: &Loaded, before: Option<&Arc<Plugin>>) -> bool {
+    let Some(before) = before else { return false };
     let Ok(plugin) = loaded else { return true };
-    let Some(before) = before else { return plugin.routes().is_empty() };
     before.routes().iter().any(|old| {
         let kept = plugin.routes().iter().any(|new| {
             new.shape() == old.shape()

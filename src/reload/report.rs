@@ -61,6 +61,8 @@ impl Report {
         merge(&mut self.removed, before.removed);
         let (added, removed) = (self.added.clone(), self.removed.clone());
         self.changed.retain(|name| !added.contains(name) && !removed.contains(name));
+        let fresh = self.added.len() + self.changed.len();
+        self.unchanged = self.loaded_plugins.len().saturating_sub(fresh);
         self.milliseconds += before.milliseconds;
         self
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -35,6 +36,7 @@ pub(crate) fn start(parts: Parts) -> Result<(Handle, Report), Vec<Diagnostic>> {
         .spawn(move || {
             let mut reloader = Reloader {
                 signatures: Signatures::of(&parts.natives),
+                started_with: Arc::clone(&parts.settings),
                 parts,
                 triggers,
                 snapshot: None,

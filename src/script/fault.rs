@@ -139,6 +139,9 @@ fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
     }
 }
 
+const ASK_FOR_A_VALUE: &str =
+    "write `x != null` to ask whether there is a value; `x ?? y` for a default";
+
 const BOUNDS: &str = "`a.get(5)` gives null where there is no such item; `a[5]` raises";
 
 /// What a script threw, in words.
@@ -159,6 +162,11 @@ fn raised(value: &rhai::Dynamic) -> String {
 /// `find (i64, &str | ImmutableString | String)` as the name and the types people know.
 fn function_not_found(signature: &str) -> (&'static str, String, Option<String>) {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
+    if name == "!" {
+        let message =
+            format!("`!` turns true to false; this is {}", in_words(types.trim_end_matches(')')));
+        return ("not-a-bool", message, Some(ASK_FOR_A_VALUE.to_owned()));
+    }
     if let Some(property) = name.strip_prefix("get$").or_else(|| name.strip_prefix("set$")) {
         let message = format!("there is no property `{property}` on {}", in_words(types));
         return ("no-property", message, None);

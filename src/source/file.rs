@@ -178,12 +178,10 @@ fn content(
     };
     match open() {
         Ok(None) => Ok(Err(not_a_file(file))),
-        Ok(Some(bytes)) if bytes.len() as u64 > MOST => Ok(Err(fault(
-            "script-too-large",
-            file,
-            format!("the script is larger than {MOST} bytes"),
-        )
-        .help("split it, or keep its data elsewhere"))),
+        Ok(Some(bytes)) if bytes.len() as u64 > MOST => {
+            Ok(Err(fault("script-too-large", file, "the script is larger than 1 MiB")
+                .help("split it, or keep its data elsewhere")))
+        }
         Ok(Some(bytes)) => Ok(Ok(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Unread::Gone),
         Err(error) => Err(Unread::Fault(Box::new(no_permission(file, &error)))),

@@ -1,6 +1,6 @@
 //! What goes wrong only in functions that answer requests.
 
-use rhai::{AST, ASTNode, Expr, Module, Position, ScriptFuncDef, Shared, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Expr, Module, Position, ScriptFuncDef, Shared, Stmt};
 
 use super::{each_statement, functions, place};
 use crate::{diagnostic::Diagnostic, script::compile::Compiled};
@@ -115,7 +115,10 @@ impl Lint<'_> {
         });
         for change in changed.iter().filter(|change| !local.contains(&change.root)) {
             if captured.contains(&change.root) {
-                self.captured(change);
+                match is_constant(self.script, &change.root) {
+                    true => self.constant(change),
+                    false => self.captured(change),
+                }
             } else if request == Some(change.root.as_str()) && change.property.is_some() {
                 self.copy(change);
             }
@@ -142,6 +145,15 @@ impl Lint<'_> {
                 .help(format!(
                     "use `state::incr(\"{name}\")`, or `state::update` for other values"
                 )),
+        );
+    }
+
+    fn constant(&mut self, change: &Change) {
+        let name = &change.root;
+        self.faults.push(
+            Diagnostic::error("constant-change", format!("`{name}` is a constant"))
+                .at(place(self.script, change.position))
+                .help(format!("write `let copy = {name};` and change that")),
         );
     }
 
@@ -202,6 +214,16 @@ fn ends_in_change(expression: &Expr) -> bool {
         Expr::MethodCall(call, _) => CHANGING.contains(&call.name.as_str()),
         _ => false,
     }
+}
+
+/// Whether the top level of a script declares a constant of that name.
+fn is_constant(script: &Compiled, name: &str) -> bool {
+    script.ast.statements().iter().any(|statement| match statement {
+        Stmt::Var(variable, options, _) => {
+            variable.0.name == name && options.contains(ASTFlags::CONSTANT)
+        }
+        _ => false,
+    })
 }
 
 fn variable_name(expression: &Expr) -> Option<String> {
