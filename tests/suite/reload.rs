@@ -44,6 +44,7 @@ fn a_broken_save_keeps_the_last_good_plugin() {
 fn a_plugin_that_never_was_good_says_so_only_in_development() {
     let broken = [("a.rhai", "get(|r| {\n  nope(r)\n});")];
     let server = Server::dev(&broken);
+    server.report();
     let answer = server.get("/a");
     assert_eq!(answer.status, 503);
     assert_tells(&answer.json()["rendered"], &["a.rhai:2"]);
@@ -245,8 +246,8 @@ fn requests_go_on_while_everything_changes() {
 fn a_request_under_way_ends_on_the_version_that_it_began_with() {
     let text = |version: &str| {
         format!(
-            "fn version() {{ \"{version}\" }}\nget(|r| {{ while state::get(\"go\") == null {{ }} version() }});\n\
-             post(|r| state::set(\"go\", 1));\nget(\"/now\", |r| version());\n"
+            "fn version() {{ \"{version}\" }}\nget(|r| {{ while state::get(\"open\") == null {{ }} version() }});\n\
+             post(|r| state::set(\"open\", 1));\nget(\"/now\", |r| version());\n"
         )
     };
     let server = Server::dev(&[("a.rhai", &text("old"))]);

@@ -136,7 +136,8 @@ fn an_unknown_property_of_the_request_is_told_with_the_right_one() {
 
 #[test]
 fn the_request_itself_can_be_answered() {
-    let shown = seeing("req").get("/r/x?a=1").json();
+    let server = Server::dev(&[("r.rhai", "get(\"/{*rest}\", |req| req);")]);
+    let shown = server.get("/r/x?a=1").json();
     assert_eq!(shown["method"], "GET");
     assert_eq!(shown["query"], json!({ "a": "1" }));
     assert_eq!(shown["params"], json!({ "rest": "x" }));

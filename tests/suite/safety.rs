@@ -15,7 +15,7 @@ fn assert_tight(server: &Server, answer: &Answer) {
         "secret_name",
         "the-global-key",
         "src/",
-        "line ",
+        "--> ",
         "Backtrace",
         "called at",
     ] {

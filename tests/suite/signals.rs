@@ -6,8 +6,8 @@ use rustix::process::Signal;
 
 use crate::harness::{Ask, Connection, Project, Server, wait_until};
 
-const SLOW: &str = "get(|r| { let go = null; while go == null { go = state::get(\"go\"); } \"done\" });\n\
-                    post(|r| state::set(\"go\", 1));\n";
+const SLOW: &str = "get(|r| { while state::get(\"open\") == null { } \"done\" });\n\
+                    post(|r| state::set(\"open\", 1));\n";
 
 #[test]
 fn every_ending_signal_ends_it_well() {
