@@ -157,7 +157,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
         let size: usize = bufs.iter().map(|buf| buf.len()).sum();
         let polled = if size <= JOINED {
             this.joined.clear();
-            bufs.iter().for_each(|buf| this.joined.extend_from_slice(buf));
+            for buf in bufs {
+                this.joined.extend_from_slice(buf);
+            }
             Pin::new(&mut this.io).poll_write(cx, &this.joined)
         } else {
             Pin::new(&mut this.io).poll_write_vectored(cx, bufs)
