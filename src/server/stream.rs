@@ -26,6 +26,9 @@ pub(super) const PREFIX: usize = 24;
 /// Bytes thrown away after our end before the connection is dropped all the same.
 const LINGER_BYTES: usize = 64 << 20;
 
+/// Up to this many bytes are written as one piece: cheaper for the kernel than a list of pieces.
+const JOINED: usize = 2 << 10;
+
 /// Reads of one poll while lingering, so that a fast sender does not hold the worker.
 const LINGER_READS: usize = 8;
 
@@ -34,6 +37,7 @@ const LINGER_READS: usize = 8;
 pub(super) struct Stream<T> {
     io: T,
     prefix: Prefix,
+    joined: Vec<u8>,
     ending: Ending,
     registration: Registration,
 }
@@ -77,7 +81,7 @@ enum Ending {
 impl<T> Stream<T> {
     /// Marks what passes `io`, beginning with `prefix`.
     pub(super) fn new(io: T, prefix: Prefix, registration: Registration) -> Self {
-        Self { io, prefix, ending: Ending::Open, registration }
+        Self { io, prefix, joined: Vec::new(), ending: Ending::Open, registration }
     }
 
     fn vitals(&self) -> &Arc<Vitals> {
@@ -150,7 +154,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        let size: usize = bufs.iter().map(|buf| buf.len()).sum();
+        let polled = if size <= JOINED {
+            this.joined.clear();
+            for buf in bufs {
+                this.joined.extend_from_slice(buf);
+            }
+            Pin::new(&mut this.io).poll_write(cx, &this.joined)
+        } else {
+            Pin::new(&mut this.io).poll_write_vectored(cx, bufs)
+        };
         this.wrote(polled)
     }
 
