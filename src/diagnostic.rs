@@ -169,7 +169,10 @@ impl Diagnostic {
 }
 
 /// The known name nearest to `written`, if one is near enough to be what was meant.
-pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let budget = (written.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
