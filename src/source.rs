@@ -10,6 +10,7 @@ mod links;
 mod look;
 mod name;
 mod script;
+mod seen;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -10,14 +10,14 @@ use std::{
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use super::{
     error::{SourceError, last_component},
     links,
-    name::{self, Meaning, ScriptName, shown},
-    script::{self, Content, Script, Stamp, Trust},
+    name::{self, Meaning, shown},
+    script::{self, Stamp, Trust},
+    seen::{Entry, Files, Named, Reach, Seen},
 };
 use crate::diagnostic::{Diagnostic, Place};
 
@@ -26,35 +26,6 @@ const DEEPEST: usize = 16;
 
 /// How many entries of folders are looked at.
 const MOST: usize = 100_000;
-
-/// A file by its path below the plugin folder.
-pub(super) type Files = BTreeMap<PathBuf, Seen>;
-
-/// What stands under one name.
-#[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) entry: Entry,
-    /// What leads to the file when it is a link.
-    pub(super) points: Arc<[PathBuf]>,
-    pub(super) reach: Reach,
-    pub(super) trust: Trust,
-}
-
-/// A script, or a file that is none because of its name.
-#[derive(Debug, Clone)]
-pub(super) enum Entry {
-    Script(Arc<Script>),
-    Refused(Diagnostic),
-}
-
-/// Whether a change of a file is always told under this name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// It has one name.
-    Direct,
-    /// It has others: a link leads to it, or it has several hard links.
-    Shared,
-}
 
 /// A folder that was read.
 #[derive(Debug, Clone)]
@@ -284,7 +255,7 @@ impl<'a> Look<'a> {
             Meaning::Script { name, kind, mount } => (name, kind, mount),
             Meaning::Refused(fault) => {
                 let seen = Seen {
-                    entry: Entry::Refused(fault),
+                    entry: Entry::Refused(Box::new(fault)),
                     points: found.points.into(),
                     reach: found.reach,
                     trust: Trust::Settled,
@@ -344,57 +315,4 @@ struct Found {
     reach: Reach,
     points: Vec<PathBuf>,
     confined: bool,
-}
-
-/// What is known of a script by its place.
-struct Named {
-    name: ScriptName,
-    kind: name::Kind,
-    mount: String,
-    file: String,
-    confined: bool,
-}
-
-impl Named {
-    fn of(script: &Script) -> Self {
-        let Script { name, kind, mount, file, confined, .. } = script.clone();
-        Self { name, kind, mount, file, confined }
-    }
-}
-
-impl Seen {
-    /// What was read now; the script of `before` where nothing is new.
-    fn new(
-        named: Named,
-        content: Content,
-        before: Option<&Self>,
-        reach: Reach,
-        points: Vec<PathBuf>,
-    ) -> Self {
-        let Named { name, kind, mount, file, confined } = named;
-        let Content { text, digest, stamp, trust } = content;
-        let script = match before.map(|before| &before.entry) {
-            Some(Entry::Script(before))
-                if before.digest == digest
-                    && before.stamp == stamp
-                    && before.confined == confined =>
-            {
-                Arc::clone(before)
-            }
-            _ => Arc::new(Script { name, kind, mount, file, text, digest, confined, stamp }),
-        };
-        Self { entry: Entry::Script(script), points: points.into(), reach, trust }
-    }
-
-    /// Whether a file with this stamp need not be read.
-    fn still_holds(&self, stamp: Option<Stamp>, confined: bool) -> bool {
-        match &self.entry {
-            Entry::Refused(_) => true,
-            Entry::Script(script) => {
-                self.trust == Trust::Settled
-                    && stamp == Some(script.stamp)
-                    && script.confined == confined
-            }
-        }
-    }
 }

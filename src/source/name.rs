@@ -122,9 +122,9 @@ pub(super) fn meaning(relative: &Path) -> Meaning {
     }
     let stems: Option<Vec<&str>> = components.iter().map(|name| name.to_str()).collect();
     let Some(mut stems) = stems else {
-        return refuse(
+        return refused(
             relative,
-            "is not valid UTF-8",
+            "its name is not valid UTF-8",
             "rename it with letters, digits, `-` and `_`",
         );
     };
@@ -177,9 +177,10 @@ fn reserved(relative: &Path, first: &str, is_file: bool) -> Option<Meaning> {
     };
     let bare = first.trim_start_matches('_').replace('.', "-");
     let example = if bare.is_empty() { "hello".to_owned() } else { format!("my-{bare}") };
-    let help = match is_file {
-        true => format!("rename it, for example to `{example}{EXTENSION}`"),
-        false => format!("rename the folder `{first}`, for example to `{example}`"),
+    let help = if is_file {
+        format!("rename it, for example to `{example}{EXTENSION}`")
+    } else {
+        format!("rename the folder `{first}`, for example to `{example}`")
     };
     Some(refused(relative, &reason, help))
 }
@@ -194,20 +195,13 @@ fn odd(relative: &Path, stem: &str) -> Option<Meaning> {
     let reason = format!("`{}` cannot be part of a name", strange.escape_debug());
     let mended: String = stem.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
     let mended = mended.trim_matches('-');
-    let help = match mended.is_empty() {
-        true => "use letters, digits, `-` and `_`".to_owned(),
-        false => format!(
-            "rename `{}` with letters, digits, `-` and `_`, for example to `{mended}`",
-            shown(Path::new(stem))
-        ),
+    let help = if mended.is_empty() {
+        "use letters, digits, `-` and `_`".to_owned()
+    } else {
+        let stem = shown(Path::new(stem));
+        format!("rename `{stem}` with letters, digits, `-` and `_`, for example to `{mended}`")
     };
     Some(refused(relative, &reason, help))
-}
-
-fn refuse(relative: &Path, fault: &str, help: &str) -> Meaning {
-    let file = shown(relative);
-    let message = format!("`{file}` is not loaded: its name {fault}");
-    Meaning::Refused(Diagnostic::error("plugin-name", message).at(Place::file(file)).help(help))
 }
 
 fn refused(relative: &Path, reason: &str, help: impl Into<String>) -> Meaning {

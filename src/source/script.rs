@@ -129,7 +129,7 @@ pub(super) fn read(path: &Path, file: &str) -> io::Result<Content> {
     let trust = if still && stamp.age(now) > RACY { Trust::Settled } else { Trust::Racy };
     let (text, digest) = match text_of(&bytes, file) {
         Ok(text) => (Ok(Arc::from(text)), Digest::of(text.as_bytes())),
-        Err(fault) => (Err(fault), Digest::of(&bytes)),
+        Err(fault) => (Err(*fault), Digest::of(&bytes)),
     };
     Ok(Content { text, digest, stamp, trust })
 }
@@ -185,20 +185,19 @@ fn too_large(file: &str, stamp: Stamp) -> Content {
 }
 
 /// The text of a script without its byte order mark.
-fn text_of<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Diagnostic> {
+fn text_of<'a>(bytes: &'a [u8], file: &str) -> Result<&'a str, Box<Diagnostic>> {
     if matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
         let fault = Diagnostic::error("not-utf8", "the script is written in UTF-16");
-        return Err(fault.at(Place::file(file)).help("save it as UTF-8"));
+        return Err(Box::new(fault.at(Place::file(file)).help("save it as UTF-8")));
     }
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to(), file))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Box::new(not_utf8(bytes, error.valid_up_to(), file)))?;
     if let Some(offset) = text.find('\0') {
         let visible = text.replace('\0', "\u{2400}");
         let place = Place::of_offset(file, &visible, offset, '\u{2400}'.len_utf8());
         let fault = Diagnostic::error("nul-byte", "the script holds a NUL byte");
-        return Err(fault
-            .at(place)
-            .help("a script is plain text: remove the byte, or save the file again"));
+        let help = "a script is plain text: remove the byte, or save the file again";
+        return Err(Box::new(fault.at(place).help(help)));
     }
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }

@@ -15,9 +15,10 @@ use std::{
 use super::{
     digest::Digest,
     error::SourceError,
-    look::{Entry, Files, Folder, Look, Reach},
+    look::{Folder, Look},
     name::{self, Kind, ScriptName},
     script::{Script, Trust},
+    seen::{Entry, Files, Reach},
 };
 use crate::diagnostic::Diagnostic;
 
@@ -42,7 +43,9 @@ struct Taken {
     real: PathBuf,
     /// The root's device and inode.
     identity: (u64, u64),
-    taken_at: Instant,
+    began: Instant,
+    /// The same moment by the clock that files are stamped with.
+    clock: SystemTime,
     files: Files,
     /// The folders that were read, by their paths without links.
     folders: BTreeMap<PathBuf, Folder>,
@@ -56,7 +59,7 @@ impl Snapshot {
     /// # Errors
     /// The folder itself cannot be read, or holds too much.
     pub(crate) fn read(root: &Path, previous: Option<&Self>) -> Result<Self, SourceError> {
-        let taken_at = Instant::now();
+        let (began, clock) = (Instant::now(), SystemTime::now());
         let (real, identity) = find(root)?;
         let mut look = Look::new(&real, previous.map(|previous| &previous.taken.files));
         look.whole()?;
@@ -65,7 +68,8 @@ impl Snapshot {
             root: root.to_owned(),
             real,
             identity,
-            taken_at,
+            began,
+            clock,
             files,
             folders,
             faults,
@@ -80,7 +84,7 @@ impl Snapshot {
     /// # Errors
     /// As for [`Snapshot::read`].
     pub(crate) fn refresh(&self, changed: &[PathBuf]) -> Result<Self, SourceError> {
-        let taken_at = Instant::now();
+        let (began, clock) = (Instant::now(), SystemTime::now());
         let (real, identity) = find(&self.taken.root)?;
         if real != self.taken.real || identity != self.taken.identity {
             return Self::read(&self.taken.root, Some(self));
@@ -117,7 +121,8 @@ impl Snapshot {
             root: self.taken.root.clone(),
             real,
             identity,
-            taken_at,
+            began,
+            clock,
             files,
             folders: self.taken.folders.clone(),
             faults: self.taken.faults.clone(),
@@ -132,7 +137,7 @@ impl Snapshot {
 
     /// When the look began.
     pub(crate) fn taken_at(&self) -> Instant {
-        self.taken.taken_at
+        self.taken.began
     }
 
     /// The scripts that serve routes, by name.
@@ -179,7 +184,7 @@ impl Snapshot {
 
     /// How long ago a script's file changed last, by the clock of its file system.
     pub(crate) fn age(&self, script: &Script) -> Duration {
-        script.stamp.age(SystemTime::now())
+        script.stamp.age(self.taken.clock).saturating_add(self.taken.began.elapsed())
     }
 
     /// Sorts what was found.
@@ -192,7 +197,7 @@ impl Snapshot {
         for seen in taken.files.values() {
             folders.extend(seen.points.iter().cloned());
             match &seen.entry {
-                Entry::Refused(fault) => diagnostics.push(fault.clone()),
+                Entry::Refused(fault) => diagnostics.push((**fault).clone()),
                 Entry::Script(script) => {
                     let scripts = match script.kind {
                         Kind::Plugin => &mut plugins,

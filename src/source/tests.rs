@@ -135,7 +135,7 @@ fn a_refresh_looks_at_what_is_named_and_gives_what_a_whole_look_gives() {
         (&["shop/c.rhai"], &|| write(&root, "shop/c.rhai", "C")),
         (&["b.rhai"], &|| fs::remove_file(root.join("b.rhai")).unwrap()),
         (&["docs.rhai", "d.rhai"], &|| {
-            fs::rename(root.join("docs.rhai"), root.join("d.rhai")).unwrap()
+            fs::rename(root.join("docs.rhai"), root.join("d.rhai")).unwrap();
         }),
         (&["d.rhai"], &|| write(&root, "d.rhai", "d")),
         (&["new"], &|| write(&root, "new/e.rhai", "e")),

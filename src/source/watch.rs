@@ -222,10 +222,10 @@ impl Plan {
         }
         for file in files {
             let way = links::trail(file);
-            let (end, links) =
-                way.points.split_last().map_or((None, &[][..]), |(end, way)| (Some(end), way));
-            links.iter().for_each(|link| plan.point(link));
-            if let Some(end) = end {
+            if let Some((end, links)) = way.points.split_last() {
+                for link in links {
+                    plan.point(link);
+                }
                 plan.around(end);
                 plan.files.push((end.clone(), file.clone()));
             }

@@ -121,10 +121,9 @@ impl Act {
 
     fn when(self, path: &Path) -> When {
         match self {
-            Self::Written | Self::Came | Self::Left(_) | Self::Made(Thing::Folder) => When::Now,
             Self::Modified => When::Settled,
             Self::Made(Thing::Unknown) if is_new_file(path) => When::Settled,
-            Self::Made(Thing::Unknown) => When::Now,
+            Self::Written | Self::Came | Self::Left(_) | Self::Made(_) => When::Now,
         }
     }
 }
