@@ -8,7 +8,7 @@ mod digest;
 mod error;
 mod links;
 mod look;
-mod name;
+pub(crate) mod name;
 mod script;
 mod seen;
 mod snapshot;

@@ -1,7 +1,5 @@
 //! What tells one content from another.
 
-use std::fmt::{self, Display, Formatter};
-
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of a content: equal digests are equal contents.
@@ -29,11 +27,5 @@ impl Digest {
     /// The 32 bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
-    }
-}
-
-impl Display for Digest {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

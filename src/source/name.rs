@@ -20,7 +20,7 @@ pub(super) const EXTENSION: &str = ".rhai";
 const LONGEST: usize = 100;
 
 /// Names that belong to the server at the top level.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "plugins",
     "reload",
     "load",
@@ -33,7 +33,11 @@ const RESERVED: [&str; 12] = [
     "readyz",
     "metrics",
     "favicon.ico",
+    "all",
 ];
+
+/// The folder of scripts that are only imported.
+const LIBRARIES: &str = "lib";
 
 /// The name of a script: its path below the plugin folder without the extension, such as `shop/orders`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,10 +141,10 @@ pub(super) fn meaning(relative: &Path) -> Meaning {
 fn named(relative: &Path, stems: &[&str]) -> Meaning {
     let (Some(first), Some(last)) = (stems.first(), stems.last()) else { return Meaning::Nothing };
     let is_test = last.strip_suffix("_test").is_some_and(|tested| !tested.is_empty());
-    let is_library = *first == "lib" && stems.len() > 1;
+    let is_library = *first == LIBRARIES && stems.len() > 1;
     if !is_test
         && !is_library
-        && let Some(refused) = reserved(relative, first, stems.len() == 1)
+        && let Some(refused) = refused_first(relative, first, stems.len() == 1)
     {
         return refused;
     }
@@ -165,15 +169,21 @@ fn mount(name: &ScriptName) -> String {
     format!("/{path}")
 }
 
-fn reserved(relative: &Path, first: &str, is_file: bool) -> Option<Meaning> {
-    let reason = if first == "lib" {
-        "`lib` is the folder of scripts that are only imported".to_owned()
-    } else if RESERVED.contains(&first) || first == "all" {
-        format!("`{first}` is reserved at the top level for the server itself")
-    } else if first.starts_with('_') {
+/// Why the server keeps the first segment of a path for itself, if it does.
+pub(crate) fn reserved(first: &str) -> Option<String> {
+    if RESERVED.contains(&first) {
+        return Some(format!("`{first}` is reserved at the top level for the server itself"));
+    }
+    first.starts_with('_').then(|| {
         "names that begin with `_` are reserved at the top level for the server itself".to_owned()
+    })
+}
+
+fn refused_first(relative: &Path, first: &str, is_file: bool) -> Option<Meaning> {
+    let reason = if first == LIBRARIES {
+        format!("`{first}` is the folder of scripts that are only imported")
     } else {
-        return None;
+        reserved(first)?
     };
     let bare = first.trim_start_matches('_').replace('.', "-");
     let example = if bare.is_empty() { "hello".to_owned() } else { format!("my-{bare}") };
@@ -268,7 +278,7 @@ mod tests {
 
     #[test]
     fn reserved_names_are_refused_by_name() {
-        let names = RESERVED.iter().chain(&["all", "_", "_x", "_test", "lib"]);
+        let names = RESERVED.iter().chain(&["_", "_x", "_test", "lib"]);
         for name in names {
             let message = told(&format!("{name}.rhai"));
             assert!(message.starts_with(&format!("`{name}.rhai` is not loaded: ")), "{message}");

@@ -44,8 +44,6 @@ struct Taken {
     /// The root's device and inode.
     identity: (u64, u64),
     began: Instant,
-    /// The same moment by the clock that files are stamped with.
-    clock: SystemTime,
     files: Files,
     /// The folders that were read, by their paths without links.
     folders: BTreeMap<PathBuf, Folder>,
@@ -59,7 +57,7 @@ impl Snapshot {
     /// # Errors
     /// The folder itself cannot be read, or holds too much.
     pub(crate) fn read(root: &Path, previous: Option<&Self>) -> Result<Self, SourceError> {
-        let (began, clock) = (Instant::now(), SystemTime::now());
+        let began = Instant::now();
         let (real, identity) = find(root)?;
         let mut look = Look::new(&real, previous.map(|previous| &previous.taken.files));
         look.whole()?;
@@ -69,7 +67,6 @@ impl Snapshot {
             real,
             identity,
             began,
-            clock,
             files,
             folders,
             faults,
@@ -84,7 +81,7 @@ impl Snapshot {
     /// # Errors
     /// As for [`Snapshot::read`].
     pub(crate) fn refresh(&self, changed: &[PathBuf]) -> Result<Self, SourceError> {
-        let (began, clock) = (Instant::now(), SystemTime::now());
+        let began = Instant::now();
         let (real, identity) = find(&self.taken.root)?;
         if real != self.taken.real || identity != self.taken.identity {
             return Self::read(&self.taken.root, Some(self));
@@ -122,7 +119,6 @@ impl Snapshot {
             real,
             identity,
             began,
-            clock,
             files,
             folders: self.taken.folders.clone(),
             faults: self.taken.faults.clone(),
@@ -160,10 +156,11 @@ impl Snapshot {
         self.libraries.get(name)
     }
 
-    /// What tells all libraries together from others, as hexadecimal digits.
-    pub(crate) fn libraries_digest(&self) -> String {
-        Digest::of_all(self.libraries.iter().map(|(name, script)| (name.as_str(), &script.digest)))
-            .to_string()
+    /// What tells all libraries together from others.
+    pub(crate) fn libraries_digest(&self) -> Vec<u8> {
+        let libraries = self.libraries.iter();
+        let parts = libraries.map(|(name, script)| (name.as_str(), &script.digest));
+        Digest::of_all(parts).as_bytes().to_vec()
     }
 
     /// What is wrong with names and folders. The faults of scripts are with the scripts.
@@ -177,14 +174,14 @@ impl Snapshot {
         &self.folders
     }
 
-    /// How many plugins there are.
-    pub(crate) fn len(&self) -> usize {
-        self.plugins.len()
+    /// Whether a plugin of that name is there.
+    pub(crate) fn has_plugin(&self, name: &str) -> bool {
+        self.plugins.contains_key(name)
     }
 
     /// How long ago a script's file changed last, by the clock of its file system.
-    pub(crate) fn age(&self, script: &Script) -> Duration {
-        script.stamp.age(self.taken.clock).saturating_add(self.taken.began.elapsed())
+    pub(crate) fn age(script: &Script) -> Duration {
+        script.stamp.age(SystemTime::now())
     }
 
     /// Sorts what was found.
