@@ -16,10 +16,4 @@ mod snapshot;
 mod tests;
 pub(crate) mod watch;
 
-pub(crate) use self::{
-    digest::Digest,
-    error::SourceError,
-    name::{Kind, ScriptName},
-    script::Script,
-    snapshot::Snapshot,
-};
+pub(crate) use self::{script::Script, snapshot::Snapshot};

@@ -9,7 +9,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use super::{
@@ -43,7 +43,6 @@ struct Taken {
     real: PathBuf,
     /// The root's device and inode.
     identity: (u64, u64),
-    began: Instant,
     files: Files,
     /// The folders that were read, by their paths without links.
     folders: BTreeMap<PathBuf, Folder>,
@@ -57,7 +56,6 @@ impl Snapshot {
     /// # Errors
     /// The folder itself cannot be read, or holds too much.
     pub(crate) fn read(root: &Path, previous: Option<&Self>) -> Result<Self, SourceError> {
-        let began = Instant::now();
         let (real, identity) = find(root)?;
         let mut look = Look::new(&real, previous.map(|previous| &previous.taken.files));
         look.whole()?;
@@ -66,7 +64,6 @@ impl Snapshot {
             root: root.to_owned(),
             real,
             identity,
-            began,
             files,
             folders,
             faults,
@@ -81,7 +78,6 @@ impl Snapshot {
     /// # Errors
     /// As for [`Snapshot::read`].
     pub(crate) fn refresh(&self, changed: &[PathBuf]) -> Result<Self, SourceError> {
-        let began = Instant::now();
         let (real, identity) = find(&self.taken.root)?;
         if real != self.taken.real || identity != self.taken.identity {
             return Self::read(&self.taken.root, Some(self));
@@ -118,7 +114,6 @@ impl Snapshot {
             root: self.taken.root.clone(),
             real,
             identity,
-            began,
             files,
             folders: self.taken.folders.clone(),
             faults: self.taken.faults.clone(),
@@ -129,11 +124,6 @@ impl Snapshot {
     /// The folder, as it was named.
     pub(crate) fn root(&self) -> &Path {
         &self.taken.root
-    }
-
-    /// When the look began.
-    pub(crate) fn taken_at(&self) -> Instant {
-        self.taken.began
     }
 
     /// The scripts that serve routes, by name.
