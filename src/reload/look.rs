@@ -120,7 +120,9 @@ impl Reloader {
         let root = self.parts.settings.paths.plugins.clone();
         if let Some(watcher) = &mut self.watcher {
             let folders = self.snapshot.as_ref().map(Snapshot::folders).unwrap_or_default();
-            watcher.rearm(&root, folders);
+            if let Err(error) = watcher.rearm(&root, folders) {
+                tracing::error!(%error, "some changes will not be noticed");
+            }
         }
     }
 

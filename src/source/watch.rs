@@ -1,163 +1,252 @@
-//! What tells that files may have changed.
+//! What notices that files change.
 //!
-//! A trigger is only a hint: digests decide. So lost, doubled and misnamed events do no harm, as long
-//! as the last change of a storm is told, and told late enough to find it.
+//! A change that tells "look again" is all that leaves this module: that a lost, doubled or misnamed event
+//! does no harm is up to the digests. Every folder is watched by its own inode, and the set is compared
+//! with what is there after each look. Nothing sleeps or reads files in the system's callback.
 
-mod classify;
-mod debounce;
+mod changed;
+mod interest;
 mod native;
-mod poll;
+mod pulse;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    collections::BTreeMap,
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use thiserror::Error;
 
-use self::{debounce::Debouncer, native::Native, poll::Poller};
+pub(crate) use self::changed::Changed;
+use self::{
+    interest::Interest,
+    native::{Native, Refusal},
+    pulse::Pulse,
+};
+use super::links;
 use crate::settings::WatchMode;
 
-/// More paths than these are told as "anything".
-const MOST_PATHS: usize = 1000;
-
-/// How often a plugin folder that is not there is looked for.
-const MISSING_EVERY: Duration = Duration::from_millis(250);
-
-/// What may have changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Changed {
-    /// These files and nothing else.
-    Files(Vec<PathBuf>),
-    /// Anything.
-    Unclear,
-}
-
-impl Changed {
-    /// Both together.
-    pub(crate) fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Files(mut files), Self::Files(more)) => {
-                files.extend(more);
-                files.sort();
-                files.dedup();
-                if files.len() > MOST_PATHS { Self::Unclear } else { Self::Files(files) }
-            }
-            _ => Self::Unclear,
-        }
-    }
-
-    /// Whether `file` may be among them.
-    pub(crate) fn may_mean(&self, file: &Path) -> bool {
-        match self {
-            Self::Files(files) => files.iter().any(|there| there == file),
-            Self::Unclear => true,
-        }
-    }
-}
+/// A folder's device and inode.
+type Identity = (u64, u64);
 
 /// How to watch.
 #[derive(Debug, Clone)]
 pub(crate) struct WatchSettings {
-    /// By which means.
+    /// By what means.
     pub(crate) mode: WatchMode,
-    /// How long a file that is being written must be quiet.
+    /// How long a file that is being written without being closed has to rest.
     pub(crate) settle: Duration,
-    /// How often to look when polling.
+    /// The time between two looks when polling.
     pub(crate) poll: Duration,
-    /// Files to watch beside the plugin folder.
+    /// Files outside the plugin folder that matter too, as they are to be named in [`Changed`].
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// Why nothing can be watched.
+/// By what means changes are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// The system's notifications.
+    Native,
+    /// Looking again and again.
+    Poll,
+    /// Not at all.
+    Off,
+}
+
+/// What is in force, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InForce {
+    /// By what means changes are noticed.
+    pub(crate) means: Means,
+    /// Why, as a person is told.
+    pub(crate) reason: String,
+}
+
+/// Changes cannot be noticed by the means that were asked for.
 #[derive(Debug, Error)]
 pub(crate) enum WatchError {
-    /// The system refuses, and only its events were asked for.
-    #[error("changes cannot be watched: {0}; set `watch.mode = \"poll\"` or raise the limit")]
-    Native(#[source] notify::Error),
+    /// The system's notifications cannot be had.
+    #[error("changes cannot be watched: {0}; or set `mode = \"poll\"` in [watch]")]
+    Native(String),
+    /// There is no thread for it.
+    #[error("changes cannot be watched: {0}")]
+    Thread(std::io::Error),
 }
 
-/// Told of changes; called from the watcher's threads.
-type Wake = Arc<dyn Fn(Changed) + Send + Sync>;
-
-/// Watches until it is dropped.
+/// Notices changes until it is dropped.
 pub(crate) struct Watcher {
     settings: WatchSettings,
-    wake: Wake,
+    in_force: InForce,
     native: Option<Native>,
-    poller: Option<Poller>,
-    missing: Option<Poller>,
-}
-
-impl std::fmt::Debug for Watcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watcher").field("settings", &self.settings).finish_non_exhaustive()
-    }
+    interest: Arc<Mutex<Interest>>,
+    pulse: Arc<Pulse>,
 }
 
 impl Watcher {
-    /// Begins to watch; `wake` is told of changes.
+    /// Begins to watch: nothing until [`Watcher::rearm`] has told what.
+    ///
+    /// `wake` is called from threads of the watcher and must only hand over: it must not call the watcher.
+    /// Storms are gathered, so that it is called some hundred times a second at most.
     ///
     /// # Errors
-    /// [`WatchError`] when only the system's events were asked for and it has none for us.
+    /// The means that were asked for cannot be had.
     pub(crate) fn start(
         settings: WatchSettings,
-        wake: impl Fn(Changed) + Send + Sync + Sync + 'static,
+        wake: impl Fn(Changed) + Send + 'static,
     ) -> Result<Self, WatchError> {
-        let wake: Wake = Arc::new(wake);
-        let mut watcher = Self { settings, wake, native: None, poller: None, missing: None };
+        let pulse = Pulse::new(settings.settle, Box::new(wake));
+        let interest = Arc::new(Mutex::new(Interest::default()));
+        let asked = |means, reason: &str| InForce { means, reason: reason.to_owned() };
+        let mut watcher = Self {
+            in_force: asked(Means::Off, "switched off in [watch]"),
+            native: None,
+            interest,
+            pulse,
+            settings,
+        };
         match watcher.settings.mode {
-            WatchMode::Off => {}
-            WatchMode::Poll => watcher.poll(),
-            WatchMode::Native | WatchMode::Auto => {
-                let debouncer = Debouncer::new(watcher.settings.settle, Arc::clone(&watcher.wake));
-                match Native::start(debouncer, &watcher.settings.files) {
-                    Ok(native) => watcher.native = Some(native),
-                    Err(error) => watcher.give_up(error)?,
+            WatchMode::Off => return Ok(watcher),
+            WatchMode::Poll => {
+                watcher.in_force = asked(Means::Poll, "asked for in [watch]");
+                watcher.pulse.poll_every(watcher.settings.poll);
+            }
+            WatchMode::Auto | WatchMode::Native => {
+                match Native::new(&watcher.interest, &watcher.pulse) {
+                    Ok(native) => {
+                        watcher.native = Some(native);
+                        watcher.in_force = asked(Means::Native, "the system tells of changes");
+                    }
+                    Err(refusal) => watcher.refused(&refusal)?,
                 }
             }
         }
+        Pulse::start(&watcher.pulse).map_err(WatchError::Thread)?;
         Ok(watcher)
     }
 
-    /// Watches these folders from now on, and the places where `root` may come back. Says nothing
-    /// about changes that happened before.
-    pub(crate) fn rearm(&mut self, root: &Path, folders: &[PathBuf]) {
-        let watches = self.native.is_some();
-        self.missing = match watches && !root.is_dir() {
-            true => self
-                .missing
-                .take()
-                .or_else(|| Some(Poller::start(MISSING_EVERY, Arc::clone(&self.wake)))),
-            false => None,
+    /// What is in force.
+    pub(crate) fn mode(&self) -> &InForce {
+        &self.in_force
+    }
+
+    /// Watches the plugin folder at `root`, what a snapshot says has to be watched (`folders`), and what
+    /// leads there; nothing else any more. To be called after every look, also after one that failed.
+    ///
+    /// Where something was not watched before, it may have changed between the look and now, and so the
+    /// watcher wakes once more.
+    ///
+    /// # Errors
+    /// The system refuses to watch, and polling is not allowed.
+    pub(crate) fn rearm(&mut self, root: &Path, folders: &[PathBuf]) -> Result<(), WatchError> {
+        if self.in_force.means == Means::Off {
+            return Ok(());
+        }
+        self.pulse.expect_root(root, identity_at(root));
+        let Some(native) = &mut self.native else { return Ok(()) };
+        let plan = Plan::of(root, folders, &self.settings.files);
+        let lost = {
+            let mut interest = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
+            interest.renew(&plan)
         };
-        let Some(native) = &mut self.native else { return };
-        if let Err(error) = native.watch(root, folders, &self.settings.files)
-            && let Err(error) = self.give_up(error)
-        {
-            tracing::error!(%error, "some changes will not be noticed");
-        }
-    }
-
-    fn poll(&mut self) {
-        self.native = None;
-        self.poller = Some(Poller::start(self.settings.poll, Arc::clone(&self.wake)));
-    }
-
-    /// Where the system's events cannot be had, files are looked at again and again.
-    fn give_up(&mut self, error: notify::Error) -> Result<(), WatchError> {
-        if self.settings.mode == WatchMode::Native {
-            return Err(WatchError::Native(error));
-        }
-        let remedy = match error.kind {
-            notify::ErrorKind::MaxFilesWatch => {
-                "raise fs.inotify.max_user_watches (or max_user_instances) with sysctl"
+        match native.watch(&plan.watched, &lost) {
+            Ok(native::News::Nothing) => Ok(()),
+            Ok(native::News::Watched) => {
+                self.pulse.now(Changed::Unclear);
+                Ok(())
             }
-            _ => "set `watch.mode = \"poll\"` to silence this",
-        };
-        tracing::warn!(%error, remedy, poll_ms = self.settings.poll.as_millis(), "polling for changes instead");
-        self.poll();
+            Err(refusal) => self.refused(&refusal),
+        }
+    }
+
+    fn refused(&mut self, refusal: &Refusal) -> Result<(), WatchError> {
+        if self.settings.mode == WatchMode::Native {
+            return Err(WatchError::Native(refusal.to_string()));
+        }
+        tracing::warn!(reason = %refusal, poll = ?self.settings.poll, "changes are noticed by polling");
+        self.native = None;
+        self.in_force = InForce { means: Means::Poll, reason: refusal.to_string() };
+        self.pulse.poll_every(self.settings.poll);
         Ok(())
     }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.pulse.end();
+    }
+}
+
+/// What is to be watched.
+#[derive(Debug, Default)]
+struct Plan {
+    /// Folders to watch, by which they are.
+    watched: BTreeMap<PathBuf, Identity>,
+    /// Folders in which any script matters.
+    inside: Vec<PathBuf>,
+    /// Paths that matter in themselves.
+    points: Vec<PathBuf>,
+    /// Other files that matter, with the names that they are told by.
+    files: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Plan {
+    fn of(root: &Path, folders: &[PathBuf], files: &[PathBuf]) -> Self {
+        let mut plan = Self::default();
+        let way = links::trail(root);
+        way.end.iter().for_each(|end| plan.folder(end));
+        way.points.iter().for_each(|point| plan.point(point));
+        for path in folders {
+            if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+                plan.folder(path);
+            } else {
+                plan.point(path);
+            }
+        }
+        for file in files {
+            let way = links::trail(file);
+            if let Some((end, links)) = way.points.split_last() {
+                for link in links {
+                    plan.point(link);
+                }
+                plan.around(end);
+                plan.files.push((end.clone(), file.clone()));
+            }
+        }
+        plan
+    }
+
+    fn folder(&mut self, path: &Path) {
+        if let Some(identity) = identity_at(path) {
+            self.watched.insert(path.to_owned(), identity);
+            self.inside.push(path.to_owned());
+        }
+    }
+
+    fn point(&mut self, path: &Path) {
+        self.around(path);
+        self.points.push(path.to_owned());
+    }
+
+    /// Watches the folder that `path` stands in.
+    fn around(&mut self, path: &Path) {
+        let Some(parent) = path.parent().filter(|parent| !self.watched.contains_key(*parent))
+        else {
+            return;
+        };
+        if let Some(identity) = identity_at(parent) {
+            self.watched.insert(parent.to_owned(), identity);
+        }
+    }
+}
+
+fn identity_at(path: &Path) -> Option<Identity> {
+    fs::metadata(path)
+        .ok()
+        .filter(Metadata::is_dir)
+        .map(|metadata| (metadata.dev(), metadata.ino()))
 }

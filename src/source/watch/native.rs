@@ -1,142 +1,150 @@
-//! The events of the system: inotify on Linux, `FSEvents` on macOS.
+//! The system's own notifications.
 //!
-//! Folders are watched, not files, because editors replace files; and their parents, because folders
-//! are replaced too. The system watches the folder itself and not its name, so what stands behind a
-//! name is compared at each load.
+//! One watch for each inode, never recursive. A watch is renewed when another folder stands at its path or
+//! when events say that it went away: the system watches what was there, not the path. Watches that are no
+//! longer wanted go before new ones come, because two paths of one inode share a watch.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, HashMap, HashSet},
+    io,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use thiserror::Error;
 
 use super::{
-    Changed,
-    classify::{Meaning, meaning},
-    debounce::Debouncer,
+    Identity,
+    changed::Changed,
+    interest::{Interest, Lost, When},
+    pulse::Pulse,
 };
 
-/// Watches folders by the system's events.
+/// Why the system does not tell of changes.
+#[derive(Debug, Error)]
+pub(super) enum Refusal {
+    /// Too many folders are watched.
+    #[error(
+        "the limit of watched folders is reached; raise it with `sysctl fs.inotify.max_user_watches=524288`"
+    )]
+    Watches,
+    /// Too many programs watch.
+    #[error(
+        "the limit of watchers is reached; raise it with `sysctl fs.inotify.max_user_instances=1024`"
+    )]
+    Instances,
+    /// Anything else.
+    #[error("the system does not tell of changes: {0}")]
+    Other(String),
+}
+
+/// Whether folders are watched that were not before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// The same as before.
+    Nothing,
+    /// There are new ones.
+    Watched,
+}
+
+/// The system's watcher and what it watches.
 pub(super) struct Native {
     watcher: RecommendedWatcher,
-    watched: BTreeMap<PathBuf, (u64, u64)>,
-    places: Arc<Mutex<Places>>,
-}
-
-/// Which of the events in the watched folders are about us: around the plugin folder there may be much
-/// else going on.
-#[derive(Debug, Default)]
-struct Places {
-    /// Folders in which everything matters.
-    folders: BTreeSet<PathBuf>,
-    /// What matters elsewhere: the plugin folder itself, those above it, the configuration.
-    names: BTreeSet<PathBuf>,
-}
-
-impl Places {
-    fn has(&self, path: &Path) -> bool {
-        path.parent().is_some_and(|folder| self.folders.contains(folder))
-            || self.folders.contains(path)
-            || self.names.contains(path)
-    }
+    watched: HashMap<PathBuf, Identity>,
 }
 
 impl Native {
-    /// Begins, with nothing to watch yet; `files` matter beside scripts.
-    pub(super) fn start(debouncer: Debouncer, files: &[PathBuf]) -> notify::Result<Self> {
-        let files = files.to_vec();
-        let places = Arc::<Mutex<Places>>::default();
-        let shared = Arc::clone(&places);
-        let handler = move |event: notify::Result<Event>| match event {
-            Ok(event) => {
-                let places = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                tell(&debouncer, &event, &files, &places);
-            }
-            Err(_) => debouncer.whole(Changed::Unclear),
-        };
-        let watcher = notify::recommended_watcher(handler)?;
-        Ok(Self { watcher, watched: BTreeMap::new(), places })
+    /// A watcher of nothing.
+    pub(super) fn new(
+        interest: &Arc<Mutex<Interest>>,
+        pulse: &Arc<Pulse>,
+    ) -> Result<Self, Refusal> {
+        let (interest, pulse) = (Arc::clone(interest), Arc::clone(pulse));
+        let handler = move |event: notify::Result<Event>| handle(event, &interest, &pulse);
+        let watcher = notify::recommended_watcher(handler).map_err(|error| match &error.kind {
+            ErrorKind::Io(io) if io.raw_os_error() == Some(libc::EMFILE) => Refusal::Instances,
+            _ => Refusal::of(&error),
+        })?;
+        Ok(Self { watcher, watched: HashMap::new() })
     }
 
-    /// Watches exactly these folders, `root`'s surroundings and the folders of `files`.
+    /// Watches these folders and no others, anew where the watch is in doubt.
     pub(super) fn watch(
         &mut self,
-        root: &Path,
-        folders: &[PathBuf],
-        files: &[PathBuf],
-    ) -> notify::Result<()> {
-        let mut wanted: BTreeMap<PathBuf, (u64, u64)> = BTreeMap::new();
-        let parents = files.iter().filter_map(|file| file.parent());
-        let around =
-            folders.iter().map(PathBuf::as_path).chain(existing_parent(root)).chain([root]);
-        for folder in around.chain(parents) {
-            if let Ok(metadata) = fs::metadata(folder)
-                && metadata.is_dir()
-            {
-                wanted.insert(folder.to_owned(), (metadata.dev(), metadata.ino()));
-            }
-        }
-        if wanted == self.watched {
-            return Ok(());
-        }
-        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = Places {
-            folders: folders.iter().cloned().chain([root.to_owned()]).collect(),
-            names: root.ancestors().map(Path::to_owned).chain(files.iter().cloned()).collect(),
+        wanted: &BTreeMap<PathBuf, Identity>,
+        lost: &Lost,
+    ) -> Result<News, Refusal> {
+        let stays = |(path, identity): (&PathBuf, &Identity)| {
+            wanted.get(path) == Some(identity) && !lost.holds(path)
         };
-        let stale: Vec<PathBuf> = self
-            .watched
-            .iter()
-            .filter(|(folder, behind)| wanted.get(*folder) != Some(behind))
-            .map(|(folder, _)| folder.clone())
-            .collect();
-        for folder in stale {
+        let (stay, go): (HashMap<_, _>, HashMap<_, _>) =
+            self.watched.drain().partition(|(path, identity)| stays((path, identity)));
+        self.watched = stay;
+        for path in go.keys() {
             // A folder that is gone took its watch with it.
-            drop(self.watcher.unwatch(&folder));
-            self.watched.remove(&folder);
+            drop(self.watcher.unwatch(path));
         }
-        for (folder, behind) in wanted {
-            if self.watched.contains_key(&folder) {
+        let mut identities: HashSet<Identity> = self.watched.values().copied().collect();
+        let mut news = News::Nothing;
+        for (path, identity) in wanted {
+            if !identities.insert(*identity) {
                 continue;
             }
-            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+            match self.watcher.watch(path, RecursiveMode::NonRecursive) {
                 Ok(()) => {
-                    self.watched.insert(folder, behind);
+                    self.watched.insert(path.clone(), *identity);
+                    news = News::Watched;
                 }
-                Err(error) if is_gone(&error) => {}
-                Err(error) => return Err(error),
+                // What is gone is told by the folder above it; what is forbidden by the snapshot.
+                Err(error) if is_about_the_folder(&error) => {}
+                Err(error) => return Err(Refusal::of(&error)),
             }
         }
-        Ok(())
+        Ok(news)
     }
 }
 
-/// The nearest folder above `root` that is there: where `root` may come back.
-fn existing_parent(root: &Path) -> Option<&Path> {
-    root.ancestors().skip(1).find(|folder| folder.is_dir())
+impl Refusal {
+    /// What an error means, without the paths that it names.
+    fn of(error: &notify::Error) -> Self {
+        match &error.kind {
+            ErrorKind::MaxFilesWatch => Self::Watches,
+            ErrorKind::Io(error) => Self::Other(error.to_string()),
+            ErrorKind::Generic(reason) => Self::Other(reason.clone()),
+            other => Self::Other(format!("{other:?}")),
+        }
+    }
 }
 
-fn is_gone(error: &notify::Error) -> bool {
+fn is_about_the_folder(error: &notify::Error) -> bool {
     match &error.kind {
-        notify::ErrorKind::PathNotFound => true,
-        notify::ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::NotFound,
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(error) => matches!(
+            error.kind(),
+            io::ErrorKind::NotFound
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::NotADirectory
+        ),
         _ => false,
     }
 }
 
-fn tell(debouncer: &Debouncer, event: &Event, files: &[PathBuf], places: &Places) {
-    if event.paths.is_empty() && event.need_rescan() {
-        return debouncer.whole(Changed::Unclear);
-    }
-    for path in event.paths.iter().filter(|path| event.need_rescan() || places.has(path)) {
-        match meaning(event, path, files) {
-            Meaning::Nothing => {}
-            Meaning::Writing => debouncer.writing(path.clone()),
-            Meaning::Whole => debouncer.whole(Changed::Files(vec![path.clone()])),
-            Meaning::Unclear => debouncer.whole(Changed::Unclear),
+fn handle(event: notify::Result<Event>, interest: &Mutex<Interest>, pulse: &Pulse) {
+    let lock = || interest.lock().unwrap_or_else(PoisonError::into_inner);
+    let event = match event {
+        Ok(event) if !event.need_rescan() => event,
+        Ok(_) | Err(_) => {
+            lock().lose_all();
+            return pulse.now(Changed::Unclear);
+        }
+    };
+    for path in &event.paths {
+        let notice = lock().notice(event.kind, path);
+        match notice {
+            Some(notice) if notice.when == When::Now => pulse.now(notice.changed()),
+            Some(notice) => pulse.settled(notice.file),
+            None => {}
         }
     }
 }

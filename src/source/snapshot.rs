@@ -1,0 +1,212 @@
+//! The plugin folder at one moment.
+//!
+//! A snapshot never changes. An unchanged file is the same `Arc` in the next snapshot, and what could not
+//! be read is there too, with the reason: absent means gone.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    digest::Digest,
+    error::SourceError,
+    look::{Folder, Look},
+    name::{self, Kind, ScriptName},
+    script::{Script, Trust},
+    seen::{Entry, Files, Reach},
+};
+use crate::diagnostic::Diagnostic;
+
+type Scripts = BTreeMap<ScriptName, Arc<Script>>;
+
+/// Everything that was in the plugin folder when it was looked at.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    taken: Taken,
+    plugins: Scripts,
+    libraries: Scripts,
+    tests: Scripts,
+    diagnostics: Vec<Diagnostic>,
+    folders: Vec<PathBuf>,
+}
+
+/// What the looks found.
+#[derive(Debug)]
+struct Taken {
+    root: PathBuf,
+    /// The root without links.
+    real: PathBuf,
+    /// The root's device and inode.
+    identity: (u64, u64),
+    files: Files,
+    /// The folders that were read, by their paths without links.
+    folders: BTreeMap<PathBuf, Folder>,
+    faults: Vec<Diagnostic>,
+    points: Vec<PathBuf>,
+}
+
+impl Snapshot {
+    /// Looks at everything below `root`. Files that are as they were in `previous` are not opened.
+    ///
+    /// # Errors
+    /// The folder itself cannot be read, or holds too much.
+    pub(crate) fn read(root: &Path, previous: Option<&Self>) -> Result<Self, SourceError> {
+        let (real, identity) = find(root)?;
+        let mut look = Look::new(&real, previous.map(|previous| &previous.taken.files));
+        look.whole()?;
+        let Look { files, folders, faults, points, .. } = look;
+        Ok(Self::of(Taken {
+            root: root.to_owned(),
+            real,
+            identity,
+            files,
+            folders,
+            faults,
+            points,
+        }))
+    }
+
+    /// Looks at the files in `changed` only, paths as the watcher tells them, and at those that can
+    /// change without a word: linked ones, and those whose time cannot be trusted yet. Looks at
+    /// everything when a path is no file in a known folder.
+    ///
+    /// # Errors
+    /// As for [`Snapshot::read`].
+    pub(crate) fn refresh(&self, changed: &[PathBuf]) -> Result<Self, SourceError> {
+        let (real, identity) = find(&self.taken.root)?;
+        if real != self.taken.real || identity != self.taken.identity {
+            return Self::read(&self.taken.root, Some(self));
+        }
+        let silent = self
+            .taken
+            .files
+            .iter()
+            .filter(|(_, seen)| seen.reach == Reach::Shared || seen.trust == Trust::Racy);
+        let by_relative: BTreeMap<&Path, &Folder> =
+            self.taken.folders.values().map(|folder| (&*folder.relative, folder)).collect();
+        let silent = silent.map(|(path, _)| {
+            let folder = path.parent().and_then(|parent| by_relative.get(parent).copied());
+            folder.zip(path.file_name())
+        });
+        let told = changed.iter().map(|path| {
+            let folder = path.parent().and_then(|parent| self.taken.folders.get(parent));
+            folder.filter(|_| !self.taken.folders.contains_key(path)).zip(path.file_name())
+        });
+        // A name that is no script's may be a link to a folder that was there.
+        let told = told.map(|told| told.filter(|(_, name)| name::is_script(name)));
+        let Some(wanted) = silent.chain(told).collect::<Option<Vec<_>>>() else {
+            return Self::read(&self.taken.root, Some(self));
+        };
+        let mut look = Look::new(&self.taken.real, Some(&self.taken.files));
+        look.files.clone_from(&self.taken.files);
+        for (folder, name) in wanted {
+            if look.file(folder, name).is_err() || !look.points.is_empty() {
+                return Self::read(&self.taken.root, Some(self));
+            }
+        }
+        let files = look.files;
+        Ok(Self::of(Taken {
+            root: self.taken.root.clone(),
+            real,
+            identity,
+            files,
+            folders: self.taken.folders.clone(),
+            faults: self.taken.faults.clone(),
+            points: self.taken.points.clone(),
+        }))
+    }
+
+    /// The folder, as it was named.
+    pub(crate) fn root(&self) -> &Path {
+        &self.taken.root
+    }
+
+    /// The scripts that serve routes, by name.
+    pub(crate) fn plugins(&self) -> impl DoubleEndedIterator<Item = &Arc<Script>> {
+        self.plugins.values()
+    }
+
+    /// The scripts that are only imported, by name.
+    pub(crate) fn libraries(&self) -> impl DoubleEndedIterator<Item = &Arc<Script>> {
+        self.libraries.values()
+    }
+
+    /// The scripts that test others, by name.
+    pub(crate) fn tests(&self) -> impl DoubleEndedIterator<Item = &Arc<Script>> {
+        self.tests.values()
+    }
+
+    /// The library called `name`, such as `lib/money`.
+    pub(crate) fn library(&self, name: &str) -> Option<&Arc<Script>> {
+        self.libraries.get(name)
+    }
+
+    /// What tells all libraries together from others.
+    pub(crate) fn libraries_digest(&self) -> Vec<u8> {
+        let libraries = self.libraries.iter();
+        let parts = libraries.map(|(name, script)| (name.as_str(), &script.digest));
+        Digest::of_all(parts).as_bytes().to_vec()
+    }
+
+    /// What is wrong with names and folders. The faults of scripts are with the scripts.
+    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// What has to be watched, as paths without links: a folder means all that is in it, anything else (a
+    /// link on the way, a link's target, something that is missing) means itself.
+    pub(crate) fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
+    /// Whether a plugin of that name is there.
+    pub(crate) fn has_plugin(&self, name: &str) -> bool {
+        self.plugins.contains_key(name)
+    }
+
+    /// How long ago a script's file changed last, by the clock of its file system.
+    pub(crate) fn age(script: &Script) -> Duration {
+        script.stamp.age(SystemTime::now())
+    }
+
+    /// Sorts what was found.
+    fn of(taken: Taken) -> Self {
+        let (mut plugins, mut libraries, mut tests) =
+            (Scripts::new(), Scripts::new(), Scripts::new());
+        let mut diagnostics = taken.faults.clone();
+        let mut folders: Vec<PathBuf> = taken.folders.keys().cloned().collect();
+        folders.extend(taken.points.iter().cloned());
+        for seen in taken.files.values() {
+            folders.extend(seen.points.iter().cloned());
+            match &seen.entry {
+                Entry::Refused(fault) => diagnostics.push((**fault).clone()),
+                Entry::Script(script) => {
+                    let scripts = match script.kind {
+                        Kind::Plugin => &mut plugins,
+                        Kind::Library => &mut libraries,
+                        Kind::Test => &mut tests,
+                    };
+                    scripts.insert(script.name.clone(), Arc::clone(script));
+                }
+            }
+        }
+        folders.sort();
+        folders.dedup();
+        Self { taken, plugins, libraries, tests, diagnostics, folders }
+    }
+}
+
+/// The folder without links and which one it is.
+fn find(root: &Path) -> Result<(PathBuf, (u64, u64)), SourceError> {
+    let found = root.canonicalize().and_then(|real| Ok((fs::metadata(&real)?, real)));
+    let (metadata, real) = found.map_err(|error| SourceError::of(root, &error))?;
+    if !metadata.is_dir() {
+        return Err(SourceError::NotAFolder(super::error::last_component(root)));
+    }
+    Ok((real, (metadata.dev(), metadata.ino())))
+}
