@@ -208,7 +208,7 @@ fn scripts_that_are_none_are_refused() {
         let told = &server.plugin(name)["diagnostics"][0];
         assert_tells(told, &[&format!("{name}.rhai")]);
     }
-    assert_tells(&server.plugin("large")["diagnostics"][0], &["larger than 1048576 bytes"]);
+    assert_tells(&server.plugin("large")["diagnostics"][0], &["1 MiB"]);
     assert_tells(&server.plugin("binary")["diagnostics"][0], &["UTF-8"]);
     assert_eq!(server.get("/ok").ok(), "ok");
 }

@@ -11,6 +11,7 @@ mod harness;
 mod admin;
 mod answer;
 mod broken;
+mod bundled;
 mod cli;
 mod embed;
 mod errors;
