@@ -156,6 +156,8 @@ struct Reloader {
     waiting: Vec<Waiting>,
     retired: Retired,
     watcher: Option<Watcher>,
+    /// What was logged last, so that nothing is logged at every look.
+    logged: Vec<Diagnostic>,
     /// What is wrong with the configuration, until it is mended.
     config_faults: Vec<Diagnostic>,
 }

@@ -201,8 +201,7 @@ fn replace(regex: &Regex, text: &str, with: &str) -> Native<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::host::testing::{eval, refused, stopped};
-    use crate::script::budget::Spent;
+    use crate::host::testing::{eval, outgrown, refused};
 
     #[test]
     fn texts_are_searched_and_replaced() {
@@ -238,14 +237,14 @@ mod tests {
 
     #[test]
     fn what_grows_beyond_the_budget_is_stopped() {
-        let script = r#"let s = "a".repeat(1000000); regex::replace("a", s, "b".repeat(1000))"#;
-        assert_eq!(stopped(script), Spent::Memory);
-        assert_eq!(stopped(r#"regex::find_all("", "a".repeat(1000000))"#), Spent::Memory);
+        let script = r#"let s = "a".repeat(1000000); regex::replace("a", s, "b".repeat(100000))"#;
+        outgrown(script);
+        outgrown(r#"regex::find_all("", "a".repeat(1000000))"#);
     }
 
     #[test]
     fn more_patterns_than_are_kept_still_work() {
-        let script = r#"for i in 0..600 { if !regex::test(`^${i}$`, `${i}`) { throw i } } 1"#;
+        let script = r#"for i in 0..300 { if !regex::test(`^${i}$`, `${i}`) { throw i } } 1"#;
         assert_eq!(eval(script).as_int(), Ok(1));
     }
 }

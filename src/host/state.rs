@@ -138,3 +138,94 @@ fn storable(function: &str, value: &Dynamic) -> Native<serde_json::Value> {
 fn refused(function: &str, why: &dyn std::error::Error) -> Box<rhai::EvalAltResult> {
     refusal(format!("`{function}`: {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::host::{
+        current::Phase,
+        testing::{Trial, eval, overrun, refused},
+    };
+
+    #[test]
+    fn values_are_kept_counted_changed_and_forgotten() {
+        for (script, wanted) in [
+            (r#"state::set("k", #{ a: [1, 2.5, ()] }); state::get("k").a[1]"#, "2.5"),
+            (r#"state::get("none") == ()"#, "true"),
+            (r#"state::get("none", 5)"#, "5"),
+            (r#"state::incr("n") + state::incr("n", 5) + state::incr("n", -1)"#, "12"),
+            (r#"state::update("l", [], |l| { l.push(1); l }).len()"#, "1"),
+            (r#"state::update("u", |v| v ?? "first")"#, "first"),
+            (r#"state::set("k", 1); state::delete("k") && !state::delete("k")"#, "true"),
+            (
+                r#"state::set("b", 1); state::set("a", 1); state::keys().len() + state::keys()[0]"#,
+                "2a",
+            ),
+        ] {
+            assert_eq!(eval(script).to_string(), wanted, "{script}");
+        }
+    }
+
+    #[test]
+    fn what_one_run_keeps_the_next_one_finds() {
+        let trial = Trial { state: Arc::default(), ..Trial::default() };
+        trial.run(r#"state::incr("n"); state::set("s", "x")"#).unwrap();
+        let value = trial.run(r#"`${state::incr("n")}${state::get("s")}`"#).unwrap();
+        assert_eq!(value.to_string(), "2x");
+    }
+
+    #[test]
+    fn the_top_level_only_reads() {
+        let trial = Trial { phase: Phase::Load, ..Trial::default() };
+        assert!(trial.run(r#"state::get("k"); state::keys()"#).is_ok());
+        for call in [r#"set("k", 1)"#, r#"incr("k")"#, r#"update("k", |v| v)"#, r#"delete("k")"#] {
+            let message = trial.run(&format!("state::{call}")).map(|_| ()).unwrap_err().message;
+            assert!(message.ends_with("do it in on_start(|| …)"), "{message}");
+        }
+    }
+
+    #[test]
+    fn updates_between_threads_lose_nothing() {
+        let trial = Trial { state: Arc::default(), ..Trial::default() };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let script = r#"for i in 0..50 { state::update("n", 0, |n| n + 1) }"#;
+                    trial.run(script).map(|_| ()).unwrap();
+                });
+            }
+        });
+        assert_eq!(trial.run(r#"state::get("n")"#).unwrap().as_int(), Ok(200));
+    }
+
+    #[test]
+    fn a_closure_that_uses_state_itself_does_not_wait_for_itself() {
+        let script = r#"state::update("a", 0, |a| { state::set("b", 5); state::get("b") + a })"#;
+        assert_eq!(eval(script).to_string(), "5");
+        let message = refused(r#"state::update("a", 0, |a| { state::incr("a"); a })"#);
+        assert!(message.contains("does the closure change it itself?"), "{message}");
+        overrun(r#"state::update("a", 0, |a| { loop { } })"#);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_in_words() {
+        for (script, message) in [
+            (
+                r#"state::set("f", #{ a: [|| 1] })"#,
+                "`state::set`: `$.a[0]` is a function, which has no JSON form",
+            ),
+            (
+                r#"state::set("s", "x"); state::incr("s")"#,
+                "`state::incr`: `s` holds a string, not an integer",
+            ),
+            (
+                r#"state::set("k".repeat(2000), 1)"#,
+                "`state::set`: a key has at most 1024 bytes, this one has 2000",
+            ),
+            (r#"state::update("k", |v| throw "no")"#, "no"),
+        ] {
+            assert_eq!(refused(script), message, "{script}");
+        }
+    }
+}

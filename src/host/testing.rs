@@ -37,7 +37,7 @@ impl Default for Trial {
     fn default() -> Self {
         Self {
             phase: Phase::Request,
-            time: Duration::from_secs(5),
+            time: Duration::from_secs(60),
             memory_bytes: 64 << 20,
             state: Arc::default(),
         }
@@ -100,17 +100,26 @@ pub(crate) fn eval(script: &str) -> Dynamic {
 
 /// The message with which a script fails within its budget.
 pub(crate) fn refused(script: &str) -> String {
-    let failure = Trial::default().run(script).expect_err(script);
+    let failure = Trial::default().run(script).map(|_| ()).expect_err(script);
     assert_eq!(failure.spent, None, "{script}: {failure:?}");
     failure.message
 }
 
-/// The budget that a script exceeds, of two seconds and 64 MiB. It must end soon after.
-pub(crate) fn stopped(script: &str) -> Spent {
-    let trial = Trial { time: Duration::from_secs(2), ..Trial::default() };
+/// That a script exceeds 64 MiB of memory before anything else.
+pub(crate) fn outgrown(script: &str) {
+    assert_eq!(stopped(script, Duration::from_secs(30)), Spent::Memory, "{script}");
+}
+
+/// That a script is stopped soon after its time is over.
+pub(crate) fn overrun(script: &str) {
     let start = Instant::now();
-    let failure = trial.run(script).expect_err(script);
-    assert!(start.elapsed() < Duration::from_secs(12), "{script}: {:?}", start.elapsed());
+    assert_eq!(stopped(script, Duration::from_millis(500)), Spent::Time, "{script}");
+    assert!(start.elapsed() < Duration::from_secs(5), "{script}: {:?}", start.elapsed());
+}
+
+fn stopped(script: &str, time: Duration) -> Spent {
+    let failure = Trial { time, ..Trial::default() }.run(script);
+    let failure = failure.map(|_| ()).expect_err(script);
     failure.spent.unwrap_or_else(|| panic!("{script}: {failure:?}"))
 }
 

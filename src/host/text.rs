@@ -12,6 +12,9 @@ use crate::script::budget;
 /// The most levels of arrays and maps that are shown.
 const MOST_DEPTH: usize = 64;
 
+/// Bytes of text that are not worth asking the budget for.
+const SMALL: usize = 4096;
+
 /// A value as text of about `most_bytes` bytes at most. A string is itself, null is nothing.
 pub(crate) fn display(value: &Dynamic, most_bytes: usize) -> String {
     display_with(value, most_bytes, &mut |_| None)
@@ -50,11 +53,20 @@ struct Text<'a, 'b> {
 
 impl Text<'_, '_> {
     fn push(&mut self, text: &str) {
-        let room = self.most_bytes.saturating_sub(self.out.len());
-        if text.len() > room || (text.len() > 4096 && budget::charge(text.len()).is_err()) {
-            let end = (0..=room.min(4096)).rev().find(|&end| text.is_char_boundary(end));
-            self.out.push_str(text.get(..end.unwrap_or(0)).unwrap_or_default());
+        if self.full {
+            return;
+        }
+        let wanted = self.out.len().saturating_add(text.len());
+        if wanted > self.out.capacity() && wanted > SMALL {
+            let capacity = wanted.max(self.out.capacity().saturating_mul(2));
+            self.full = budget::charge(capacity).is_err();
+        }
+        if self.full || wanted > self.most_bytes {
             self.full = true;
+            // A piece of what does not fit is still worth showing.
+            let room = self.most_bytes.saturating_sub(self.out.len()).min(SMALL);
+            let end = (0..=room).rev().find(|&end| text.is_char_boundary(end));
+            self.out.push_str(text.get(..end.unwrap_or(0)).unwrap_or_default());
             return;
         }
         self.out.push_str(text);
@@ -97,19 +109,20 @@ impl Text<'_, '_> {
 
     fn quoted(&mut self, text: &str) {
         self.push("\"");
-        // Piece by piece: the whole of a long text, escaped, may be six times as long.
-        for character in text.chars() {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c.is_control() || matches!(c, '"' | '\\')) {
+            let (plain, special) = rest.split_at(at);
+            self.push(plain);
+            let mut characters = special.chars();
+            if let Some(character) = characters.next() {
+                self.push(&character.escape_debug().to_string());
+            }
             if self.full {
                 return;
             }
-            match character {
-                '\'' => self.push("'"),
-                c if c.is_control() || matches!(c, '"' | '\\') => {
-                    self.push(&c.escape_debug().to_string());
-                }
-                c => self.push(c.encode_utf8(&mut [0; 4])),
-            }
+            rest = characters.as_str();
         }
+        self.push(rest);
         self.push("\"");
     }
 

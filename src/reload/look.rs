@@ -69,7 +69,8 @@ impl Reloader {
         report.restart_needed = restart_needed;
         report.took(began.elapsed());
         self.rearm();
-        log(&report);
+        let logged = std::mem::replace(&mut self.logged, report.diagnostics.clone());
+        log(&report, &logged);
         report
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Reloader, report::Report};
 use crate::{
-    diagnostic::Severity,
+    diagnostic::{Diagnostic, Severity},
     generation::{Entry, Generation, State},
     plugin::Plugin,
 };
@@ -104,8 +104,9 @@ fn compare(before: &Generation, after: &Generation) -> Report {
     report
 }
 
-pub(super) fn log(report: &Report) {
-    if report.has_changes() || !report.failed.is_empty() {
+/// Logs what changed, and of what is wrong that which was not logged before.
+pub(super) fn log(report: &Report, logged: &[Diagnostic]) {
+    if report.has_changes() {
         tracing::info!(
             generation = report.generation,
             added = report.added.len(),
@@ -117,7 +118,7 @@ pub(super) fn log(report: &Report) {
             "looked again"
         );
     }
-    for diagnostic in &report.diagnostics {
+    for diagnostic in report.diagnostics.iter().filter(|fault| !logged.contains(fault)) {
         match diagnostic.severity {
             Severity::Error => tracing::error!("{}", diagnostic.render(false)),
             Severity::Warning => tracing::warn!("{}", diagnostic.render(false)),

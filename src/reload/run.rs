@@ -46,6 +46,7 @@ pub(crate) fn start(parts: Parts) -> Result<(Handle, Report), Vec<Diagnostic>> {
                 waiting: Vec::new(),
                 retired: Retired::default(),
                 watcher: None,
+                logged: Vec::new(),
                 config_faults: Vec::new(),
             };
             // The watcher is there before the first look, so that no change between them is missed.

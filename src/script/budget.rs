@@ -26,6 +26,9 @@ use super::{Native, memory};
 /// How long a script may hold a thread that serves other requests too.
 pub(crate) const ESCALATE_AFTER: Duration = Duration::from_millis(2);
 
+/// How long to wait for another thread to take over a worker's queue.
+const HANDOVER: Duration = Duration::from_millis(5);
+
 /// Ticks between two looks at the clock.
 const CLOCK_EVERY: u64 = 16;
 
@@ -234,7 +237,11 @@ impl Meter {
             return false;
         }
         self.escalated.replace(Some(slow));
-        tokio::task::block_in_place(|| ());
+        // Tokio gives the worker's queue to another thread, but takes it back when this thread is ready
+        // before that one has begun. A task that runs there tells that it has.
+        let (sender, taken) = std::sync::mpsc::channel::<()>();
+        tokio::spawn(async move { drop(sender) });
+        tokio::task::block_in_place(|| taken.recv_timeout(HANDOVER)).unwrap_or_default();
         true
     }
 }

@@ -101,10 +101,7 @@ fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
         EvalAltResult::ErrorMismatchDataType(wanted, got, _) if wanted == "bool" => (
             "not-a-bool",
             format!("a condition must be true or false, this is {}", in_words(got)),
-            Some(
-                "write `x != null` to ask whether there is a value; `x ?? y` for a default"
-                    .to_owned(),
-            ),
+            Some(ASK_FOR_A_VALUE.to_owned()),
         ),
         EvalAltResult::ErrorMismatchDataType(wanted, got, _) if !wanted.is_empty() => (
             "wrong-type",

@@ -38,6 +38,7 @@ pub(crate) fn check(
         walker.place = At::Function;
         each_statement(function, |statement| walker.statement(statement));
     }
+    walker.faults.sort_by_key(|fault| fault.place.as_ref().map(|place| (place.line, place.column)));
     walker.faults
 }
 
