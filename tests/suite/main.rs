@@ -30,3 +30,4 @@ mod safety;
 mod saving;
 mod signals;
 mod state;
+mod wire;
