@@ -9,7 +9,7 @@ fn tight(script: &str) -> Server {
     Project::new(&[("t.rhai", script), ("ok.rhai", "get(|r| \"ok\");")])
         .arg("--dev")
         .env("HOTPLATE_NETWORK__WORKERS", "1")
-        .env("HOTPLATE_LIMITS__SCRIPT_MS", "400")
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", "1000")
         .start()
 }
 
@@ -21,7 +21,7 @@ fn assert_contained(script: &str, status: u16) -> Answer {
     bad.begin(&Ask::get("/t"));
     let began = Instant::now();
     assert_eq!(server.get("/ok").ok(), "ok");
-    assert!(began.elapsed() < Duration::from_millis(300), "the other waited {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(800), "the other waited {:?}", began.elapsed());
     let answer = bad.answer(false).expect("an answer");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert_problem(&answer, status);
@@ -60,7 +60,7 @@ fn many_looping_handlers_do_not_stop_others() {
     for _ in 0..5 {
         let began = Instant::now();
         assert_eq!(server.get("/ok").ok(), "ok");
-        assert!(began.elapsed() < Duration::from_millis(1600), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
     }
     for connection in &mut bad {
         assert_eq!(connection.answer(false).expect("an answer").status, 503);
