@@ -58,3 +58,11 @@ pub(crate) fn assert_tells(told: &serde_json::Value, parts: &[&str]) {
         assert!(text.contains(part), "`{part}` is not told in:\n{text}");
     }
 }
+
+/// Asserts that an answer is a problem with this status.
+#[track_caller]
+pub(crate) fn assert_problem(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(answer.json()["status"], status);
+}

@@ -29,7 +29,7 @@ fn reserved_names_are_refused_by_name_and_take_nothing_over() {
     assert_eq!(listing["loaded_plugins"], json!(["good", "shop/all"]));
     let told = listing.to_string();
     for name in RESERVED.iter().chain(&["openapi.json", "favicon.ico", "readyz", "_own"]) {
-        assert!(told.contains(&format!("{name}")), "{name} is not told");
+        assert!(told.contains(*name), "{name} is not told");
     }
     assert_eq!(server.get("/healthz").json()["status"], "alive");
 }
