@@ -194,7 +194,13 @@ impl<'a> Look<'a> {
         ahead: &mut Ahead,
     ) {
         let is_script = name::is_script(name);
-        if kind.is_dir() && !is_script {
+        if kind.is_dir() && is_script {
+            let file = shown(&folder.relative.join(name));
+            let message =
+                format!("`{file}` is a folder with the name of a script, and is not read");
+            let fault = Diagnostic::error("not-a-file", message).at(Place::file(file));
+            self.faults.push(fault.help("rename the folder"));
+        } else if kind.is_dir() {
             ahead.direct.push(Folder {
                 real: folder.real.join(name),
                 relative: folder.relative.join(name),

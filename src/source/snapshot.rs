@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -97,8 +98,14 @@ impl Snapshot {
             let folder = path.parent().and_then(|parent| self.taken.folders.get(parent));
             folder.filter(|_| !self.taken.folders.contains_key(path)).zip(path.file_name())
         });
-        // A name that is no script's may be a link to a folder that was there.
-        let told = told.map(|told| told.filter(|(_, name)| name::is_script(name)));
+        // A name that is no script's may be a link to a folder that was there, and one that is new may
+        // be that of a folder which was at fault.
+        let is_file = |(folder, name): &(&Folder, &OsStr)| {
+            name::is_script(name)
+                && (self.taken.faults.is_empty()
+                    || self.taken.files.contains_key(&folder.relative.join(name)))
+        };
+        let told = told.map(|told| told.filter(is_file));
         let Some(wanted) = silent.chain(told).collect::<Option<Vec<_>>>() else {
             return Self::read(&self.taken.root, Some(self));
         };

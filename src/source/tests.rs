@@ -130,7 +130,7 @@ fn a_refresh_looks_at_what_is_named_and_gives_what_a_whole_look_gives() {
     rest(folder.path());
     let root = folder.path().canonicalize().unwrap();
     let mut snapshot = Snapshot::read(&root, None).unwrap();
-    let steps: [(&[&str], &dyn Fn()); 7] = [
+    let steps: [(&[&str], &dyn Fn()); 9] = [
         (&["a.rhai"], &|| write(&root, "a.rhai", "A")),
         (&["shop/c.rhai"], &|| write(&root, "shop/c.rhai", "C")),
         (&["b.rhai"], &|| fs::remove_file(root.join("b.rhai")).unwrap()),
@@ -138,6 +138,8 @@ fn a_refresh_looks_at_what_is_named_and_gives_what_a_whole_look_gives() {
             fs::rename(root.join("docs.rhai"), root.join("d.rhai")).unwrap();
         }),
         (&["d.rhai"], &|| write(&root, "d.rhai", "d")),
+        (&["f.rhai"], &|| fs::create_dir(root.join("f.rhai")).unwrap()),
+        (&["f.rhai"], &|| fs::remove_dir(root.join("f.rhai")).unwrap()),
         (&["new"], &|| write(&root, "new/e.rhai", "e")),
         (&["new"], &|| fs::rename(root.join("new"), root.join("old")).unwrap()),
     ];
@@ -190,13 +192,15 @@ fn what_is_no_script_text_is_refused_at_the_file() {
     assert_eq!(fault(&snapshot, "large"), "script-too-large");
     assert_eq!(fault(&snapshot, "binary"), "not-utf8");
     assert_eq!(fault(&snapshot, "nul"), "nul-byte");
-    for name in ["folder", "zero", "socket", "fifo"] {
+    for name in ["zero", "socket", "fifo"] {
         assert_eq!(fault(&snapshot, name), "not-a-file", "{name}");
     }
     for name in ["lost", "circle"] {
         assert_eq!(fault(&snapshot, name), "unreadable", "{name}");
     }
-    assert_eq!(snapshot.plugins().count(), 11);
+    assert_eq!(snapshot.plugins().count(), 10);
+    let folder = snapshot.diagnostics().first().unwrap();
+    assert_eq!((folder.code, &*folder.place.as_ref().unwrap().file), ("not-a-file", "folder.rhai"));
     let shown: String =
         snapshot.plugins().filter_map(|s| s.text.as_ref().err()).map(|f| f.render(false)).collect();
     assert!(!shown.contains(root.to_str().unwrap()), "{shown}");
