@@ -13,7 +13,7 @@ mod define;
 pub(crate) mod error;
 mod extras;
 mod json;
-mod log;
+pub(crate) mod log;
 pub(crate) mod problem;
 mod regex;
 pub(crate) mod request;
@@ -35,6 +35,7 @@ pub(crate) fn natives() -> Natives {
     let mut language = Module::new();
     extras::register(&mut language);
     bulk::register(&mut language);
+    json::register(&mut language);
     let mut global = Module::new();
     sleep::register(&mut global);
     declare::register(&mut global);

@@ -11,6 +11,7 @@ pub(crate) mod fault;
 pub(crate) mod import;
 pub(crate) mod json;
 pub(crate) mod lint;
+mod locate;
 pub(crate) mod memory;
 mod token;
 
@@ -30,17 +31,22 @@ pub(crate) struct Text {
 
 /// The texts that a fault may point into, by file.
 #[derive(Debug, Default)]
-pub(crate) struct Texts(BTreeMap<String, Arc<str>>);
+pub(crate) struct Texts(BTreeMap<String, compile::Compiled>);
 
 impl Texts {
     /// Adds a text.
-    pub(crate) fn insert(&mut self, text: &Text) {
-        self.0.insert(text.file.clone(), Arc::clone(&text.text));
+    pub(crate) fn insert(&mut self, script: &compile::Compiled) {
+        self.0.insert(script.text.file.clone(), script.clone());
     }
 
     /// The text of a file, empty when it is not known.
     pub(crate) fn of(&self, file: &str) -> &str {
-        self.0.get(file).map_or("", |text| text)
+        self.0.get(file).map_or("", |script| &script.text.text)
+    }
+
+    /// The syntax tree of a file.
+    fn script(&self, file: &str) -> Option<&compile::Compiled> {
+        self.0.get(file)
     }
 
     /// A place in one of the texts.

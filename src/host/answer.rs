@@ -69,10 +69,8 @@ pub(crate) enum AnswerError {
     #[error("what the handler returned cannot be written as JSON: {0}")]
     Unserializable(String),
     /// It is larger than the plugin's `output_bytes`.
-    #[error("the answer has {bytes} bytes, more than the {most} that `output_bytes` allows")]
+    #[error("the answer is larger than the {most} bytes that `output_bytes` allows")]
     TooLarge {
-        /// Its size in bytes.
-        bytes: usize,
         /// The most that is allowed.
         most: usize,
     },
@@ -267,7 +265,7 @@ fn short(name: &str) -> &str {
 
 fn within(bytes: usize, most: usize) -> Result<(), AnswerError> {
     if bytes > most {
-        return Err(AnswerError::TooLarge { bytes, most });
+        return Err(AnswerError::TooLarge { most });
     }
     Ok(())
 }
@@ -289,12 +287,18 @@ fn as_json(value: &Dynamic, most: usize) -> Result<Vec<u8>, AnswerError> {
     let Some(plain) =
         replaced(value, MOST_NESTING, &mut { MOST_SEARCHED }).map_err(AnswerError::Raised)?
     else {
-        return Err(AnswerError::Unserializable(error.to_string()));
+        return Err(unwritable(&error));
     };
     bytes.clear();
-    json::write(&plain, &mut bytes, most)
-        .map_err(|error| AnswerError::Unserializable(error.to_string()))?;
+    json::write(&plain, &mut bytes, most).map_err(|error| unwritable(&error))?;
     Ok(bytes)
+}
+
+fn unwritable(error: &json::Unserializable) -> AnswerError {
+    match error.why {
+        json::Why::Size(most) => AnswerError::TooLarge { most },
+        _ => AnswerError::Unserializable(error.to_string()),
+    }
 }
 
 /// The value with the host's own types in it made plain; `None` if there are none.

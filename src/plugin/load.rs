@@ -22,6 +22,7 @@ use crate::{
             callback::Callback,
             pattern::{Pattern, Segment},
         },
+        log,
     },
     script::{
         Text, Texts,
@@ -77,8 +78,8 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     let script = compile(&engine, &inputs.text).map_err(|fault| vec![*fault])?;
     let libraries = Arc::new(gather(&script, inputs.shelf)?);
     let mut texts = Texts::default();
-    texts.insert(&script.text);
-    libraries.iter().for_each(|library| texts.insert(&library.text));
+    texts.insert(&script);
+    libraries.iter().for_each(|library| texts.insert(library));
     let faults = check_names(&script, &libraries, inputs.signatures);
     if !faults.is_empty() {
         return Err(faults);
@@ -161,17 +162,10 @@ fn install_variables(engine: &mut rhai::Engine) {
     });
 }
 
-/// What scripts print goes to the log, one record a line.
+/// What scripts print goes to the log.
 fn install_output(engine: &mut rhai::Engine) {
-    let name = || current::plugin().map(|plugin| plugin.name.clone()).unwrap_or_default();
-    let line = |text: &str| text.escape_debug().take(4096).collect::<String>();
-    engine.on_print(move |text| {
-        tracing::info!(target: "hotplate::script", plugin = name(), "{}", line(text));
-    });
-    engine.on_debug(move |text, _, position| {
-        let at = position.line().unwrap_or(0);
-        tracing::debug!(target: "hotplate::script", plugin = name(), line = at, "{}", line(text));
-    });
+    engine.on_print(log::print);
+    engine.on_debug(|text, _, _| log::debug(text));
 }
 
 /// Runs the top level under the load budget.

@@ -3,7 +3,7 @@
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-use super::{Text, Texts};
+use super::{Text, Texts, locate};
 use crate::diagnostic::{Diagnostic, Frame, Place};
 
 /// A script that does not parse.
@@ -41,6 +41,9 @@ fn syntax_help(error: &ParseErrorType) -> Option<&'static str> {
             Some("`/** */` stands only above a function: write `///` above a route")
         }
         ParseErrorType::UnexpectedEOF => Some("a bracket or a string is not closed"),
+        ParseErrorType::MismatchedType(wanted, _) if wanted.contains("bool") => {
+            Some(ASK_FOR_A_VALUE)
+        }
         ParseErrorType::ExprTooDeep => Some("name the inner parts with `let`"),
         _ => None,
     }
@@ -71,10 +74,48 @@ pub(crate) fn runtime(error: &EvalAltResult, main: &str, texts: &Texts) -> Diagn
         }
     }
     let (code, message, help) = explain(inner);
-    let mut diagnostic = Diagnostic::error(code, message).at(texts.place(&file, inner.position()));
+    let running = match error_function(error) {
+        name if name.is_empty() => None,
+        name => Some(name),
+    };
+    let mut positions = match inner.position() {
+        position if !position.is_none() => vec![position],
+        _ => sought(texts, &file, running, &message),
+    };
+    if positions.is_empty() {
+        positions.push(error.position());
+    }
+    let mut diagnostic = Diagnostic::error(code, message);
+    for (index, position) in positions.into_iter().enumerate() {
+        let place = texts.place(&file, position);
+        diagnostic = match index {
+            0 => diagnostic.at(place),
+            _ => diagnostic.related("or here", place),
+        };
+    }
     diagnostic.help = help;
     diagnostic.stack = stack;
     diagnostic
+}
+
+/// The innermost script function that an error came through.
+fn error_function(error: &EvalAltResult) -> &str {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(function, _, cause, _) => match error_function(cause) {
+            "" => function,
+            inner => inner,
+        },
+        EvalAltResult::ErrorInModule(_, cause, _) => error_function(cause),
+        _ => "",
+    }
+}
+
+/// Where the native that an error tells of is called by the function that was running.
+fn sought(texts: &Texts, file: &str, running: Option<&str>, message: &str) -> Vec<Position> {
+    match (texts.script(file), locate::named(message)) {
+        (Some(script), Some(native)) => locate::calls(script, running, native),
+        _ => Vec::new(),
+    }
 }
 
 fn frame(function: &str, file: &str, position: Position) -> Frame {

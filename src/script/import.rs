@@ -14,7 +14,7 @@ use rhai::{
     Scope, Shared, Stmt,
 };
 
-use super::{Text, Texts, compile::Compiled};
+use super::{Text, compile::Compiled};
 use crate::diagnostic::Diagnostic;
 
 /// How deep libraries may import each other.
@@ -163,9 +163,8 @@ fn missing(
 }
 
 fn place(text: &Text, position: Position) -> crate::diagnostic::Place {
-    let mut texts = Texts::default();
-    texts.insert(text);
-    texts.place(&text.file, position)
+    let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(0));
+    crate::diagnostic::Place::at(&*text.file, &text.text, line, column)
 }
 
 /// The right spelling of a path that is relative, absolute or has an extension.

@@ -61,6 +61,8 @@ struct Walker<'a> {
     /// Names that maps are seen to have: calling one may call a function kept there.
     members: BTreeSet<String>,
     scope: Vec<String>,
+    /// Names that only a closure has whose captured variables are being looked at.
+    inner: Vec<String>,
     place: At,
     faults: Vec<Diagnostic>,
 }
@@ -79,6 +81,7 @@ impl<'a> Walker<'a> {
             variables: BTreeSet::new(),
             members: BTreeSet::new(),
             scope: Vec::new(),
+            inner: Vec::new(),
             place: At::TopLevel,
             faults: Vec::new(),
         };
@@ -298,6 +301,7 @@ impl<'a> Walker<'a> {
         let candidates = self
             .scope
             .iter()
+            .chain(&self.inner)
             .chain(&self.constants)
             .chain(self.functions.keys().filter(|name| !is_closure(name)))
             .map(String::as_str)

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{FnAccess, FnCallExpr, Namespace, Position};
+use rhai::{Expr, FnAccess, FnCallExpr, FnPtr, Namespace, Position, Stmt};
 
-use super::{Walker, is_closure, nearest};
+use super::{Walker, each_statement, functions, is_closure, nearest};
 use crate::script::{compile::Compiled, lint::signatures::Signatures};
 
 impl Walker<'_> {
     pub(super) fn call(&mut self, call: &FnCallExpr, position: Position) {
+        self.inner = closure_of(call).map(|name| self.variables_of(&name)).unwrap_or_default();
         call.args.iter().for_each(|argument| self.expression(argument));
+        self.inner.clear();
         if call.is_operator_call() || call.capture_parent_scope {
             return;
         }
@@ -40,6 +42,19 @@ impl Walker<'_> {
         let near = nearest(name, known.filter(|name| !is_closure(name)));
         let help = near.map(|near| format!("did you mean `{near}`?"));
         self.fault("unknown-function", format!("there is no function `{name}`"), position, help);
+    }
+
+    /// The variables that a function of the script declares.
+    fn variables_of(&self, function: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for definition in functions(self.script).filter(|definition| definition.name == function) {
+            each_statement(definition, |statement| {
+                if let Stmt::Var(variable, ..) = statement {
+                    names.push(variable.0.name.to_string());
+                }
+            });
+        }
+        names
     }
 
     fn wrong_number(&mut self, name: &str, takes: &BTreeSet<usize>, given: usize, at: Position) {
@@ -171,6 +186,16 @@ impl Walker<'_> {
         };
         let message = format!("there is no module `{name}`");
         self.fault("unknown-module", message, position, Some(help));
+    }
+}
+
+/// The closure whose captured variables a call binds; Rhai writes closures so.
+fn closure_of(call: &FnCallExpr) -> Option<String> {
+    match call.args.first() {
+        Some(Expr::DynamicConstant(value, _)) if call.name == "curry" => {
+            value.read_lock::<FnPtr>().map(|closure| closure.fn_name().to_owned())
+        }
+        _ => None,
     }
 }
 

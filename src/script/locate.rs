@@ -1,0 +1,56 @@
+//! Where a native was called that raised an error without a position.
+//!
+//! Rhai gives no position to errors of functions that are called through a namespace, so the call is
+//! looked for in the syntax tree of the function that was running.
+
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Module, Position, Shared, Stmt};
+
+use super::compile::Compiled;
+
+/// The calls of `namespace::function` in a function of the script, or at its top level.
+pub(super) fn calls(script: &Compiled, within: Option<&str>, called: &str) -> Vec<Position> {
+    let Some((namespace, function)) = called.split_once("::") else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut visit = |ast: &AST, most: usize| {
+        let mut tops = 0;
+        ast.walk(&mut |path: &[ASTNode]| {
+            tops += usize::from(path.len() == 1);
+            if tops > most {
+                return false;
+            }
+            let (call, position) = match path.last() {
+                Some(ASTNode::Expr(Expr::FnCall(call, position))) => (call, *position),
+                Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => (call, *position),
+                _ => return true,
+            };
+            if is(call, namespace, function) && !found.contains(&position) {
+                found.push(position);
+            }
+            true
+        });
+    };
+    match within {
+        None => visit(&script.ast, script.ast.statements().len()),
+        Some(name) => {
+            for (.., definition) in script.ast.shared_lib().iter_script_fn_info() {
+                if definition.name == name {
+                    let mut module = Module::new();
+                    module.set_script_fn(Shared::clone(definition));
+                    visit(&AST::new([], module), usize::MAX);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn is(call: &FnCallExpr, namespace: &str, function: &str) -> bool {
+    call.is_qualified() && call.namespace.root() == namespace && call.name == function
+}
+
+/// The native that an error message begins with, as in `` `state::set` at the top level … ``.
+pub(super) fn named(message: &str) -> Option<&str> {
+    let name = message.strip_prefix('`')?.split(['`', '(']).next()?;
+    let plain = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    name.split_once("::").filter(|(a, b)| plain(a) && plain(b)).map(|_| name)
+}
