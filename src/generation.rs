@@ -6,7 +6,7 @@ pub(crate) mod assemble;
 pub(crate) mod path;
 pub(crate) mod router;
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc};
 
 use self::router::Router;
 use crate::{diagnostic::Diagnostic, plugin::Plugin, settings::Settings};
@@ -16,8 +16,8 @@ use crate::{diagnostic::Diagnostic, plugin::Plugin, settings::Settings};
 pub(crate) struct Generation {
     /// Counts from 1; every publishing makes a new one.
     pub(crate) number: u64,
-    /// When it was made.
-    pub(crate) made_at: SystemTime,
+    /// How changes are noticed.
+    pub(crate) watching: String,
     /// The configuration it was made with.
     pub(crate) settings: Arc<Settings>,
     /// Every plugin that is known, served or not, by name.
@@ -64,7 +64,7 @@ impl Generation {
     pub(crate) fn empty(settings: Arc<Settings>) -> Self {
         Self {
             number: 0,
-            made_at: SystemTime::now(),
+            watching: String::new(),
             settings,
             plugins: BTreeMap::new(),
             router: Router::default(),

@@ -115,6 +115,11 @@ impl Plugin {
         &self.counters
     }
 
+    /// The size of what it keeps in `state`, in bytes.
+    pub(crate) fn state_bytes(&self) -> usize {
+        self.context.state.bytes()
+    }
+
     /// Whether anything is to be run when nothing uses it any more.
     pub(crate) fn has_on_stop(&self) -> bool {
         !self.on_stop.is_empty()

@@ -11,7 +11,6 @@ mod alarm;
 mod body;
 mod check;
 mod connection;
-mod hosts;
 mod pidfile;
 mod registry;
 mod service;
@@ -28,7 +27,6 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use poem::{Endpoint, Response};
 
-pub(crate) use hosts::{HostList, HostName, is_loopback_host};
 pub(crate) use pidfile::{PidFile, PidFileError};
 pub(crate) use shutdown::{Phase, Shutdown};
 pub(crate) use signals::{SignalError, Signals};

@@ -10,7 +10,11 @@ use poem::Response;
 
 use super::plain;
 use crate::{
-    middleware::{hosts, keys::Presented, origin},
+    middleware::{
+        hosts::{HostList, HostName, is_loopback_host},
+        keys::Presented,
+        origin,
+    },
     settings::{AuthSettings, Settings},
 };
 
@@ -68,8 +72,12 @@ impl Caller<'_> {
 
     /// Whether the request was meant for this server.
     pub(crate) fn check_host(&self, settings: &Settings) -> Result<(), Denied> {
-        let ours = hosts::is_ours(self.host, &settings.network, self.local);
-        if ours { Ok(()) } else { Err(Denied::Misdirected) }
+        let names = settings.network.hosts.iter().map(String::as_str);
+        let ours = HostList::new(names, Some(settings.network.bind));
+        match HostName::parse(self.host) {
+            Some(name) if ours.accepts(name.host(), self.local) => Ok(()),
+            _ => Err(Denied::Misdirected),
+        }
     }
 
     /// The keys that the request carries.
@@ -82,7 +90,7 @@ impl Caller<'_> {
             |address: Option<IpAddr>| address.is_some_and(|a| a.to_canonical().is_loopback());
         settings.network.is_loopback()
             && loopback(self.peer)
-            && hosts::is_loopback(self.host)
+            && HostName::parse(self.host).is_some_and(|name| is_loopback_host(name.host()))
             && !origin::is_forwarded(self.headers)
     }
 }

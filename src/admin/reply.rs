@@ -23,6 +23,8 @@ pub(super) struct Plugins {
     generation: u64,
     /// Whether the memory budget of scripts is `enforced`; it needs jemalloc.
     memory: String,
+    /// How changes of files are noticed, and why so.
+    watching: String,
     /// Every plugin that is known, with its routes, limits and faults.
     plugins: Vec<Any<Value>>,
     /// Faults that belong to no plugin.
@@ -134,6 +136,7 @@ impl From<&Generation> for Plugins {
             loaded_plugins: generation.served().map(|(name, _)| name.to_owned()).collect(),
             generation: generation.number,
             memory: if memory::is_enforced() { "enforced" } else { "unenforced" }.to_owned(),
+            watching: generation.watching.clone(),
             plugins: generation
                 .plugins
                 .iter()
@@ -198,6 +201,7 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
         "description": plugin.about(),
         "routes": routes,
         "imports": plugin.imports(),
+        "state_bytes": plugin.state_bytes(),
         "requests": plugin.counters().requests.load(Ordering::Relaxed),
         "faults": plugin.counters().faults.load(Ordering::Relaxed),
         "limits": {
@@ -223,6 +227,8 @@ fn route(route: &Route) -> Value {
         "path": route.pattern.to_string(),
         "summary": route.about.summary,
         "description": route.about.description,
+        "tags": route.about.tags,
+        "operation_id": route.about.operation_id,
         "deprecated": route.about.deprecated,
         "hidden": route.about.hidden,
         "file": route.place.file,

@@ -1,6 +1,6 @@
 //! Plugins put together to a generation, and what to do where two want the same route.
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Entry, Generation, State, router::Builder};
 use crate::{diagnostic::Diagnostic, plugin::Plugin, settings::Settings};
@@ -50,7 +50,7 @@ pub(crate) fn assemble(
     }
     Generation {
         number,
-        made_at: SystemTime::now(),
+        watching: String::new(),
         settings,
         plugins,
         router: builder.build(),

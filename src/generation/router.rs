@@ -158,11 +158,6 @@ impl Router {
             matched.params.iter().map(|(_, value)| super::path::restored(value)).collect()
         })
     }
-
-    /// How many routes there are, counting each method.
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.iter().map(|node| node.targets.len()).sum()
-    }
 }
 
 fn found<'a>(

@@ -87,11 +87,13 @@ impl Problem {
     }
 
     /// The status, 400 to 599.
+    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
 
     /// What went wrong this time, if it says so.
+    #[cfg(test)]
     pub(crate) fn detail_text(&self) -> Option<&str> {
         self.detail.as_deref()
     }

@@ -1,68 +1,216 @@
-//! The names of this server, as clients write them in `Host`.
+//! Host names as clients send them, and which of them are ours.
+//!
+//! Invariants: addresses are parsed, never compared as text, so `127.0.0.1.evil.example` is a name;
+//! names compare without case and without a trailing dot.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::settings::NetworkSettings;
-
-/// The host of `host:port`, without brackets and a last dot.
-fn name(host: &str) -> &str {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.strip_suffix('.').unwrap_or(name)
+/// The value of a `Host` header: a name or an address, and maybe a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HostName<'a> {
+    host: &'a str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "read so that a wrong one is refused"))]
+    port: Option<u16>,
 }
 
-fn address(name: &str) -> Option<IpAddr> {
-    let ipv6 = |name: &str| name.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
-    name.parse().ok().or_else(|| ipv6(name)).map(|address: IpAddr| address.to_canonical())
+impl<'a> HostName<'a> {
+    /// Reads `host`, `host:port`, `[v6]` or `[v6]:port`; `None` for anything else, the empty text,
+    /// user information and percent-encoding included.
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let (host, port) = if text.starts_with('[') {
+            let (host, port) = text.split_at_checked(text.find(']')? + 1)?;
+            address(host)?;
+            (host, (!port.is_empty()).then_some(port))
+        } else {
+            match text.find(':') {
+                Some(colon) => {
+                    let (host, port) = text.split_at_checked(colon)?;
+                    (host, Some(port))
+                }
+                None => (text, None),
+            }
+        };
+        let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        if host.is_empty() || !(host.starts_with('[') || host.bytes().all(named)) {
+            return None;
+        }
+        let port = match port.map(|port| port.strip_prefix(':')) {
+            None | Some(Some("")) => None,
+            // `u16::from_str` takes a sign, a port has none.
+            Some(Some(digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().ok()?)
+            }
+            Some(_) => return None,
+        };
+        Some(Self { host, port })
+    }
+
+    /// The name or address, brackets included, without the port.
+    pub(crate) fn host(&self) -> &'a str {
+        self.host
+    }
+
+    /// The port, if one is given.
+    #[cfg(test)]
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.port
+    }
 }
 
-/// Whether `host` names this machine's loopback interface.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let name = name(host);
-    name.eq_ignore_ascii_case("localhost") || address(name).is_some_and(|a| a.is_loopback())
+/// Whether a host, as [`HostName::host`] gives it, names this machine to itself: `localhost`, a name
+/// below it, 127.0.0.0/8, `::1` or the mapped form of either.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    match address(host) {
+        Some(address) => address.to_canonical().is_loopback(),
+        None => is_localhost(plain(host)),
+    }
 }
 
-/// Whether `host` is a name or an address of this server: one of the configured names, loopback, or the
-/// address that the connection came to. A name that merely resolves to us is not.
-pub(crate) fn is_ours(host: &str, settings: &NetworkSettings, local: Option<IpAddr>) -> bool {
-    let written = name(host);
-    is_loopback(host)
-        || settings.hosts.iter().any(|ours| name(ours).eq_ignore_ascii_case(written))
-        || address(written).is_some_and(|address| {
-            address == settings.bind.to_canonical()
-                || local.map(|a| a.to_canonical()) == Some(address)
+fn is_localhost(name: &str) -> bool {
+    name.len()
+        .checked_sub("localhost".len())
+        .and_then(|cut| name.split_at_checked(cut))
+        .is_some_and(|(front, tail)| {
+            tail.eq_ignore_ascii_case("localhost") && (front.is_empty() || front.ends_with('.'))
         })
+}
+
+/// The names under which this server answers privileged requests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HostList {
+    names: Vec<String>,
+    addresses: Vec<IpAddr>,
+}
+
+impl HostList {
+    /// The configured names (ports in them are ignored) and the address that is listened on.
+    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>, bind: Option<IpAddr>) -> Self {
+        let mut list = Self::default();
+        for name in names {
+            let host = HostName::parse(name).map_or(name, |parsed| parsed.host());
+            match address(host) {
+                Some(address) => list.addresses.push(address.to_canonical()),
+                None => list.names.push(plain(host).to_ascii_lowercase()),
+            }
+        }
+        let bound = bind.map(|address| address.to_canonical());
+        list.addresses.extend(bound.filter(|address| !address.is_unspecified()));
+        list
+    }
+
+    /// Whether `host`, as [`HostName::host`] gives it, is ours: a configured name, a loopback name or
+    /// address, the bound address, or `local`, the address that the request came in on. A literal
+    /// address cannot be rebound by a name server, so the local one is safe.
+    pub(crate) fn accepts(&self, host: &str, local: Option<IpAddr>) -> bool {
+        if is_loopback_host(host) {
+            return true;
+        }
+        match address(host) {
+            Some(address) => {
+                let address = address.to_canonical();
+                local.is_some_and(|local| local.to_canonical() == address)
+                    || self.addresses.contains(&address)
+            }
+            None => self.names.iter().any(|name| name.eq_ignore_ascii_case(plain(host))),
+        }
+    }
+}
+
+/// A name without the dot that makes it absolute.
+fn plain(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(open) => open.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => plain(host).parse().ok(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::*;
 
     #[test]
-    fn loopback_is_told_by_addresses_and_not_by_prefixes() {
+    fn a_host_is_split_from_its_port() {
+        let parts = |text| HostName::parse(text).map(|host| (host.host(), host.port()));
+        assert_eq!(parts("a.example"), Some(("a.example", None)));
+        assert_eq!(parts("a.example:8080"), Some(("a.example", Some(8080))));
+        assert_eq!(parts("a.example:"), Some(("a.example", None)));
+        assert_eq!(parts("[::1]:80"), Some(("[::1]", Some(80))));
+        assert_eq!(parts("[::1]"), Some(("[::1]", None)));
+    }
+
+    #[test]
+    fn what_is_no_authority_is_no_host() {
+        for text in [
+            "",
+            ":80",
+            "a b",
+            "a/b",
+            "a@b",
+            "a:b",
+            "a:+1",
+            "a:65536",
+            "a:1:2",
+            "::1",
+            "[::1",
+            "[::1]x",
+            "[x]",
+            "[]",
+            "a\u{e9}",
+            "a,b",
+            "%41",
+            "a\\b",
+            "[127.0.0.1]",
+        ] {
+            assert_eq!(HostName::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_parsed_and_not_a_prefix() {
         for host in [
             "localhost",
-            "LOCALHOST:80",
-            "127.0.0.1:8080",
-            "127.1.2.3",
-            "[::1]:80",
-            "localhost.",
+            "LOCALHOST.",
+            "a.localhost",
+            "127.0.0.1",
+            "127.9.9.9",
+            "127.0.0.1.",
+            "[::1]",
             "[::ffff:127.0.0.1]",
         ] {
-            assert!(is_loopback(host), "{host}");
+            assert!(is_loopback_host(host), "{host}");
         }
         for host in [
             "127.0.0.1.evil.example",
             "localhost.evil.example",
-            "10.0.0.1",
+            "xlocalhost",
+            "127.1",
+            "0.0.0.0",
+            "128.0.0.1",
             "[::2]",
             "",
-            "0x7f.1",
-            "evil",
+            "2130706433",
+            "0x7f.0.0.1",
         ] {
-            assert!(!is_loopback(host), "{host}");
+            assert!(!is_loopback_host(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_list_accepts_its_names_and_the_local_address() {
+        let bind = "192.0.2.1:80".parse().unwrap();
+        let list = HostList::new(["Api.Example", "other.example:8080", "192.0.2.7"], Some(bind));
+        for host in
+            ["api.example", "API.EXAMPLE.", "other.example", "192.0.2.1", "192.0.2.7", "localhost"]
+        {
+            assert!(list.accepts(host, None), "{host}");
+        }
+        assert!(list.accepts("192.0.2.9", Some("192.0.2.9".parse().unwrap())));
+        for host in ["evil.example", "192.0.2.9", "api.example.evil", "0.0.0.0"] {
+            assert!(!list.accepts(host, None), "{host}");
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     diagnostic::{Diagnostic, Severity},
     generation::{Entry, Generation, State},
     plugin::Plugin,
+    source::watch::Watcher,
 };
 
 impl Reloader {
@@ -29,6 +30,7 @@ impl Reloader {
             return report;
         }
         generation.number = before.number + 1;
+        generation.watching = self.watcher.as_ref().map(Watcher::in_words).unwrap_or_default();
         report.generation = generation.number;
         drop(before);
         let (old, new) = self.parts.site.publish(generation);

@@ -157,12 +157,6 @@ impl Guard {
     pub(crate) fn spent(&self) -> Option<Spent> {
         METER.with(|meter| meter.spent.get())
     }
-
-    /// The operations used so far.
-    #[expect(clippy::unused_self, reason = "the guard is the proof that a budget is in force")]
-    pub(crate) fn operations(&self) -> u64 {
-        METER.with(|meter| meter.ticks.get())
-    }
 }
 
 impl Drop for Guard {

@@ -75,7 +75,7 @@ pub(crate) fn runtime(error: &EvalAltResult, main: &str, texts: &Texts) -> Diagn
     }
     let (code, message, help) = explain(inner);
     let running = match error_function(error) {
-        name if name.is_empty() => None,
+        "" => None,
         name => Some(name),
     };
     let mut positions = match inner.position() {

@@ -19,8 +19,10 @@ pub(super) fn calls(script: &Compiled, within: Option<&str>, called: &str) -> Ve
                 return false;
             }
             let (call, position) = match path.last() {
-                Some(ASTNode::Expr(Expr::FnCall(call, position))) => (call, *position),
-                Some(ASTNode::Stmt(Stmt::FnCall(call, position))) => (call, *position),
+                Some(
+                    ASTNode::Expr(Expr::FnCall(call, position))
+                    | ASTNode::Stmt(Stmt::FnCall(call, position)),
+                ) => (call, *position),
                 _ => return true,
             };
             if is(call, namespace, function) && !found.contains(&position) {

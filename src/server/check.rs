@@ -14,7 +14,7 @@ use http::{
 };
 use poem::{Body, Response};
 
-use super::hosts::HostName;
+use crate::middleware::hosts::HostName;
 
 /// Why a request is not served; the answer says it and closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -31,7 +31,6 @@ pub(crate) struct Snapshot {
     taken: Taken,
     plugins: Scripts,
     libraries: Scripts,
-    tests: Scripts,
     diagnostics: Vec<Diagnostic>,
     folders: Vec<PathBuf>,
 }
@@ -143,11 +142,6 @@ impl Snapshot {
         self.libraries.values()
     }
 
-    /// The scripts that test others, by name.
-    pub(crate) fn tests(&self) -> impl DoubleEndedIterator<Item = &Arc<Script>> {
-        self.tests.values()
-    }
-
     /// The library called `name`, such as `lib/money`.
     pub(crate) fn library(&self, name: &str) -> Option<&Arc<Script>> {
         self.libraries.get(name)
@@ -183,8 +177,7 @@ impl Snapshot {
 
     /// Sorts what was found.
     fn of(taken: Taken) -> Self {
-        let (mut plugins, mut libraries, mut tests) =
-            (Scripts::new(), Scripts::new(), Scripts::new());
+        let (mut plugins, mut libraries) = (Scripts::new(), Scripts::new());
         let mut diagnostics = taken.faults.clone();
         let mut folders: Vec<PathBuf> = taken.folders.keys().cloned().collect();
         folders.extend(taken.points.iter().cloned());
@@ -196,7 +189,8 @@ impl Snapshot {
                     let scripts = match script.kind {
                         Kind::Plugin => &mut plugins,
                         Kind::Library => &mut libraries,
-                        Kind::Test => &mut tests,
+                        // Tests are run by themselves, and serve nothing.
+                        Kind::Test => continue,
                     };
                     scripts.insert(script.name.clone(), Arc::clone(script));
                 }
@@ -204,7 +198,7 @@ impl Snapshot {
         }
         folders.sort();
         folders.dedup();
-        Self { taken, plugins, libraries, tests, diagnostics, folders }
+        Self { taken, plugins, libraries, diagnostics, folders }
     }
 }
 

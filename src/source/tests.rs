@@ -70,7 +70,6 @@ fn a_folder_is_read_whole() {
     let snapshot = Snapshot::read(folder.path(), None).unwrap();
     assert_eq!(names(snapshot.plugins()), ["shop/index", "shop/orders", "users"]);
     assert_eq!(names(snapshot.libraries()), ["lib/money"]);
-    assert_eq!(names(snapshot.tests()), ["users_test"]);
     assert!(snapshot.has_plugin("users") && !snapshot.has_plugin("lib/money"));
     assert_eq!(plugin(&snapshot, "shop/index").mount, "/shop");
     assert_eq!(plugin(&snapshot, "shop/index").file, "shop/index.rhai");

@@ -130,8 +130,19 @@ impl Watcher {
     }
 
     /// What is in force.
+    #[cfg(test)]
     pub(crate) fn mode(&self) -> &InForce {
         &self.in_force
+    }
+
+    /// What is in force, as a person is told.
+    pub(crate) fn in_words(&self) -> String {
+        let means = match self.in_force.means {
+            Means::Native => "native",
+            Means::Poll => "poll",
+            Means::Off => "off",
+        };
+        format!("{means}: {}", self.in_force.reason)
     }
 
     /// Watches the plugin folder at `root`, what a snapshot says has to be watched (`folders`), and what
