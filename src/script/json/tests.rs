@@ -51,14 +51,11 @@ fn what_has_no_json_form_is_named_by_its_path() {
             "`$[\"a b\"]` is a blob, which has no JSON form: use base64::encode",
         ),
         ("[timestamp()]", "`$[0]` is a timestamp, which has no JSON form: use time::now()"),
-        ("0..5", "`$` is of type Range<i64, which has no JSON form"),
+        ("0..5", "`$` is of type Range, which has no JSON form"),
     ] {
         let value = Engine::new().eval::<Dynamic>(script).unwrap();
         let error = written(&value, 100).unwrap_err();
-        assert!(
-            error.to_string().starts_with(message.trim_end_matches(", which has no JSON form")),
-            "{error}"
-        );
+        assert_eq!(error.to_string(), message);
         assert_eq!(to_value(&value).unwrap_err(), error);
     }
 }
@@ -176,9 +173,9 @@ fn measured_against_rhais_own_serde() {
         std::hint::black_box(serde_json::to_vec(&value).unwrap());
     });
     time("parse, ours", &mut || {
-        std::hint::black_box(parse(text.as_bytes()).unwrap());
+        drop(std::hint::black_box(parse(text.as_bytes())));
     });
     time("parse, serde_json into Dynamic", &mut || {
-        std::hint::black_box(serde_json::from_slice::<Dynamic>(text.as_bytes()).unwrap());
+        drop(std::hint::black_box(serde_json::from_slice::<Dynamic>(text.as_bytes())));
     });
 }

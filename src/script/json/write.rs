@@ -197,6 +197,7 @@ pub(super) fn why_not(value: &Dynamic) -> Why {
         Why::Timestamp
     } else {
         let name = value.type_name();
-        Why::Type(name.rsplit("::").next().unwrap_or(name).trim_end_matches('>').to_owned())
+        let plain = name.split('<').next().unwrap_or(name);
+        Why::Type(plain.rsplit("::").next().unwrap_or(plain).to_owned())
     }
 }
