@@ -171,7 +171,7 @@ fn a_value_that_holds_itself_is_harmless() {
         format!("{own} switch [a] {{ [1] => false, _ => true }}"),
         format!("{own} try {{ a.to_json() }} catch {{ true }}"),
         format!("{own} let b = [a, 1]; b.dedup(); true"),
-        format!("{own} a.keys().len + a.values().len > 0"),
+        format!("{own} try {{ a.keys().len + a.values().len }} catch {{ 1 }} > 0"),
         format!("{own} (a + a).len() > 0"),
     ] {
         let result = Trial::default().run(&script).map(|_| ());

@@ -24,10 +24,23 @@ const ESCAPES: [u8; 256] = {
 const HEX: [u8; 16] = *b"0123456789abcdef";
 
 /// Appends `text` as a JSON string with its quotes.
+#[inline]
 pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.reserve(text.len() + 2);
+    let bytes = text.as_bytes();
+    out.reserve(bytes.len() + 2);
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    // Without an early end, this loop is done many bytes at a time.
+    let special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    if bytes.iter().fold(false, |found, &byte| found | special(byte)) {
+        write_escaped(bytes, out);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+    out.push(b'"');
+}
+
+fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
@@ -43,5 +56,4 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
         rest = after;
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
