@@ -79,7 +79,7 @@ impl<'a> Writer<'a> {
         if let Some(text) = value.read_lock::<ImmutableString>() {
             self.text(&text)?;
         } else if let Some(number) = value.read_lock::<INT>() {
-            self.out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+            self.integer(*number);
         } else if let Some(map) = value.read_lock::<Map>() {
             self.map(&map, depth)?;
         } else if let Some(array) = value.read_lock::<Array>() {
@@ -115,6 +115,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[inline(never)]
+    fn integer(&mut self, number: INT) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    #[inline(never)]
     fn float(&mut self, number: f64) {
         if number.is_finite() {
             self.out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
@@ -123,6 +129,7 @@ impl<'a> Writer<'a> {
         }
     }
 
+    #[inline(never)]
     fn array(&mut self, array: &Array, depth: usize) -> Fallible<()> {
         if depth >= MOST_DEPTH {
             return fault(Why::Depth);
@@ -137,6 +144,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn map(&mut self, map: &Map, depth: usize) -> Fallible<()> {
         if depth >= MOST_DEPTH {
             return fault(Why::Depth);
