@@ -29,9 +29,7 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
-    // Without an early end, this loop is done many bytes at a time.
-    let special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
-    if bytes.iter().fold(false, |found, &byte| found | special(byte)) {
+    if needs_escape(bytes) {
         write_escaped(bytes, out);
     } else {
         out.extend_from_slice(bytes);
@@ -39,6 +37,23 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Whether any byte is escaped, eight bytes at a time.
+#[inline]
+fn needs_escape(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES * 0x80;
+    let (words, rest) = bytes.as_chunks::<8>();
+    // A byte's high bit is set where the byte is below `n`; only bytes after such a one may lie.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+    words.iter().any(|&word| {
+        let word = u64::from_le_bytes(word);
+        let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslashes = below(word ^ (ONES * u64::from(b'\\')), 1);
+        below(word, 0x20) | quotes | backslashes != 0
+    }) || rest.iter().any(|&byte| ESCAPES[usize::from(byte)] != 0)
+}
+
+#[cold]
 fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0) {

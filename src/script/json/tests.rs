@@ -34,6 +34,21 @@ fn strings_are_escaped_as_serde_json_does() {
 }
 
 #[test]
+fn an_escape_is_found_at_any_place_of_a_string() {
+    for length in 0..20 {
+        for place in 0..length {
+            for byte in 0..=0x7f_u8 {
+                let mut bytes = vec![b'~'; length];
+                bytes[place] = byte;
+                let text = String::from_utf8(bytes).unwrap();
+                let ours = written(&Dynamic::from(text.clone()), 1000).unwrap();
+                assert_eq!(ours, serde_json::to_string(&text).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_not_finite_becomes_null() {
     let value = Dynamic::from_array(vec![f64::NAN.into(), f64::INFINITY.into(), (-0.0).into()]);
     assert_eq!(written(&value, 100).unwrap(), "[null,null,-0.0]");
