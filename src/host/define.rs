@@ -25,6 +25,7 @@ pub(crate) fn global(name: &str, params: &[&str], about: &str) -> FuncRegistrati
 }
 
 /// The error that a native raises, in words for who wrote the script.
+#[expect(clippy::unnecessary_box_returns, reason = "Rhai boxes its errors")]
 pub(crate) fn refusal(message: impl Into<String>) -> Box<EvalAltResult> {
     let message = ImmutableString::from(message.into());
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))

@@ -124,7 +124,7 @@ mod tests {
             (r#"["a", 1, 2.5, 'c', [1]].join(", ")"#, "a, 1, 2.5, c, [1]"),
             (r#"["a", "b"].join()"#, "ab"),
             (r#"[].join(",")"#, ""),
-            (r#"let e = #{ b: 1, a: 2 }.entries(); e[0].key + e[0].value + e.len"#, "a22"),
+            (r"let e = #{ b: 1, a: 2 }.entries(); e[0].key + e[0].value + e.len", "a22"),
             (r#"" 42 ".to_int() + 7.to_int() + 2.9.to_int()"#, "51"),
             (r#""2.5".to_float() + 1.to_float() + 1.0.to_float()"#, "4.5"),
             ("3.14159.to_fixed(2) + 3.to_fixed(1)", "3.143.0"),

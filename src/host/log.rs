@@ -48,17 +48,17 @@ fn record(level: Level, message: &Dynamic, fields: Option<Map>) -> Native<()> {
         Some(text) => one_line(&text),
         None => one_line(&text::display(message, MOST_BYTES)),
     };
-    let fields = fields.map(|fields| fields_of(Dynamic::from_map(fields)));
+    let fields = fields.map(|fields| fields_of(&Dynamic::from_map(fields)));
     emit(level, &message, fields.as_deref());
     budget::check()
 }
 
 /// Fields as JSON, or as text where they have no JSON form: a log never fails for its argument.
-fn fields_of(fields: Dynamic) -> String {
+fn fields_of(fields: &Dynamic) -> String {
     let mut out = Vec::new();
-    match json::write(&fields, &mut out, MOST_BYTES) {
+    match json::write(fields, &mut out, MOST_BYTES) {
         Ok(()) => String::from_utf8(out).unwrap_or_default(),
-        Err(_) => one_line(&text::display(&fields, MOST_BYTES)),
+        Err(_) => one_line(&text::display(fields, MOST_BYTES)),
     }
 }
 
@@ -116,8 +116,8 @@ mod tests {
     fn fields_without_a_json_form_are_still_logged() {
         let mut map = Map::new();
         map.insert("n".into(), Dynamic::ONE);
-        assert_eq!(fields_of(map.clone().into()), r#"{"n":1}"#);
+        assert_eq!(fields_of(&map.clone().into()), r#"{"n":1}"#);
         map.insert("b".into(), Dynamic::from_blob(vec![1]));
-        assert!(fields_of(map.into()).starts_with("#{"));
+        assert!(fields_of(&map.into()).starts_with("#{"));
     }
 }

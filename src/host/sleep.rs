@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_short_sleep_is_as_long_as_asked() {
         let start = Instant::now();
-        Trial::default().run("sleep(0.02); sleep(0)").unwrap();
+        assert!(Trial::default().run("sleep(0.02); sleep(0)").is_ok());
         assert!(start.elapsed() >= Duration::from_millis(20));
     }
 

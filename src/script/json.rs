@@ -93,17 +93,19 @@ fn fault<T>(why: Why) -> Fallible<T> {
 }
 
 impl Fault {
+    #[expect(clippy::unnecessary_box_returns, reason = "it is boxed all the way up")]
     fn below(mut self: Box<Self>, step: Step) -> Box<Self> {
         self.steps.push(step);
         self
     }
 }
 
+/// A path as deep as a value that holds itself says no more than its first steps.
+const MOST_STEPS: usize = 8;
+
 impl From<Box<Fault>> for Unserializable {
     fn from(fault: Box<Fault>) -> Self {
         let mut path = String::from("$");
-        // A path as deep as a value that holds itself says no more than its first steps.
-        const MOST_STEPS: usize = 8;
         for step in fault.steps.iter().rev().take(MOST_STEPS) {
             write_step(&mut path, step).unwrap_or_default();
         }

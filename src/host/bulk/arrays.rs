@@ -1,5 +1,7 @@
 //! Arrays: `pad`, `contains`, `index_of`, `dedup`, `for_each`.
 
+#![expect(clippy::needless_pass_by_value, reason = "natives own their arguments")]
+
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Module, NativeCallContext};
 
 use super::{Toll, compare::Comparison};

@@ -142,6 +142,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "Rhai boxes its errors")]
 fn in_use() -> Box<EvalAltResult> {
     refusal("a shared value cannot be compared while it is being changed")
 }

@@ -69,6 +69,7 @@ fn ordered(array: &Array, direction: Direction) -> Native<Array> {
     Ok(copy)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "natives own their arguments")]
 fn sort_by(ctx: NativeCallContext, array: &mut Array, compare: FnPtr) -> Native<Array> {
     let order = merged(array.len(), &mut |a, b| {
         let (Some(a), Some(b)) = (array.get(a), array.get(b)) else { return Ok(Ordering::Equal) };
@@ -136,6 +137,7 @@ fn number(value: &Dynamic) -> Option<f64> {
     value.as_float().ok().or_else(|| value.as_int().ok().map(|number| number as f64))
 }
 
+#[expect(clippy::unnecessary_box_returns, reason = "Rhai boxes its errors")]
 fn unsortable(a: &Dynamic, b: &Dynamic) -> Box<EvalAltResult> {
     let (a, b) = (words(a.type_name()), words(b.type_name()));
     let hint = "give it a closure, such as |a, b| a.name < b.name";

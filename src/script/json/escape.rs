@@ -24,10 +24,38 @@ const ESCAPES: [u8; 256] = {
 const HEX: [u8; 16] = *b"0123456789abcdef";
 
 /// Appends `text` as a JSON string with its quotes.
+#[inline]
 pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.reserve(text.len() + 2);
+    let bytes = text.as_bytes();
+    out.reserve(bytes.len() + 2);
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    if needs_escape(bytes) {
+        write_escaped(bytes, out);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+    out.push(b'"');
+}
+
+/// Whether any byte is escaped, eight bytes at a time.
+#[inline]
+fn needs_escape(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES * 0x80;
+    let (words, rest) = bytes.as_chunks::<8>();
+    // A byte's high bit is set where the byte is below `n`; only bytes after such a one may lie.
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+    words.iter().any(|&word| {
+        let word = u64::from_le_bytes(word);
+        let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslashes = below(word ^ (ONES * u64::from(b'\\')), 1);
+        below(word, 0x20) | quotes | backslashes != 0
+    }) || rest.iter().any(|&byte| ESCAPES[usize::from(byte)] != 0)
+}
+
+#[cold]
+fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&byte| ESCAPES[usize::from(byte)] != 0) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
@@ -43,5 +71,4 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
         rest = after;
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }

@@ -34,6 +34,21 @@ fn strings_are_escaped_as_serde_json_does() {
 }
 
 #[test]
+fn an_escape_is_found_at_any_place_of_a_string() {
+    for length in 0..20 {
+        for place in 0..length {
+            for byte in 0..=0x7f_u8 {
+                let mut bytes = vec![b'~'; length];
+                bytes[place] = byte;
+                let text = String::from_utf8(bytes).unwrap();
+                let ours = written(&Dynamic::from(text.clone()), 1000).unwrap();
+                assert_eq!(ours, serde_json::to_string(&text).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_not_finite_becomes_null() {
     let value = Dynamic::from_array(vec![f64::NAN.into(), f64::INFINITY.into(), (-0.0).into()]);
     assert_eq!(written(&value, 100).unwrap(), "[null,null,-0.0]");
@@ -51,14 +66,11 @@ fn what_has_no_json_form_is_named_by_its_path() {
             "`$[\"a b\"]` is a blob, which has no JSON form: use base64::encode",
         ),
         ("[timestamp()]", "`$[0]` is a timestamp, which has no JSON form: use time::now()"),
-        ("0..5", "`$` is of type Range<i64, which has no JSON form"),
+        ("0..5", "`$` is of type Range, which has no JSON form"),
     ] {
         let value = Engine::new().eval::<Dynamic>(script).unwrap();
         let error = written(&value, 100).unwrap_err();
-        assert!(
-            error.to_string().starts_with(message.trim_end_matches(", which has no JSON form")),
-            "{error}"
-        );
+        assert_eq!(error.to_string(), message);
         assert_eq!(to_value(&value).unwrap_err(), error);
     }
 }
@@ -176,9 +188,9 @@ fn measured_against_rhais_own_serde() {
         std::hint::black_box(serde_json::to_vec(&value).unwrap());
     });
     time("parse, ours", &mut || {
-        std::hint::black_box(parse(text.as_bytes()).unwrap());
+        drop(std::hint::black_box(parse(text.as_bytes())));
     });
     time("parse, serde_json into Dynamic", &mut || {
-        std::hint::black_box(serde_json::from_slice::<Dynamic>(text.as_bytes()).unwrap());
+        drop(std::hint::black_box(serde_json::from_slice::<Dynamic>(text.as_bytes())));
     });
 }

@@ -4,7 +4,7 @@
 //! shared one is read under its lock while its inside is written; the lock is only ever tried, so a
 //! value that holds itself ends at the depth limit.
 
-use rhai::{Array, Blob, Dynamic, FnPtr, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, FLOAT, FnPtr, INT, ImmutableString, Map};
 
 use super::{
     CHECK_EVERY, Fallible, MOST_DEPTH, Step, Unserializable, Why, escape::write_string, fault,
@@ -75,26 +75,28 @@ impl<'a> Writer<'a> {
                 None => fault(Why::Locked),
             };
         }
+        // `read_lock` is generic and so inlined, unlike `as_int` and its like.
         if let Some(text) = value.read_lock::<ImmutableString>() {
             self.text(&text)?;
-        } else if let Ok(number) = value.as_int() {
-            self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        } else if let Some(number) = value.read_lock::<INT>() {
+            self.integer(*number);
         } else if let Some(map) = value.read_lock::<Map>() {
             self.map(&map, depth)?;
         } else if let Some(array) = value.read_lock::<Array>() {
             self.array(&array, depth)?;
-        } else if let Ok(flag) = value.as_bool() {
-            self.out.extend_from_slice(if flag { b"true" } else { b"false" });
-        } else if value.is_unit() {
+        } else if let Some(flag) = value.read_lock::<bool>() {
+            self.out.extend_from_slice(if *flag { b"true" } else { b"false" });
+        } else if value.read_lock::<()>().is_some() {
             self.out.extend_from_slice(b"null");
-        } else if let Ok(number) = value.as_float() {
-            self.float(number);
+        } else if let Some(number) = value.read_lock::<FLOAT>() {
+            self.float(*number);
         } else {
             self.rare(value, depth)?;
         }
         if self.out.len() > self.end { fault(Why::Size(self.most_bytes)) } else { Ok(()) }
     }
 
+    #[inline]
     fn count(&mut self) -> Fallible<()> {
         self.until_check -= 1;
         if self.until_check > 0 {
@@ -113,6 +115,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[inline(never)]
+    fn integer(&mut self, number: INT) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    #[inline(never)]
     fn float(&mut self, number: f64) {
         if number.is_finite() {
             self.out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
@@ -121,6 +129,7 @@ impl<'a> Writer<'a> {
         }
     }
 
+    #[inline(never)]
     fn array(&mut self, array: &Array, depth: usize) -> Fallible<()> {
         if depth >= MOST_DEPTH {
             return fault(Why::Depth);
@@ -135,6 +144,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn map(&mut self, map: &Map, depth: usize) -> Fallible<()> {
         if depth >= MOST_DEPTH {
             return fault(Why::Depth);
@@ -174,6 +184,7 @@ impl<'a> Writer<'a> {
         self.out.resize(self.out.len() + 2 * depth, b' ');
     }
 
+    #[cold]
     fn rare(&mut self, value: &Dynamic, depth: usize) -> Fallible<()> {
         if let Ok(character) = value.as_char() {
             return self.text(character.encode_utf8(&mut [0; 4]));
@@ -197,6 +208,7 @@ pub(super) fn why_not(value: &Dynamic) -> Why {
         Why::Timestamp
     } else {
         let name = value.type_name();
-        Why::Type(name.rsplit("::").next().unwrap_or(name).trim_end_matches('>').to_owned())
+        let plain = name.split('<').next().unwrap_or(name);
+        Why::Type(plain.rsplit("::").next().unwrap_or(plain).to_owned())
     }
 }
