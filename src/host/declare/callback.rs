@@ -3,23 +3,41 @@
 //! Rhai's own `FnPtr::call` would lose the imports, constants and functions around the closure, so they
 //! are kept with it.
 
+use std::sync::{Mutex, PoisonError};
+
 use rhai::{
-    Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, NativeCallContext, Position,
+    AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState,
+    ImmutableString, Module, NativeCallContext, Position, Scope, ScriptFuncDef, Shared, Stmt,
 };
 
 use super::raise;
 use crate::script::Native;
 
+/// How many sets of surroundings are kept for calls to come.
+const MOST_KEPT: usize = 64;
+
 /// How deep captured values are looked into.
 const DEEPEST: usize = 32;
 
 /// A function to call later.
+///
+/// Its statements are evaluated in surroundings that are kept from one call to the next, with all
+/// functions that were looked up: Rhai itself would look them up again at each call.
 pub(crate) struct Callback {
     function: FnPtr,
+    parameters: Vec<ImmutableString>,
+    statements: Vec<Stmt>,
     surroundings: GlobalRuntimeState,
+    kept: Mutex<Vec<Box<Surroundings>>>,
     takes: usize,
     file: String,
     position: Position,
+}
+
+/// What a call runs in. Nothing of it depends on the call.
+struct Surroundings {
+    global: GlobalRuntimeState,
+    caches: Caches,
 }
 
 impl std::fmt::Debug for Callback {
@@ -37,20 +55,25 @@ impl Callback {
     ) -> Native<Self> {
         let surroundings = context.global_runtime_state().clone();
         let captured = function.curry().len();
-        let takes = surroundings
+        let definition = surroundings
             .lib
             .iter()
             .rev()
             .flat_map(|module| module.iter_script_fn_info())
-            .filter(|(_, _, name, ..)| *name == function.fn_name())
-            .map(|(_, _, _, takes, _)| takes.saturating_sub(captured))
-            .max_by_key(|takes| (*takes <= most, *takes));
-        let Some(takes) = takes else {
+            .map(|(.., definition)| definition)
+            .filter(|definition| definition.name == function.fn_name())
+            .max_by_key(|definition| {
+                let takes = definition.params.len().saturating_sub(captured);
+                (takes <= most, takes)
+            })
+            .cloned();
+        let Some(definition) = definition else {
             return Err(raise(format!(
                 "`{}` is not a function of this script: pass a closure, or a function by its bare name",
                 function.fn_name()
             )));
         };
+        let takes = definition.params.len().saturating_sub(captured);
         if takes > most {
             let closure = match most {
                 0 => "`|| …`",
@@ -63,8 +86,11 @@ impl Callback {
         }
         flatten(&mut function, 0);
         Ok(Self {
+            parameters: definition.params.iter().cloned().collect(),
+            statements: statements(&definition),
             function,
             surroundings,
+            kept: Mutex::default(),
             takes,
             file: context.call_source().unwrap_or_default().to_owned(),
             position: context.call_position(),
@@ -95,18 +121,74 @@ impl Callback {
     pub(crate) fn call<const N: usize>(
         &self,
         engine: &Engine,
-        mut arguments: [Dynamic; N],
+        arguments: [Dynamic; N],
     ) -> Result<Dynamic, Box<EvalAltResult>> {
-        let context = NativeCallContext::new_with_all_fields(
-            engine,
-            self.function.fn_name(),
-            Some(&self.file),
-            &self.surroundings,
-            self.position,
-        );
-        let taken = arguments.get_mut(..self.takes.min(N)).unwrap_or_default();
-        self.function.call_raw(&context, None, taken)
+        let mut surroundings = self.take();
+        let mut scope = Scope::new();
+        let given =
+            self.function.curry().iter().cloned().chain(arguments.into_iter().take(self.takes));
+        for (name, value) in self.parameters.iter().zip(given) {
+            scope.push_dynamic(name.clone(), value);
+        }
+        let Surroundings { global, caches } = &mut *surroundings;
+        #[expect(
+            deprecated,
+            reason = "the only way to keep what was looked up; the version of rhai is pinned"
+        )]
+        let result = engine.eval_statements_raw(global, caches, &mut scope, &self.statements);
+        match result {
+            Ok(value) => {
+                let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() < MOST_KEPT {
+                    kept.push(surroundings);
+                }
+                Ok(value)
+            }
+            // What an error may have left half done is not used again.
+            Err(error) if is_of_the_system(&error) => Err(error),
+            Err(error) => Err(Box::new(EvalAltResult::ErrorInFunctionCall(
+                self.function.fn_name().to_owned(),
+                self.surroundings.source().unwrap_or(&self.file).to_owned(),
+                error,
+                self.position,
+            ))),
+        }
     }
+
+    fn take(&self) -> Box<Surroundings> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| {
+            let mut global = self.surroundings.clone();
+            // Inside a function: its constants are its own.
+            global.level += 1;
+            global.scope_level += 1;
+            Box::new(Surroundings { global, caches: Caches::new() })
+        })
+    }
+}
+
+/// Errors that end a script whatever it does, which keep the place where they arose.
+fn is_of_the_system(error: &EvalAltResult) -> bool {
+    matches!(
+        error,
+        EvalAltResult::ErrorTerminated(..)
+            | EvalAltResult::ErrorStackOverflow(..)
+            | EvalAltResult::ErrorTooManyOperations(..)
+    )
+}
+
+/// The statements of a function, which Rhai shows only while its tree is walked.
+fn statements(definition: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
+    let mut module = Module::new();
+    module.set_script_fn(Shared::clone(definition));
+    let mut statements = Vec::new();
+    AST::new([], module).walk(&mut |path: &[ASTNode]| {
+        if let [ASTNode::Stmt(statement)] = path {
+            statements.push((*statement).clone());
+        }
+        true
+    });
+    statements
 }
 
 /// Captured variables become values: each call starts from what they were at registration, and none
