@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::host::testing::{Trial, eval, outgrown, overrun, refused};
 
 #[test]
@@ -171,7 +173,7 @@ fn a_value_that_holds_itself_is_harmless() {
         format!("{own} switch [a] {{ [1] => false, _ => true }}"),
         format!("{own} try {{ a.to_json() }} catch {{ true }}"),
         format!("{own} let b = [a, 1]; b.dedup(); true"),
-        format!("{own} try {{ a.keys().len + a.values().len }} catch {{ 1 }} > 0"),
+        format!("{own} try {{ a.keys().len + a.values().len }} catch {{ 1 }}"),
         format!("{own} (a + a).len() > 0"),
     ] {
         let result = Trial::default().run(&script).map(|_| ());
@@ -190,7 +192,8 @@ fn deep_values_are_dropped_copied_and_shown_without_harm() {
         "let m = #{ a: 1 }; for i in 0..100000 { m.a = #{ a: m.remove(\"a\") }; } m.len == 1",
         "let f = || 1; for i in 0..60000 { let g = f; f = || g; } true",
     ] {
-        let result = Trial::default().run(script).map(|_| ());
+        let result =
+            Trial { time: Duration::from_secs(3), ..Trial::default() }.run(script).map(|_| ());
         assert!(
             result.is_ok() || result.as_ref().is_err_and(|failure| failure.spent.is_some()),
             "{script}"
