@@ -62,13 +62,6 @@ impl Problem {
         self
     }
 
-    /// Says what went wrong in general, instead of the usual phrase.
-    #[must_use]
-    pub(crate) fn title(mut self, title: impl Into<String>) -> Self {
-        self.title = Some(title.into());
-        self
-    }
-
     /// Asks the client to wait that many seconds: the header `Retry-After`.
     #[must_use]
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {

@@ -5,12 +5,10 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The value of a `Host` header: a name or an address, and maybe a port.
+/// The name or address of a `Host` header, which may have a port beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HostName<'a> {
     host: &'a str,
-    #[cfg_attr(not(test), expect(dead_code, reason = "read so that a wrong one is refused"))]
-    port: Option<u16>,
 }
 
 impl<'a> HostName<'a> {
@@ -34,26 +32,20 @@ impl<'a> HostName<'a> {
         if host.is_empty() || !(host.starts_with('[') || host.bytes().all(named)) {
             return None;
         }
-        let port = match port.map(|port| port.strip_prefix(':')) {
-            None | Some(Some("")) => None,
+        match port.map(|port| port.strip_prefix(':')) {
+            None | Some(Some("")) => {}
             // `u16::from_str` takes a sign, a port has none.
             Some(Some(digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(digits.parse().ok()?)
+                digits.parse::<u16>().ok()?;
             }
             Some(_) => return None,
-        };
-        Some(Self { host, port })
+        }
+        Some(Self { host })
     }
 
     /// The name or address, brackets included, without the port.
     pub(crate) fn host(&self) -> &'a str {
         self.host
-    }
-
-    /// The port, if one is given.
-    #[cfg(test)]
-    pub(crate) fn port(&self) -> Option<u16> {
-        self.port
     }
 }
 
@@ -134,12 +126,12 @@ mod tests {
 
     #[test]
     fn a_host_is_split_from_its_port() {
-        let parts = |text| HostName::parse(text).map(|host| (host.host(), host.port()));
-        assert_eq!(parts("a.example"), Some(("a.example", None)));
-        assert_eq!(parts("a.example:8080"), Some(("a.example", Some(8080))));
-        assert_eq!(parts("a.example:"), Some(("a.example", None)));
-        assert_eq!(parts("[::1]:80"), Some(("[::1]", Some(80))));
-        assert_eq!(parts("[::1]"), Some(("[::1]", None)));
+        let host = |text| HostName::parse(text).map(|name| name.host());
+        assert_eq!(host("a.example"), Some("a.example"));
+        assert_eq!(host("a.example:8080"), Some("a.example"));
+        assert_eq!(host("a.example:"), Some("a.example"));
+        assert_eq!(host("[::1]:80"), Some("[::1]"));
+        assert_eq!(host("[::1]"), Some("[::1]"));
     }
 
     #[test]
@@ -201,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_list_accepts_its_names_and_the_local_address() {
-        let bind = "192.0.2.1:80".parse().unwrap();
+        let bind = "192.0.2.1".parse().unwrap();
         let list = HostList::new(["Api.Example", "other.example:8080", "192.0.2.7"], Some(bind));
         for host in
             ["api.example", "API.EXAMPLE.", "other.example", "192.0.2.1", "192.0.2.7", "localhost"]

@@ -174,8 +174,8 @@ impl Shelf for Workshop<'_> {
         };
         let compiled = compile(&self.natives.engine(8), &text);
         if let Ok(compiled) = &compiled {
-            let mut shelf = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-            shelf.insert(name.to_owned(), compiled.clone());
+            let mut all = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(name.to_owned(), compiled.clone());
         }
         Some(compiled)
     }

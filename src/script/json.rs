@@ -12,9 +12,14 @@ mod parse;
 mod value;
 mod write;
 
-pub(crate) use parse::{ParseError, parse};
+pub(crate) use parse::parse;
 pub(crate) use value::{from_value, to_value};
-pub(crate) use write::{Hook, write, write_pretty, write_with};
+pub(crate) use write::{write, write_pretty};
+#[cfg(test)]
+use {
+    parse::ParseError,
+    write::{Hook, write_with},
+};
 
 use std::fmt::{self, Write as _};
 

@@ -179,7 +179,7 @@ fn not_a_file(file: &str, stamp: Stamp) -> Content {
 }
 
 fn too_large(file: &str, stamp: Stamp) -> Content {
-    let message = format!("the script is larger than 1 MiB");
+    let message = "the script is larger than 1 MiB";
     let help = "move data out of the script, into files that it reads or a store";
     faulty(Diagnostic::error("script-too-large", message).help(help), file, stamp)
 }

@@ -28,6 +28,7 @@ pub(crate) struct Callback {
     parameters: Vec<ImmutableString>,
     statements: Vec<Stmt>,
     surroundings: GlobalRuntimeState,
+    #[expect(clippy::vec_box, reason = "they are moved in and out at each call")]
     kept: Mutex<Vec<Box<Surroundings>>>,
     takes: usize,
     file: String,
