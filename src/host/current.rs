@@ -72,6 +72,11 @@ pub(crate) fn plugin() -> Option<Arc<PluginContext>> {
     RUN.with(|run| run.borrow().as_ref().map(|run| Arc::clone(&run.plugin)))
 }
 
+/// Whether the server whose script runs on this thread is in development; also where none runs.
+pub(crate) fn is_development() -> bool {
+    RUN.with(|run| run.borrow().as_ref().is_none_or(|run| run.plugin.development))
+}
+
 /// Why a script runs on this thread.
 pub(crate) fn phase() -> Option<Phase> {
     RUN.with(|run| run.borrow().as_ref().map(|run| run.phase))

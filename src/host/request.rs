@@ -217,7 +217,7 @@ impl ScriptRequest {
     fn query(&self) -> Native<Dynamic> {
         self.0.query.value(|| {
             let query = self.0.data.uri.query().unwrap_or_default();
-            Ok(fields::urlencoded(query.as_bytes()).into())
+            Ok(Dynamic::from_map(fields::urlencoded(query.as_bytes())))
         })
     }
 
@@ -233,7 +233,7 @@ impl ScriptRequest {
         self.0.vars.value(|| {
             let mut vars = self.body()?.try_cast::<Map>().unwrap_or_default();
             vars.extend(self.query()?.try_cast::<Map>().unwrap_or_default());
-            Ok(vars.into())
+            Ok(Dynamic::from_map(vars))
         })
     }
 }

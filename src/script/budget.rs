@@ -90,11 +90,15 @@ impl Slow {
     }
 }
 
+/// `ticks`, `next_look` and `most_held` are all that an operation looks at; the rest is for when one of
+/// them is over.
 struct Meter {
     ticks: Cell<u64>,
-    next_clock: Cell<u64>,
+    /// The number of operations at which the clock is looked at; 0 once anything is spent.
+    next_look: Cell<u64>,
+    /// The balance of memory that may not be exceeded.
+    most_held: Cell<i64>,
     limits: Cell<Option<Limits>>,
-    memory_base: Cell<i64>,
     escalate_at: Cell<Option<Instant>>,
     spent: Cell<Option<Spent>>,
     thread: RefCell<Option<Thread>>,
@@ -105,9 +109,9 @@ thread_local! {
     static METER: Meter = const {
         Meter {
             ticks: Cell::new(0),
-            next_clock: Cell::new(0),
+            next_look: Cell::new(u64::MAX),
+            most_held: Cell::new(i64::MAX),
             limits: Cell::new(None),
-            memory_base: Cell::new(0),
             escalate_at: Cell::new(None),
             spent: Cell::new(None),
             thread: RefCell::new(None),
@@ -119,9 +123,9 @@ thread_local! {
 /// A budget in force on this thread until it is dropped; then the one before it, if any, goes on.
 pub(crate) struct Guard {
     ticks: u64,
-    next_clock: u64,
+    next_look: u64,
+    most_held: i64,
     limits: Option<Limits>,
-    memory_base: i64,
     escalate_at: Option<Instant>,
     spent: Option<Spent>,
     thread: Option<Thread>,
@@ -132,6 +136,8 @@ pub(crate) struct Guard {
 
 /// Starts a budget on this thread.
 pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
+    memory::prepare();
+    let most = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
     METER.with(|meter| {
         let escalate_at = match &thread {
             Thread::Worker(_) => Some(Instant::now() + ESCALATE_AFTER),
@@ -139,9 +145,9 @@ pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
         };
         Guard {
             ticks: meter.ticks.replace(0),
-            next_clock: meter.next_clock.replace(CLOCK_EVERY),
+            next_look: meter.next_look.replace(CLOCK_EVERY),
+            most_held: meter.most_held.replace(memory::balance().saturating_add(most)),
             limits: meter.limits.replace(Some(limits)),
-            memory_base: meter.memory_base.replace(memory::balance()),
             escalate_at: meter.escalate_at.replace(escalate_at),
             spent: meter.spent.replace(None),
             thread: meter.thread.replace(Some(thread)),
@@ -163,9 +169,9 @@ impl Drop for Guard {
     fn drop(&mut self) {
         METER.with(|meter| {
             meter.ticks.set(self.ticks);
-            meter.next_clock.set(self.next_clock);
+            meter.next_look.set(self.next_look);
+            meter.most_held.set(self.most_held);
             meter.limits.set(self.limits);
-            meter.memory_base.set(self.memory_base);
             meter.escalate_at.set(self.escalate_at);
             meter.spent.set(self.spent);
             meter.thread.replace(self.thread.take());
@@ -182,21 +188,24 @@ pub(crate) fn tick() -> Option<Dynamic> {
     METER.with(|meter| {
         let ticks = meter.ticks.get() + 1;
         meter.ticks.set(ticks);
-        let limits = meter.limits.get()?;
-        let held = memory::balance().wrapping_sub(meter.memory_base.get());
-        if held > limits.memory_bytes.cast_signed() {
+        if memory::balance() > meter.most_held.get() {
             return meter.stop(Spent::Memory);
         }
-        if ticks >= meter.next_clock.get() {
-            meter.next_clock.set(ticks + CLOCK_EVERY);
-            return meter.look_at_clock(&limits, ticks);
+        if ticks >= meter.next_look.get() {
+            return meter.look(ticks);
         }
-        meter.ended()
+        None
     })
 }
 
 impl Meter {
-    fn look_at_clock(&self, limits: &Limits, ticks: u64) -> Option<Dynamic> {
+    #[cold]
+    fn look(&self, ticks: u64) -> Option<Dynamic> {
+        if self.spent.get().is_some() {
+            return self.ended();
+        }
+        let limits = self.limits.get()?;
+        self.next_look.set(ticks + CLOCK_EVERY);
         if ticks > limits.operations {
             return self.stop(Spent::Operations);
         }
@@ -219,6 +228,8 @@ impl Meter {
         if self.spent.get().is_none() {
             self.spent.set(Some(why));
         }
+        // Every operation from now on ends the script, whatever swallowed the last one's error.
+        self.next_look.set(0);
         self.ended()
     }
 
@@ -243,12 +254,13 @@ impl Meter {
 /// Whether the script may go on; for natives that work in proportion to an argument.
 pub(crate) fn check() -> Native<()> {
     METER.with(|meter| {
-        let Some(limits) = meter.limits.get() else { return Ok(()) };
-        let held = memory::balance().wrapping_sub(meter.memory_base.get());
-        if held > limits.memory_bytes.cast_signed() {
+        if meter.limits.get().is_none() {
+            return Ok(());
+        }
+        if memory::balance() > meter.most_held.get() {
             meter.stop(Spent::Memory);
         } else {
-            meter.look_at_clock(&limits, meter.ticks.get());
+            meter.look(meter.ticks.get());
         }
         match meter.spent.get() {
             Some(_) => Err(terminated()),
@@ -260,9 +272,8 @@ pub(crate) fn check() -> Native<()> {
 /// Asks for `bytes` of memory before a native allocates them.
 pub(crate) fn charge(bytes: usize) -> Native<()> {
     METER.with(|meter| {
-        let Some(limits) = meter.limits.get() else { return Ok(()) };
-        let held = memory::balance().wrapping_sub(meter.memory_base.get()).max(0).cast_unsigned();
-        if held.saturating_add(bytes as u64) <= limits.memory_bytes {
+        let asked = i64::try_from(bytes).unwrap_or(i64::MAX);
+        if memory::balance().saturating_add(asked) <= meter.most_held.get() {
             return Ok(());
         }
         meter.stop(Spent::Memory);

@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod names;
 mod natives;
+mod page;
 mod reload;
 mod request;
 mod rhai_table;

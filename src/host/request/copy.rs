@@ -7,12 +7,19 @@
 
 use rhai::Dynamic;
 
+use crate::host::current;
+
 /// The tag of values that come from the request as they are.
 const MARK: i32 = 0x5eed;
 
 /// Marks a value and all it holds. Values of a request are trees as deep as their source may nest.
+///
+/// Outside development nothing is marked, and a change of a copy has no effect: to walk each body for a
+/// mistake that was told while the script was written would cost every request.
 pub(super) fn mark(mut value: Dynamic) -> Dynamic {
-    mark_in_place(&mut value);
+    if current::is_development() {
+        mark_in_place(&mut value);
+    }
     value
 }
 
@@ -42,6 +49,9 @@ pub(super) enum Change {
 
 /// Compares what a setter was given with what the property is.
 pub(super) fn change(was: &Dynamic, now: &Dynamic) -> Change {
+    if !current::is_development() {
+        return Change::None;
+    }
     match (now.tag() == MARK, differs(was, now)) {
         (false, _) => Change::Replaced,
         (true, true) => Change::Inside,

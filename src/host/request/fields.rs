@@ -10,7 +10,7 @@ pub(super) fn single<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Dy
     for (name, value) in fields {
         map.entry(name.into()).or_insert_with(|| value.into());
     }
-    map.into()
+    Dynamic::from_map(map)
 }
 
 /// An urlencoded query or form: strings, and arrays of strings for names given several times.
@@ -46,5 +46,5 @@ pub(super) fn cookies(headers: &HeaderMap) -> Dynamic {
             map.entry(name.trim().into()).or_insert_with(|| value.into_owned().into());
         }
     }
-    map.into()
+    Dynamic::from_map(map)
 }
