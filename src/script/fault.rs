@@ -18,9 +18,10 @@ pub(crate) fn syntax(error: &ParseError, text: &Text) -> Diagnostic {
             position.position().unwrap_or(1),
         ),
     };
+    let help = syntax_help(error.err_type(), &place);
     let diagnostic =
         Diagnostic::error("syntax", lower_first(&error.err_type().to_string())).at(place);
-    match syntax_help(error.err_type()) {
+    match help {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
@@ -33,8 +34,19 @@ fn end_of(text: &Text) -> Place {
     Place::at(&*text.file, &text.text, line, column)
 }
 
-fn syntax_help(error: &ParseErrorType) -> Option<&'static str> {
+fn syntax_help(error: &ParseErrorType, place: &Place) -> Option<&'static str> {
+    let before: String = place.source.chars().take(place.column.saturating_sub(1)).collect();
+    let at = place.source.chars().nth(place.column.saturating_sub(1));
     match error {
+        ParseErrorType::MissingToken(..) if at == Some(':') => {
+            Some("a map is written `#{ name: value }`")
+        }
+        ParseErrorType::MissingToken(..) if at.is_none() => {
+            Some("a bracket or a string above is not closed")
+        }
+        ParseErrorType::MissingToken(token, _) if token == ";" && before.trim().is_empty() => {
+            Some("end the statement above with `;`")
+        }
         ParseErrorType::Reserved(word) if word == "eval" => Some("`eval` is not available"),
         ParseErrorType::Reserved(_) => Some("put the name in quotes, or choose another"),
         ParseErrorType::WrongDocComment => {
@@ -158,8 +170,13 @@ fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
             let message = format!("index {index} of an array of {length}");
             ("out-of-bounds", message, Some(BOUNDS.to_owned()))
         }
-        EvalAltResult::ErrorDotExpr(..) | EvalAltResult::ErrorIndexingType(..) => {
-            ("no-property", plain(error), Some("`x?.y` gives null where x is null".to_owned()))
+        EvalAltResult::ErrorDotExpr(message, _) => (
+            "no-property",
+            no_property(message).unwrap_or_else(|| plain(error)),
+            Some("`x?.y` gives null where x is null".to_owned()),
+        ),
+        EvalAltResult::ErrorIndexingType(..) => {
+            ("no-property", plain(error), Some("`x?[y]` gives null where x is null".to_owned()))
         }
         EvalAltResult::ErrorTerminated(..) => {
             ("budget", "the script used up its budget".to_owned(), None)
@@ -181,6 +198,13 @@ const ASK_FOR_A_VALUE: &str =
     "write `x != null` to ask whether there is a value; `x ?? y` for a default";
 
 const BOUNDS: &str = "`a.get(5)` gives null where there is no such item; `a[5]` raises";
+
+/// Rhai's sentence about a property that a type does not have, as people say it.
+fn no_property(message: &str) -> Option<String> {
+    let mut quoted = message.split('\'').skip(1).step_by(2);
+    let (property, kind) = (quoted.next()?, quoted.next()?);
+    Some(format!("there is no property `{property}` on {}", in_words(kind)))
+}
 
 /// What a script threw, in words.
 fn raised(value: &rhai::Dynamic) -> String {

@@ -173,7 +173,12 @@ fn misspelt(path: &str) -> Option<String> {
         path.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
     let right = parts.join("/");
     let right = right.strip_suffix(".rhai").unwrap_or(&right);
-    (right != path).then(|| if right.is_empty() { "lib/name".to_owned() } else { right.to_owned() })
+    let below = |name: &str| match name {
+        "" => "lib/name".to_owned(),
+        name if name.starts_with("lib/") => name.to_owned(),
+        name => format!("lib/{name}"),
+    };
+    (right != path).then(|| below(right))
 }
 
 /// Resolves imports from the libraries gathered before anything ran.
