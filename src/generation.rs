@@ -20,10 +20,12 @@ pub(crate) struct Generation {
     pub(crate) watching: String,
     /// The configuration it was made with.
     pub(crate) settings: Arc<Settings>,
-    /// Every plugin that is known, served or not, by name.
-    pub(crate) plugins: BTreeMap<String, Entry>,
-    /// Where requests go.
-    pub(crate) router: Router,
+    /// Every plugin that is known, served or not, by name. An entry that is as it was is the same one.
+    pub(crate) plugins: BTreeMap<String, Arc<Entry>>,
+    /// The plugins that are served, by name: what the router's targets point into.
+    pub(crate) served: Vec<Arc<Plugin>>,
+    /// Where requests go. The same as before where no route came, went or moved.
+    pub(crate) router: Arc<Router>,
     /// What is wrong with no plugin in particular: the configuration, the folder, odd names.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -67,16 +69,21 @@ impl Generation {
             watching: String::new(),
             settings,
             plugins: BTreeMap::new(),
-            router: Router::default(),
+            served: Vec::new(),
+            router: Arc::default(),
             diagnostics: Vec::new(),
         }
     }
 
     /// The plugins that are being served, by name.
     pub(crate) fn served(&self) -> impl Iterator<Item = (&str, &Arc<Plugin>)> {
-        self.plugins
-            .iter()
-            .filter_map(|(name, entry)| Some((name.as_str(), entry.plugin.as_ref()?)))
+        self.served.iter().map(|plugin| (plugin.name(), plugin))
+    }
+
+    /// The plugin that is served under that name.
+    pub(crate) fn serving(&self, name: &str) -> Option<&Arc<Plugin>> {
+        let place = self.served.binary_search_by(|plugin| plugin.name().cmp(name)).ok()?;
+        self.served.get(place)
     }
 
     /// The names of the plugins that are served in an older version than the newest.
@@ -105,6 +112,6 @@ impl Generation {
             .iter()
             .filter(|(_, entry)| entry.state == State::Failed && owns(&entry.mount))
             .max_by_key(|(_, entry)| entry.mount.len())
-            .map(|(name, entry)| (name.as_str(), entry))
+            .map(|(name, entry)| (name.as_str(), &**entry))
     }
 }

@@ -89,6 +89,12 @@ impl Plugin {
         &self.routes
     }
 
+    /// Whether its routes stand where those of another version do, in the same order.
+    pub(crate) fn has_routes_of(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Route, &Route)| a.methods == b.methods && a.shape() == b.shape();
+        self.routes.len() == other.routes.len() && self.routes.iter().zip(&other.routes).all(same)
+    }
+
     /// The names of the libraries it imports, directly or through others.
     pub(crate) fn imports(&self) -> &BTreeSet<String> {
         &self.imports

@@ -132,7 +132,7 @@ impl Api {
         }
     }
 
-    fn entry(&self, name: &str) -> Option<Entry> {
+    fn entry(&self, name: &str) -> Option<Arc<Entry>> {
         self.site.current().plugins.get(name).cloned()
     }
 }

@@ -115,7 +115,7 @@ impl HotplateEndpoint {
 
     async fn script(
         &self,
-        target: &Target,
+        target: Target,
         values: Vec<String>,
         path: &str,
         mut request: Request,
@@ -126,14 +126,13 @@ impl HotplateEndpoint {
             Ok(body) => body,
             Err(refused) => return refused,
         };
-        let plugin = &target.plugin;
+        let not_found = || Problem::new(StatusCode::NOT_FOUND).into_response();
+        let Some(plugin) = generation.served.get(target.plugin) else { return not_found() };
         let holder = match authorised(plugin.name(), &request, &body, settings) {
             Ok(holder) => holder,
             Err(Unauthorized) => return Denied::Unauthorized.into_response(),
         };
-        let Some(route) = target.route() else {
-            return Problem::new(StatusCode::NOT_FOUND).into_response();
-        };
+        let Some(route) = plugin.routes().get(target.route) else { return not_found() };
         let subpath = path.strip_prefix(plugin.mount().trim_end_matches('/')).unwrap_or_default();
         let (peer, _) = connection(&request);
         let data = RequestData {

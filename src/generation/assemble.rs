@@ -2,14 +2,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Entry, Generation, State, router::Builder};
+use super::{
+    Entry, Generation, State,
+    router::{Builder, Router},
+};
 use crate::{diagnostic::Diagnostic, plugin::Plugin, settings::Settings};
 
 /// A plugin on its way into a generation.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     /// How it stands, were there no other plugin.
-    pub(crate) entry: Entry,
+    pub(crate) entry: Arc<Entry>,
     /// The version that was served before, to fall back on.
     pub(crate) before: Option<Arc<Plugin>>,
 }
@@ -24,14 +27,44 @@ impl Candidate {
     }
 }
 
-/// Puts candidates together. Those that are as they were come first, so that of two that collide the
-/// one just changed fails; among the changed, the later by name.
+/// Puts candidates together to what follows `previous`.
 pub(crate) fn assemble(
-    number: u64,
+    previous: &Generation,
     settings: Arc<Settings>,
     candidates: BTreeMap<String, Candidate>,
     diagnostics: Vec<Diagnostic>,
 ) -> Generation {
+    let (plugins, served, router) = match unmoved(previous, &candidates) {
+        true => {
+            let plugins: BTreeMap<String, Arc<Entry>> =
+                candidates.into_iter().map(|(name, candidate)| (name, candidate.entry)).collect();
+            let served = served(&plugins);
+            (plugins, served, Arc::clone(&previous.router))
+        }
+        false => routed(candidates),
+    };
+    let watching = String::new();
+    Generation { number: 0, watching, settings, plugins, served, router, diagnostics }
+}
+
+/// Whether every route is where it was, so that the router can stay.
+fn unmoved(previous: &Generation, candidates: &BTreeMap<String, Candidate>) -> bool {
+    let mut before = previous.served.iter();
+    let same =
+        candidates.values().filter_map(|candidate| candidate.entry.plugin.as_ref()).all(|plugin| {
+            before.next().is_some_and(|before| {
+                Arc::ptr_eq(plugin, before)
+                    || plugin.name() == before.name() && plugin.has_routes_of(before)
+            })
+        });
+    same && before.next().is_none()
+}
+
+/// Enters all routes. Plugins that are as they were come first, so that of two that collide the one just
+/// changed fails; among the changed, the later by name.
+fn routed(
+    candidates: BTreeMap<String, Candidate>,
+) -> (BTreeMap<String, Arc<Entry>>, Vec<Arc<Plugin>>, Arc<Router>) {
     let mut builder = Builder::default();
     let mut plugins = BTreeMap::new();
     let (changed, same): (Vec<_>, Vec<_>) =
@@ -42,18 +75,25 @@ pub(crate) fn assemble(
             && let Err(faults) = builder.add(plugin)
         {
             let of_plugin = |fault: Diagnostic| fault.of_plugin(name.as_str());
-            entry.diagnostics.extend(faults.into_iter().map(of_plugin));
-            entry.plugin = candidate.before.filter(|before| builder.add(before).is_ok());
-            entry.state = if entry.plugin.is_some() { State::Stale } else { State::Failed };
+            let plugin = candidate.before.filter(|before| builder.add(before).is_ok());
+            let state = if plugin.is_some() { State::Stale } else { State::Failed };
+            let diagnostics =
+                entry.diagnostics.iter().cloned().chain(faults.into_iter().map(of_plugin));
+            entry = Arc::new(Entry {
+                diagnostics: diagnostics.collect(),
+                mount: entry.mount.clone(),
+                file: entry.file.clone(),
+                plugin,
+                state,
+            });
         }
         plugins.insert(name, entry);
     }
-    Generation {
-        number,
-        watching: String::new(),
-        settings,
-        plugins,
-        router: builder.build(),
-        diagnostics,
-    }
+    let served = served(&plugins);
+    let router = Arc::new(builder.build(&served));
+    (plugins, served, router)
+}
+
+fn served(plugins: &BTreeMap<String, Arc<Entry>>) -> Vec<Arc<Plugin>> {
+    plugins.values().filter_map(|entry| entry.plugin.clone()).collect()
 }

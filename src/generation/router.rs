@@ -2,7 +2,10 @@
 //!
 //! A literal beats a parameter, a parameter beats a tail, whichever plugin they belong to.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use http::{HeaderValue, Method};
 
@@ -18,7 +21,7 @@ use crate::{
 /// The routes of a generation.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    literal: std::collections::HashMap<String, usize>,
+    literal: HashMap<String, usize>,
     matching: matchit::Router<usize>,
     nodes: Vec<Node>,
 }
@@ -30,18 +33,24 @@ struct Node {
     allow: HeaderValue,
 }
 
-/// One route of one plugin.
-#[derive(Debug, Clone)]
+/// One route of one plugin, by their places: so that a plugin can change without the router changing.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
-    /// The plugin.
-    pub(crate) plugin: Arc<Plugin>,
+    /// The plugin's place among those that are served, by name.
+    pub(crate) plugin: usize,
     /// The route's place among its routes.
     pub(crate) route: usize,
 }
 
-impl Target {
-    /// The route.
-    pub(crate) fn route(&self) -> Option<&Route> {
+/// A route on its way into a router.
+#[derive(Debug, Clone)]
+struct Claim {
+    plugin: Arc<Plugin>,
+    route: usize,
+}
+
+impl Claim {
+    fn route(&self) -> Option<&Route> {
         self.plugin.routes().get(self.route)
     }
 }
@@ -50,7 +59,7 @@ impl Target {
 #[derive(Debug)]
 pub(crate) enum Found<'a> {
     /// A route answers it; with the values of its parameters, in order.
-    Route(&'a Target, Vec<String>),
+    Route(Target, Vec<String>),
     /// It asks for the methods at this place.
     Options(&'a HeaderValue),
     /// The place exists, but not with this method.
@@ -67,9 +76,9 @@ pub(crate) struct Builder {
 
 #[derive(Debug, Default)]
 struct Place {
-    methods: BTreeMap<&'static str, Target>,
+    methods: BTreeMap<&'static str, Claim>,
     /// Routes with a tail, which also match where nothing is left for it.
-    tails: BTreeMap<&'static str, Target>,
+    tails: BTreeMap<&'static str, Claim>,
 }
 
 impl Builder {
@@ -80,7 +89,7 @@ impl Builder {
             let place = self.places.get(&key(&route.pattern));
             for method in &route.methods {
                 let first =
-                    place.and_then(|place| place.methods.get(method)).and_then(Target::route);
+                    place.and_then(|place| place.methods.get(method)).and_then(Claim::route);
                 faults.extend(first.map(|first| route.collides_with(first, method)));
             }
         }
@@ -88,7 +97,7 @@ impl Builder {
             return Err(faults);
         }
         for (index, route) in plugin.routes().iter().enumerate() {
-            let target = Target { plugin: Arc::clone(plugin), route: index };
+            let target = Claim { plugin: Arc::clone(plugin), route: index };
             let place = self.places.entry(key(&route.pattern)).or_default();
             for method in &route.methods {
                 place.methods.insert(method, target.clone());
@@ -103,15 +112,22 @@ impl Builder {
         Ok(())
     }
 
-    /// The router of all that was added.
-    pub(crate) fn build(self) -> Router {
+    /// The router of all that was added; `served` are the plugins by name.
+    pub(crate) fn build(self, served: &[Arc<Plugin>]) -> Router {
+        let places: HashMap<&str, usize> =
+            served.iter().enumerate().map(|(place, plugin)| (plugin.name(), place)).collect();
+        let target = |claim: &Claim| {
+            places
+                .get(claim.plugin.name())
+                .map(|plugin| Target { plugin: *plugin, route: claim.route })
+        };
         let mut router = Router::default();
         for (key, mut place) in self.places {
             for (method, target) in place.tails {
                 place.methods.entry(method).or_insert(target);
             }
             let node = router.nodes.len();
-            router.nodes.push(Node::new(place.methods));
+            router.nodes.push(Node::new(&place.methods, target));
             if key.contains('{') {
                 // Keys differ in shape, so they cannot conflict; were one refused, it would be absent.
                 if let Err(error) = router.matching.insert(&key, node) {
@@ -126,7 +142,10 @@ impl Builder {
 }
 
 impl Node {
-    fn new(methods: BTreeMap<&'static str, Target>) -> Self {
+    fn new(
+        methods: &BTreeMap<&'static str, Claim>,
+        target: impl Fn(&Claim) -> Option<Target>,
+    ) -> Self {
         let has = |name: &str| methods.contains_key(name);
         let allowed: Vec<&str> = METHODS
             .into_iter()
@@ -135,8 +154,10 @@ impl Node {
         let allow = HeaderValue::from_str(&allowed.join(", "))
             .unwrap_or_else(|_| HeaderValue::from_static("GET"));
         let targets = methods
-            .into_iter()
-            .filter_map(|(name, target)| Some((Method::from_bytes(name.as_bytes()).ok()?, target)))
+            .iter()
+            .filter_map(|(name, claim)| {
+                Some((Method::from_bytes(name.as_bytes()).ok()?, target(claim)?))
+            })
             .collect();
         Self { targets, allow }
     }
@@ -150,27 +171,23 @@ impl Router {
     /// Finds what answers `method` at a canonical path.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
         if let Some(node) = self.literal.get(path).and_then(|node| self.nodes.get(*node)) {
-            return found(node, method, |_| Vec::new());
+            return found(node, method, Vec::new);
         }
         let Ok(matched) = self.matching.at(path) else { return Found::Nothing };
         let Some(node) = self.nodes.get(*matched.value) else { return Found::Nothing };
-        found(node, method, |_| {
+        found(node, method, || {
             matched.params.iter().map(|(_, value)| super::path::restored(value)).collect()
         })
     }
 }
 
-fn found<'a>(
-    node: &'a Node,
-    method: &Method,
-    values: impl FnOnce(&Target) -> Vec<String>,
-) -> Found<'a> {
+fn found<'a>(node: &'a Node, method: &Method, values: impl FnOnce() -> Vec<String>) -> Found<'a> {
     let target = node.target(method).or_else(|| match *method {
         Method::HEAD => node.target(&Method::GET),
         _ => None,
     });
     match target {
-        Some(target) => Found::Route(target, values(target)),
+        Some(target) => Found::Route(*target, values()),
         None if method == Method::OPTIONS => Found::Options(&node.allow),
         None => Found::OtherMethods(&node.allow),
     }

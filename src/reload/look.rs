@@ -15,7 +15,7 @@ use super::{
 use crate::{
     diagnostic::{Diagnostic, nearest},
     generation::{
-        Entry, State,
+        Entry, Generation, State,
         assemble::{Candidate, assemble},
     },
     plugin::{Plugin, load::Loaded},
@@ -52,19 +52,21 @@ impl Reloader {
         let began = Instant::now();
         let (settings, restart_needed) = self.reread_settings(changed, asked);
         let mut diagnostics = self.config_faults.clone();
+        let current = self.parts.site.current();
         let generation = match self.read(&settings, changed) {
             Ok(snapshot) => {
                 diagnostics.extend(snapshot.diagnostics().iter().cloned());
                 diagnostics.extend(unknown_plugins(&settings, &snapshot));
-                let candidates = self.candidates(&settings, &snapshot, asked);
+                let candidates = self.candidates(&current, &settings, &snapshot, asked);
                 self.snapshot = Some(snapshot);
-                assemble(0, settings, candidates, diagnostics)
+                assemble(&current, settings, candidates, diagnostics)
             }
             Err(fault) => {
                 diagnostics.push(fault);
-                assemble(0, settings, self.all_stale(), diagnostics)
+                assemble(&current, settings, all_stale(&current), diagnostics)
             }
         };
+        drop(current);
         let mut report = self.publish(generation);
         report.restart_needed = restart_needed;
         report.took(began.elapsed());
@@ -86,6 +88,8 @@ impl Reloader {
                 self.config_faults = loaded.warnings;
                 let restart = self.started_with.needs_restart(&loaded.settings);
                 if *in_force == loaded.settings {
+                    // The same settings may name certificates that were renewed.
+                    (self.parts.apply)(&in_force);
                     return (in_force, restart);
                 }
                 let settings = Arc::new(loaded.settings);
@@ -126,21 +130,9 @@ impl Reloader {
         }
     }
 
-    /// Every plugin as it was, when nothing can be read.
-    fn all_stale(&self) -> BTreeMap<String, Candidate> {
-        let current = self.parts.site.current();
-        let stale = |entry: &Entry| {
-            let mut entry = entry.clone();
-            if entry.plugin.is_some() {
-                entry.state = State::Stale;
-            }
-            Candidate { before: entry.plugin.clone(), entry }
-        };
-        current.plugins.iter().map(|(name, entry)| (name.clone(), stale(entry))).collect()
-    }
-
     fn candidates(
         &mut self,
+        current: &Generation,
         settings: &Arc<Settings>,
         snapshot: &Snapshot,
         retry: bool,
@@ -160,8 +152,8 @@ impl Reloader {
         let mut candidates = BTreeMap::new();
         for script in snapshot.plugins() {
             let name = script.name.as_str();
-            let mount = mount_of(settings, script);
             if let Some(state) = self.switched_off(settings, name) {
+                let mount = mount_of(settings, script);
                 let entry = Entry {
                     plugin: None,
                     state,
@@ -171,9 +163,15 @@ impl Reloader {
                 };
                 self.known.remove(name);
                 self.held.remove(name);
+                let entry = Arc::new(entry);
                 candidates.insert(name.to_owned(), Candidate { entry, before: None });
                 continue;
             }
+            if let Some(candidate) = self.untouched(current, name, &seen(script)) {
+                candidates.insert(name.to_owned(), candidate);
+                continue;
+            }
+            let mount = mount_of(settings, script);
             if let Some(fault) = reserved_mount(name, &mount) {
                 let entry = Entry {
                     plugin: None,
@@ -183,21 +181,15 @@ impl Reloader {
                     diagnostics: vec![fault],
                 };
                 self.known.remove(name);
+                let entry = Arc::new(entry);
                 candidates.insert(name.to_owned(), Candidate { entry, before: None });
                 continue;
             }
             let known = self.known.entry(name.to_owned()).or_default();
             let as_seen = known.seen.as_ref().is_some_and(|before| before.is_same(&seen(script)));
-            match (as_seen, &known.failed) {
-                (true, None) => {
-                    findings.insert(name, Finding::Same);
-                    continue;
-                }
-                (true, Some(_)) if !retry => {
-                    findings.insert(name, Finding::StillFailed);
-                    continue;
-                }
-                _ => {}
+            if as_seen && known.failed.is_some() && !retry {
+                findings.insert(name, Finding::StillFailed);
+                continue;
             }
             let made = |plugin: &Arc<Plugin>| {
                 workshop.made(name, script, plugin.imports().iter().map(String::as_str))
@@ -238,6 +230,17 @@ impl Reloader {
         self.gone(snapshot, &mut candidates);
         self.signatures = signatures;
         candidates
+    }
+
+    /// A plugin that is served and was judged by just what is there now.
+    fn untouched(&self, current: &Generation, name: &str, seen: &Seen) -> Option<Candidate> {
+        let known = self.known.get(name)?;
+        let same = known.failed.is_none()
+            && known.seen.as_ref().is_some_and(|before| before.is_same(seen))
+            && !self.held.contains_key(name);
+        let entry =
+            current.plugins.get(name).filter(|entry| same && entry.state == State::Serving)?;
+        Some(Candidate { before: entry.plugin.clone(), entry: Arc::clone(entry) })
     }
 
     fn switched_off(&self, settings: &Settings, name: &str) -> Option<State> {
@@ -288,7 +291,8 @@ impl Reloader {
                 }
             }
         };
-        let entry = Entry { plugin, state, mount, file: script.file.clone(), diagnostics };
+        let file = script.file.clone();
+        let entry = Arc::new(Entry { plugin, state, mount, file, diagnostics });
         Some(Candidate { entry, before })
     }
 
@@ -325,9 +329,21 @@ impl Reloader {
 
     fn as_it_was(&self, name: &str) -> Option<Candidate> {
         let current = self.parts.site.current();
-        let entry = current.plugins.get(name)?.clone();
+        let entry = Arc::clone(current.plugins.get(name)?);
         Some(Candidate { before: entry.plugin.clone(), entry })
     }
+}
+
+/// Every plugin as it was, when nothing can be read.
+fn all_stale(current: &Generation) -> BTreeMap<String, Candidate> {
+    let stale = |entry: &Arc<Entry>| {
+        let entry = match entry.plugin {
+            Some(_) => Arc::new(Entry { state: State::Stale, ..(**entry).clone() }),
+            None => Arc::clone(entry),
+        };
+        Candidate { before: entry.plugin.clone(), entry }
+    };
+    current.plugins.iter().map(|(name, entry)| (name.clone(), stale(entry))).collect()
 }
 
 /// Whether a load, were it served, would take away what is there.

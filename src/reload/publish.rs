@@ -35,7 +35,7 @@ impl Reloader {
         drop(before);
         let (old, new) = self.parts.site.publish(generation);
         for (name, plugin) in old.served() {
-            let replaced = new.plugins.get(name).and_then(|entry| entry.plugin.as_ref());
+            let replaced = new.serving(name);
             if !replaced.is_some_and(|new| Arc::ptr_eq(new, plugin)) {
                 self.retired.push(Arc::clone(plugin));
             }
@@ -50,7 +50,7 @@ impl Reloader {
             .added
             .iter()
             .chain(&report.changed)
-            .filter_map(|name| new.plugins.get(name)?.plugin.clone())
+            .filter_map(|name| new.serving(name).cloned())
             .filter(|plugin| plugin.has_on_start())
             .collect();
         if fresh.is_empty() {
@@ -64,7 +64,10 @@ impl Reloader {
 }
 
 fn is_same(before: &Generation, after: &Generation) -> bool {
-    let same_entry = |(a, b): (&Entry, &Entry)| {
+    let same_entry = |(a, b): (&Arc<Entry>, &Arc<Entry>)| {
+        if Arc::ptr_eq(a, b) {
+            return true;
+        }
         let same_plugin = match (&a.plugin, &b.plugin) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
             (None, None) => true,
@@ -82,18 +85,15 @@ fn is_same(before: &Generation, after: &Generation) -> bool {
 
 fn compare(before: &Generation, after: &Generation) -> Report {
     let mut report = Report::default();
-    let served = |generation: &Generation, name: &str| {
-        generation.plugins.get(name).and_then(|entry| entry.plugin.clone())
-    };
     for (name, plugin) in after.served() {
-        match served(before, name) {
+        match before.serving(name) {
             None => report.added.push(name.to_owned()),
-            Some(old) if Arc::ptr_eq(&old, plugin) => report.unchanged += 1,
+            Some(old) if Arc::ptr_eq(old, plugin) => report.unchanged += 1,
             Some(_) => report.changed.push(name.to_owned()),
         }
         report.loaded_plugins.push(name.to_owned());
     }
-    let gone = before.served().filter(|(name, _)| served(after, name).is_none());
+    let gone = before.served().filter(|(name, _)| after.serving(name).is_none());
     report.removed = gone.map(|(name, _)| name.to_owned()).collect();
     report.failed = after
         .plugins
