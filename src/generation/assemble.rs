@@ -60,11 +60,12 @@ fn unmoved(previous: &Generation, candidates: &BTreeMap<String, Candidate>) -> b
     same && before.next().is_none()
 }
 
+/// The plugins, those of them that are served, and the router over these.
+type Routed = (BTreeMap<String, Arc<Entry>>, Vec<Arc<Plugin>>, Arc<Router>);
+
 /// Enters all routes. Plugins that are as they were come first, so that of two that collide the one just
 /// changed fails; among the changed, the later by name.
-fn routed(
-    candidates: BTreeMap<String, Candidate>,
-) -> (BTreeMap<String, Arc<Entry>>, Vec<Arc<Plugin>>, Arc<Router>) {
+fn routed(candidates: BTreeMap<String, Candidate>) -> Routed {
     let mut builder = Builder::default();
     let mut plugins = BTreeMap::new();
     let (changed, same): (Vec<_>, Vec<_>) =

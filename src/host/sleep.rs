@@ -34,9 +34,8 @@ fn sleep(seconds: f64) -> Native<()> {
         ));
     }
     budget::check()?;
-    budget::before_blocking()?;
     let until_deadline = budget::remaining().unwrap_or(LONGEST);
-    std::thread::sleep(asked.min(until_deadline));
+    budget::blocking(|| std::thread::sleep(asked.min(until_deadline)))?;
     budget::check()
 }
 

@@ -27,7 +27,10 @@ use super::{Native, memory};
 pub(crate) const ESCALATE_AFTER: Duration = Duration::from_millis(2);
 
 /// How long to wait for another thread to take over a worker's queue.
-const HANDOVER: Duration = Duration::from_millis(5);
+const HANDOVER: Duration = Duration::from_millis(20);
+
+/// After how long a slow script makes sure again that it holds up nobody; then twice as long, and so on.
+const AGAIN: Duration = Duration::from_millis(8);
 
 /// Ticks between two looks at the clock.
 const CLOCK_EVERY: u64 = 16;
@@ -100,6 +103,8 @@ struct Meter {
     most_held: Cell<i64>,
     limits: Cell<Option<Limits>>,
     escalate_at: Cell<Option<Instant>>,
+    /// How often it was made sure that this thread holds up nobody.
+    rounds: Cell<u32>,
     spent: Cell<Option<Spent>>,
     thread: RefCell<Option<Thread>>,
     escalated: RefCell<Option<Arc<Slow>>>,
@@ -113,6 +118,7 @@ thread_local! {
             most_held: Cell::new(i64::MAX),
             limits: Cell::new(None),
             escalate_at: Cell::new(None),
+            rounds: Cell::new(0),
             spent: Cell::new(None),
             thread: RefCell::new(None),
             escalated: RefCell::new(None),
@@ -127,6 +133,7 @@ pub(crate) struct Guard {
     most_held: i64,
     limits: Option<Limits>,
     escalate_at: Option<Instant>,
+    rounds: u32,
     spent: Option<Spent>,
     thread: Option<Thread>,
     escalated: Option<Arc<Slow>>,
@@ -149,6 +156,7 @@ pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
             most_held: meter.most_held.replace(memory::balance().saturating_add(most)),
             limits: meter.limits.replace(Some(limits)),
             escalate_at: meter.escalate_at.replace(escalate_at),
+            rounds: meter.rounds.replace(0),
             spent: meter.spent.replace(None),
             thread: meter.thread.replace(Some(thread)),
             escalated: meter.escalated.take(),
@@ -173,6 +181,7 @@ impl Drop for Guard {
             meter.most_held.set(self.most_held);
             meter.limits.set(self.limits);
             meter.escalate_at.set(self.escalate_at);
+            meter.rounds.set(self.rounds);
             meter.spent.set(self.spent);
             meter.thread.replace(self.thread.take());
             if let Some(slow) = meter.escalated.replace(self.escalated.take()) {
@@ -234,19 +243,39 @@ impl Meter {
     }
 
     /// Gives the worker's other work to another thread; false when too many did so already.
+    ///
+    /// Tokio takes the queue back when this thread is ready before the other one has begun, and nothing
+    /// tells whether it did. So this thread waits a little, and a script that goes on does it again, at
+    /// ever longer intervals; where the queue is gone already, that costs nothing but the wait.
     fn escalate(&self) -> bool {
-        self.escalate_at.set(None);
         let Some(Thread::Worker(slow)) = self.thread.borrow().clone() else { return true };
+        if !self.reserve(slow) {
+            return false;
+        }
+        let began = Instant::now();
+        let (sender, taken) = std::sync::mpsc::channel::<()>();
+        tokio::spawn(async move { drop(sender) });
+        tokio::task::block_in_place(|| {
+            // Whether it ran or the time is over: the wait is what counts.
+            taken.recv_timeout(HANDOVER).unwrap_or_default();
+            std::thread::sleep(ESCALATE_AFTER.saturating_sub(began.elapsed()));
+        });
+        let rounds = self.rounds.get();
+        self.rounds.set(rounds + 1);
+        self.escalate_at.set(Some(Instant::now() + AGAIN * 2_u32.pow(rounds.min(10))));
+        true
+    }
+
+    /// Counts this script among the slow ones; false when there are too many.
+    fn reserve(&self, slow: Arc<Slow>) -> bool {
+        if self.escalated.borrow().is_some() {
+            return true;
+        }
         if slow.running.fetch_add(1, Ordering::Relaxed) >= slow.most {
             slow.running.fetch_sub(1, Ordering::Relaxed);
             return false;
         }
         self.escalated.replace(Some(slow));
-        // Tokio gives the worker's queue to another thread, but takes it back when this thread is ready
-        // before that one has begun. A task that runs there tells that it has.
-        let (sender, taken) = std::sync::mpsc::channel::<()>();
-        tokio::spawn(async move { drop(sender) });
-        tokio::task::block_in_place(|| taken.recv_timeout(HANDOVER)).unwrap_or_default();
         true
     }
 }
@@ -288,15 +317,23 @@ pub(crate) fn remaining() -> Option<Duration> {
         .map(|limits| limits.deadline.saturating_duration_since(Instant::now()))
 }
 
-/// Prepares the thread for a call that blocks: its other work goes to another thread.
-pub(crate) fn before_blocking() -> Native<()> {
-    METER.with(|meter| {
-        if meter.escalate_at.get().is_none() || meter.escalate() {
-            return Ok(());
+/// Runs what blocks; meanwhile the thread's other work goes to another one.
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> Native<T> {
+    let worker = METER.with(|meter| match meter.thread.borrow().clone() {
+        Some(Thread::Worker(slow)) => {
+            if meter.reserve(slow) {
+                return Some(true);
+            }
+            meter.stop(Spent::Busy);
+            None
         }
-        meter.stop(Spent::Busy);
-        Err(terminated())
-    })
+        Some(Thread::Own) | None => Some(false),
+    });
+    match worker {
+        Some(true) => Ok(tokio::task::block_in_place(work)),
+        Some(false) => Ok(work()),
+        None => Err(terminated()),
+    }
 }
 
 /// The error that ends a script and that no `catch` sees.

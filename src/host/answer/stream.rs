@@ -47,11 +47,12 @@ impl StreamWriter {
     }
 
     fn wait(&self, piece: std::io::Result<Bytes>) -> Native<()> {
-        budget::before_blocking()?;
         let sending = self.pieces.send(piece);
         let result = match budget::remaining() {
-            None => Ok(self.runtime.block_on(sending)),
-            Some(left) => self.runtime.block_on(async { timeout(left, sending).await }),
+            None => Ok(budget::blocking(|| self.runtime.block_on(sending))?),
+            Some(left) => {
+                budget::blocking(|| self.runtime.block_on(async { timeout(left, sending).await }))?
+            }
         };
         match result {
             Ok(Ok(())) => Ok(()),
