@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rhai::{Dynamic, Engine};
 
@@ -161,36 +161,4 @@ fn values_survive_the_way_through_serde_json() {
     let text = r#"{"a":[1,1.0,null,true,"x"],"b":{"c":-9223372036854775808}}"#;
     let value = from_value(&to_value(&parse(text.as_bytes()).unwrap()).unwrap());
     assert_eq!(written(&value, 1000).unwrap(), text);
-}
-
-/// Run with `--release --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn measured_against_rhais_own_serde() {
-    let text = r#"{"id":12345,"name":"Ada Lovelace","tags":["a","b","c"],"address":{"street":"12 St James's Square","city":"London","geo":[51.507,-0.135]},"orders":[{"id":1,"total":12.5,"paid":true,"lines":[{"sku":"A-1","n":2},{"sku":"B-7","n":1}]},{"id":2,"total":99.0,"paid":false,"lines":[{"sku":"C-3","n":10}]}],"note":"a somewhat longer text that says nothing in particular, \"quoted\" once","nothing":null,"more":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20],"more_texts":["alpha","beta","gamma","delta","epsilon","zeta","eta","theta","iota","kappa","lambda"],"more_maps":[{"k":"v1","on":true},{"k":"v2","on":true},{"k":"v3","on":false},{"k":"v4","on":true},{"k":"v5","on":false}],"last":"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"}"#;
-    let value = parse(text.as_bytes()).unwrap();
-    let time = |name: &str, work: &mut dyn FnMut()| {
-        let best = (0..7)
-            .map(|_| {
-                let start = Instant::now();
-                (0..20_000).for_each(|_| work());
-                start.elapsed() / 20_000
-            })
-            .min();
-        println!("{name}: {best:?} for {} bytes", text.len());
-    };
-    time("write, ours", &mut || {
-        let mut out = Vec::with_capacity(2048);
-        write(&value, &mut out, 1 << 20).unwrap();
-        std::hint::black_box(out);
-    });
-    time("write, rhai + serde_json", &mut || {
-        std::hint::black_box(serde_json::to_vec(&value).unwrap());
-    });
-    time("parse, ours", &mut || {
-        drop(std::hint::black_box(parse(text.as_bytes())));
-    });
-    time("parse, serde_json into Dynamic", &mut || {
-        drop(std::hint::black_box(serde_json::from_slice::<Dynamic>(text.as_bytes())));
-    });
 }
