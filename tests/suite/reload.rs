@@ -260,3 +260,29 @@ fn a_request_under_way_ends_on_the_version_that_it_began_with() {
     server.ask(Ask::post("/a"));
     assert_eq!(slow.answer(false).unwrap().ok(), "old");
 }
+
+#[test]
+fn a_thousand_reloads_leave_nothing_behind() {
+    let server =
+        Project::new(&[("a.rhai", "get(|r| 0);")]).env("HOTPLATE_WATCH__MODE", "off").start();
+    let held = || {
+        let process = format!("/proc/{}", server.pid());
+        let count = |what: &str| fs::read_dir(format!("{process}/{what}")).unwrap().count();
+        let pages = fs::read_to_string(format!("{process}/statm")).unwrap();
+        let resident = pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096;
+        (resident, count("fd"), count("task"))
+    };
+    let mut connection = server.connect();
+    let mut reload = |version: usize| {
+        server.save("a.rhai", &format!("get(|r| {version});"));
+        assert_eq!(connection.ask(&Ask::post("/reload/a")).status, 200);
+        assert_eq!(connection.ask(&Ask::get("/a")).json(), version);
+    };
+    (0..100).for_each(&mut reload);
+    let (memory, files, threads) = held();
+    (100..1100).for_each(&mut reload);
+    let (memory_after, files_after, threads_after) = held();
+    assert!(memory_after < memory + (16 << 20), "{memory} bytes became {memory_after}");
+    assert!(files_after <= files + 4, "{files} descriptors became {files_after}");
+    assert!(threads_after <= threads + 4, "{threads} threads became {threads_after}");
+}
