@@ -27,6 +27,8 @@ mod host;
 mod middleware;
 mod plugin;
 mod reload;
+#[allow(dead_code, reason = "made by scripts, which are about to")]
+mod schema;
 mod script;
 mod server;
 mod services;

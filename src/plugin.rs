@@ -9,6 +9,8 @@ pub(crate) mod load;
 pub(crate) mod pool;
 pub(crate) mod route;
 pub(crate) mod serve;
+#[allow(dead_code, reason = "read by the document and the checks, which are being built")]
+pub(crate) mod spec;
 
 use std::{
     collections::BTreeSet,

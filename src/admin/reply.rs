@@ -225,12 +225,12 @@ fn route(route: &Route) -> Value {
     json!({
         "methods": route.methods,
         "path": route.pattern.to_string(),
-        "summary": route.about.summary,
-        "description": route.about.description,
-        "tags": route.about.tags,
-        "operation_id": route.about.operation_id,
-        "deprecated": route.about.deprecated,
-        "hidden": route.about.hidden,
+        "summary": route.spec.summary,
+        "description": route.spec.description,
+        "tags": route.spec.tags,
+        "operation_id": route.spec.operation_id,
+        "deprecated": route.spec.deprecated,
+        "hidden": route.spec.hidden,
         "file": route.place.file,
         "line": route.place.line,
     })

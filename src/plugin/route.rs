@@ -1,9 +1,10 @@
 //! A route of a plugin: methods, path, what it says about itself and what answers.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use rhai::{Dynamic, Map};
 
+use super::spec::Spec;
 use crate::{
     diagnostic::{Diagnostic, Place, nearest},
     host::declare::{
@@ -34,28 +35,9 @@ pub(crate) struct Route {
     /// What answers.
     pub(crate) handler: Callback,
     /// What it says about itself.
-    pub(crate) about: About,
+    pub(crate) spec: Spec,
     /// Where it was declared.
     pub(crate) place: Place,
-}
-
-/// What a route says about itself.
-#[derive(Debug, Default)]
-pub(crate) struct About {
-    /// One line.
-    pub(crate) summary: Option<String>,
-    /// Markdown.
-    pub(crate) description: Option<String>,
-    /// Groups in the document.
-    pub(crate) tags: Vec<String>,
-    /// Its name in the document.
-    pub(crate) operation_id: Option<String>,
-    /// Whether clients should stop using it.
-    pub(crate) deprecated: bool,
-    /// Whether it is left out of the document and the start page.
-    pub(crate) hidden: bool,
-    /// Its own wall time instead of the plugin's.
-    pub(crate) timeout: Option<Duration>,
 }
 
 impl Route {
@@ -66,20 +48,20 @@ impl Route {
         doc: Option<&str>,
         place: Place,
     ) -> Result<Self, String> {
-        let mut about = About::read(&declared.spec)?;
-        about.fill_from(doc.unwrap_or_default());
+        let mut spec = Spec::read(&declared.spec)?;
+        spec.fill_from(doc.unwrap_or_default());
         Ok(Self {
             methods: declared.methods,
             names: declared.pattern.names().map(Arc::from).collect(),
             pattern: mount.join(&declared.pattern),
             handler: declared.handler,
-            about,
+            spec,
             place,
         })
     }
 }
 
-impl About {
+impl Spec {
     fn read(spec: &Map) -> Result<Self, String> {
         for key in spec.keys() {
             if LATER.contains(&key.as_str()) {
@@ -117,6 +99,7 @@ impl About {
             deprecated: flag("deprecated")?,
             hidden: flag("hidden")?,
             timeout,
+            ..Self::default()
         })
     }
 

@@ -53,7 +53,7 @@ impl Plugin {
         let Some(route) = self.routes.get(index) else {
             return Problem::new(StatusCode::NOT_FOUND).into_response();
         };
-        let time = route.about.timeout.unwrap_or(self.script_time());
+        let time = route.spec.timeout.unwrap_or(self.script_time());
         let Ok(_place) = self.admission.enter(time).await else {
             return busy(&format!("{} has too many requests to answer", self.mount));
         };

@@ -9,7 +9,7 @@ use std::{
 const FLOORS: [&[&str]; 14] = [
     &["diagnostic"],
     &["settings"],
-    &["source", "services"],
+    &["source", "services", "schema"],
     &["script"],
     &["host"],
     &["plugin"],
