@@ -18,6 +18,9 @@ use crate::{
     plugin::{Plugin, route::Route},
 };
 
+/// How a tail ends the key of a place.
+const TAIL: &str = "/{*rest}";
+
 /// The routes of a generation.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
@@ -40,6 +43,8 @@ pub(crate) struct Target {
     pub(crate) plugin: usize,
     /// The route's place among its routes.
     pub(crate) route: usize,
+    /// How many parameters it has, its tail included.
+    parameters: usize,
 }
 
 /// A route on its way into a router.
@@ -117,12 +122,11 @@ impl Builder {
         let places: HashMap<&str, usize> =
             served.iter().enumerate().map(|(place, plugin)| (plugin.name(), place)).collect();
         let target = |claim: &Claim| {
-            places
-                .get(claim.plugin.name())
-                .map(|plugin| Target { plugin: *plugin, route: claim.route })
+            let (plugin, route) = (*places.get(claim.plugin.name())?, claim.route()?);
+            Some(Target { plugin, route: claim.route, parameters: route.names.len() })
         };
         let mut router = Router::default();
-        for (key, mut place) in self.places {
+        for (key, mut place) in spread(self.places) {
             for (method, target) in place.tails {
                 place.methods.entry(method).or_insert(target);
             }
@@ -139,6 +143,38 @@ impl Builder {
         }
         router
     }
+}
+
+/// Makes room for tails that share their place with parameters, of which the table takes either: such a
+/// tail stands beside the parameter for one segment, and below it for more.
+fn spread(mut places: BTreeMap<String, Place>) -> BTreeMap<String, Place> {
+    let mut tails: Vec<String> = places.keys().filter(|key| key.ends_with(TAIL)).cloned().collect();
+    // The deeper one knows more of the path, and is there first.
+    tails.sort_by_key(|key| std::cmp::Reverse(key.matches('/').count()));
+    for key in tails {
+        let Some(tail) = places.remove(&key) else { continue };
+        let mut above = key.strip_suffix(TAIL).unwrap_or_default().to_owned();
+        loop {
+            let below = format!("{above}/{{p{}}}", above.matches('/').count());
+            let is_below = |key: &str| {
+                key.strip_prefix(&below)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if !places.range(below.clone()..).next().is_some_and(|(key, _)| is_below(key)) {
+                break;
+            }
+            let place = places.entry(below.clone()).or_default();
+            for (method, claim) in &tail.methods {
+                place.tails.entry(method).or_insert_with(|| claim.clone());
+            }
+            above = below;
+        }
+        let place = places.entry(above + TAIL).or_default();
+        for (method, claim) in tail.methods {
+            place.methods.entry(method).or_insert(claim);
+        }
+    }
+    places
 }
 
 impl Node {
@@ -187,10 +223,19 @@ fn found<'a>(node: &'a Node, method: &Method, values: impl FnOnce() -> Vec<Strin
         _ => None,
     });
     match target {
-        Some(target) => Found::Route(*target, values()),
+        Some(target) => Found::Route(*target, joined(values(), target.parameters)),
         None if method == Method::OPTIONS => Found::Options(&node.allow),
         None => Found::OtherMethods(&node.allow),
     }
+}
+
+/// The values of `most` parameters: what more segments matched belongs to the tail.
+fn joined(mut values: Vec<String>, most: usize) -> Vec<String> {
+    if values.len() > most && most > 0 {
+        let tail = values.split_off(most - 1);
+        values.push(tail.join("/"));
+    }
+    values
 }
 
 /// The place of a pattern in the router: parameters lose their names, so that they can differ.
@@ -210,6 +255,6 @@ fn key(pattern: &Pattern) -> String {
 /// The place where a pattern's tail is empty.
 fn above_tail(pattern: &Pattern) -> Option<String> {
     let key = key(pattern);
-    let above = key.strip_suffix("/{*rest}")?;
+    let above = key.strip_suffix(TAIL)?;
     Some(if above.is_empty() { "/".to_owned() } else { above.to_owned() })
 }

@@ -106,6 +106,47 @@ fn a_literal_beats_a_parameter_and_that_a_tail_across_plugins() {
 }
 
 #[test]
+fn a_tail_stands_beside_a_parameter_and_takes_what_it_leaves() {
+    let server = Server::start(&[
+        (
+            "t.rhai",
+            "get(\"/{id}\", |r| \"id \" + r.params.id);\n\
+             get(\"/{id}/lines\", |r| \"lines \" + r.params.id);\n\
+             get(\"/{id}/{line}/{*more}\", |r| `${r.params.id} ${r.params.line} ${r.params.more ?? \"-\"}`);\n\
+             any(\"/{*rest}\", |r| r.method + \" \" + (r.params.rest ?? \"-\"));",
+        ),
+        (
+            "index.rhai",
+            "get(\"/{page}\", |r| \"page \" + r.params.page); get(\"/{*all}\", |r| \"all \" + r.params.all);",
+        ),
+    ]);
+    for (target, answer) in [
+        ("/t", "GET -"),
+        ("/t/1", "id 1"),
+        ("/t/1/lines", "lines 1"),
+        ("/t/1/2", "1 2 -"),
+        ("/t/1/2/3", "1 2 3"),
+        ("/t/1/2/3/4%2F5", "1 2 3/4/5"),
+        ("/u", "page u"),
+        ("/u/v", "all u/v"),
+        ("/u/v/w", "all u/v/w"),
+    ] {
+        assert_eq!(server.get(target).ok(), answer, "{target}");
+    }
+    for (target, answer) in [
+        ("/t", "POST -"),
+        ("/t/1", "POST 1"),
+        ("/t/1/2", "POST 1/2"),
+        ("/t/1/2/3/4", "POST 1/2/3/4"),
+    ] {
+        assert_eq!(server.ask(Ask::post(target)).ok(), answer, "{target}");
+    }
+    let lines = server.ask(Ask::post("/t/1/lines"));
+    assert_eq!((lines.status, lines.header("allow")), (405, Some("GET, HEAD, OPTIONS")));
+    assert!(!server.log().contains("could not be entered"), "{}", server.log());
+}
+
+#[test]
 fn a_tail_matches_nothing_too() {
     let server = Server::start(&[("f.rhai", "get(\"/{*rest}\", |r| `[${r.params.rest}]`);")]);
     assert_eq!(server.get("/f").ok(), "[]");
