@@ -16,7 +16,12 @@ use serde_json::json;
 
 use self::api::Api;
 pub(crate) use self::guard::{Caller, Denied};
-use crate::{generation::Generation, reload::Handle, site::Site};
+use crate::{
+    generation::Generation,
+    openapi::{Access, Fragment, upgrade},
+    reload::Handle,
+    site::Site,
+};
 
 /// The paths of the administration, by their first segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +61,7 @@ impl Area {
 /// The administration of one instance.
 pub(crate) struct Admin {
     endpoint: BoxEndpoint<'static, Response>,
+    described: Fragment,
 }
 
 impl std::fmt::Debug for Admin {
@@ -69,7 +75,14 @@ impl Admin {
     pub(crate) fn new(site: Arc<Site>, reloader: Handle) -> Self {
         let service =
             OpenApiService::new(Api::new(site, reloader), "hotplate", env!("CARGO_PKG_VERSION"));
-        Self { endpoint: poem::EndpointExt::boxed(poem::EndpointExt::map_to_response(service)) }
+        let described = describe(&service.spec());
+        let endpoint = poem::EndpointExt::boxed(poem::EndpointExt::map_to_response(service));
+        Self { endpoint, described }
+    }
+
+    /// What the OpenAPI document says of these routes.
+    pub(crate) fn described(&self) -> &Fragment {
+        &self.described
     }
 
     /// Answers a request to a path of `area`; `path` is canonical.
@@ -103,6 +116,20 @@ impl Admin {
             Err(error) => plain(error.status(), "the request could not be answered"),
         }
     }
+}
+
+/// The administration in the OpenAPI document: declared for 3.0, shown in 3.1.
+fn describe(declared: &str) -> Fragment {
+    let declared = serde_json::from_str(declared).unwrap_or_default();
+    let access = |path: &str| match Area::of(path) {
+        None | Some(Area::Health) => Access::Open,
+        Some(area) => {
+            let scopes = ["admin"].iter().chain(area.scopes());
+            Access::Administration(scopes.map(|scope| (*scope).to_owned()).collect())
+        }
+    };
+    let about = "What is served, and loading it again.";
+    Fragment::of_document(upgrade(declared, "hotplate."), "Administration", about, access)
 }
 
 /// `/reload/shop/orders` as `/reload/shop%2Forders`: the names of nested plugins are one parameter.

@@ -2,6 +2,7 @@
 
 mod build;
 mod endpoint;
+mod openapi;
 pub(crate) mod serve;
 
 use std::sync::Arc;

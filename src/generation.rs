@@ -9,7 +9,12 @@ pub(crate) mod router;
 use std::{collections::BTreeMap, sync::Arc};
 
 use self::router::Router;
-use crate::{diagnostic::Diagnostic, plugin::Plugin, settings::Settings};
+use crate::{
+    diagnostic::Diagnostic,
+    openapi::{Api, Format, Fragment, Rendering, Surroundings},
+    plugin::Plugin,
+    settings::Settings,
+};
 
 /// All that is served at a time.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct Generation {
     pub(crate) served: Vec<Arc<Plugin>>,
     /// Where requests go. The same as before where no route came, went or moved.
     pub(crate) router: Arc<Router>,
+    /// What becomes its OpenAPI document.
+    pub(crate) api: Api,
     /// What is wrong with no plugin in particular: the configuration, the folder, odd names.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -71,6 +78,7 @@ impl Generation {
             plugins: BTreeMap::new(),
             served: Vec::new(),
             router: Arc::default(),
+            api: Api::default(),
             diagnostics: Vec::new(),
         }
     }
@@ -84,6 +92,22 @@ impl Generation {
     pub(crate) fn serving(&self, name: &str) -> Option<&Arc<Plugin>> {
         let place = self.served.binary_search_by(|plugin| plugin.name().cmp(name)).ok()?;
         self.served.get(place)
+    }
+
+    /// Its OpenAPI document, with the routes of the server itself; `prefix` is the path below which
+    /// everything is served, empty if it is the root. Made when it is first asked for.
+    pub(crate) fn document(
+        &self,
+        format: Format,
+        prefix: &str,
+        administration: &Fragment,
+    ) -> Rendering {
+        let around = Surroundings {
+            settings: &self.settings,
+            generation: self.number,
+            administration: Some(administration),
+        };
+        self.api.render(format, prefix, around)
     }
 
     /// The names of the plugins that are served in an older version than the newest.

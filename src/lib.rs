@@ -9,6 +9,7 @@
 //! - `script`: engines, budgets, lints: Rhai without HTTP.
 //! - `host`: what a script sees.
 //! - `plugin`: one loaded script with its routes, and how a request runs through it.
+//! - `openapi`: the document of what is served.
 //! - `documents`, `middleware`: what the server itself shows, and what stands before everything.
 //! - `generation`: the immutable whole of what is served. `site`: the one that is current.
 //! - `reload`: the only one that publishes generations.
@@ -25,6 +26,7 @@ mod documents;
 mod generation;
 mod host;
 mod middleware;
+mod openapi;
 mod plugin;
 mod reload;
 #[allow(dead_code, reason = "made by scripts, which are about to")]
@@ -41,11 +43,11 @@ pub use diagnostic::{Diagnostic, Frame, Place, Related, Severity};
 pub use reload::report::Report;
 pub use server::ServerError;
 pub use settings::{
-    AccessLog, AuthSettings, ContractSettings, Exposure, InvalidDigest, InvalidRange, KeySettings,
-    LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings, NetworkSettings, OnBreaking,
-    OpenApiAccess, OpenApiSettings, Overrides, PathSettings, PluginAuth, PluginSettings,
-    ProxyRange, ScriptLimits, Secret, ServerSettings, Settings, Sources, StringType, TlsSettings,
-    WatchMode, WatchSettings, process_environment,
+    AccessLog, ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag, AuthSettings, ContractSettings,
+    Exposure, InvalidDigest, InvalidRange, KeySettings, LimitOverrides, Limits, Loaded, LogFormat,
+    LogLevel, LogSettings, NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings, Overrides,
+    PathSettings, PluginAuth, PluginSettings, ProxyRange, ScriptLimits, Secret, ServerSettings,
+    Settings, Sources, StringType, TlsSettings, WatchMode, WatchSettings, process_environment,
 };
 
 // Tests see the memory budget only where the program allocates through jemalloc.

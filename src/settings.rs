@@ -14,6 +14,7 @@ mod decode;
 mod document;
 mod environment;
 mod fields;
+mod info;
 mod interpolate;
 mod limits;
 mod load;
@@ -37,6 +38,7 @@ pub use check::Exposure;
 pub use choice::{
     AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, StringType, WatchMode,
 };
+pub use info::{ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag};
 pub use limits::{LimitOverrides, Limits, ScriptLimits};
 pub use load::{Loaded, Overrides, Sources, process_environment};
 pub use secret::{InvalidDigest, Secret};
@@ -95,6 +97,16 @@ impl Settings {
     /// What is set for the plugin `name`; the defaults if nothing is.
     pub fn plugin(&self, name: &str) -> &PluginSettings {
         self.plugins.get(name).unwrap_or(&UNSET)
+    }
+
+    /// Who may read the `OpenAPI` document and its pages: as set, or else everyone in development and
+    /// callers with a key otherwise.
+    pub fn openapi_access(&self) -> OpenApiAccess {
+        match self.openapi.access {
+            Some(set) => set,
+            None if self.server.development => OpenApiAccess::Open,
+            None => OpenApiAccess::Key,
+        }
     }
 
     /// The limits of the plugin `name`: its own over the global ones.

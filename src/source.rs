@@ -4,7 +4,7 @@
 //! follows is computed from it: a load cannot see half a save. What a person wrote wrongly is a
 //! [`crate::Diagnostic`] in the snapshot; only a folder that cannot be read at all is an error.
 
-mod digest;
+pub(crate) mod digest;
 mod error;
 mod links;
 mod look;

@@ -10,12 +10,13 @@ use poem::Response;
 
 use super::plain;
 use crate::{
+    host::problem::Problem,
     middleware::{
         hosts::{HostList, HostName, is_loopback_host},
         keys::Presented,
         origin,
     },
-    settings::{AuthSettings, Settings},
+    settings::{AuthSettings, OpenApiAccess, Settings},
 };
 
 /// What is known of whoever sends a request.
@@ -42,6 +43,8 @@ pub(crate) enum Denied {
     Unauthorized,
     /// `Host` is not a name of this server.
     Misdirected,
+    /// The configuration switched it off.
+    Absent,
 }
 
 impl Denied {
@@ -49,6 +52,7 @@ impl Denied {
     pub(crate) fn into_response(self) -> Response {
         match self {
             Self::Unauthorized => plain(StatusCode::FORBIDDEN, "unauthorized"),
+            Self::Absent => Problem::new(StatusCode::NOT_FOUND).into_response(),
             Self::Misdirected => {
                 plain(StatusCode::MISDIRECTED_REQUEST, "not a name of this server")
             }
@@ -68,6 +72,17 @@ impl Caller<'_> {
             false => self.is_local(settings),
         };
         if allowed { Ok(()) } else { Err(Denied::Unauthorized) }
+    }
+
+    /// Whether the caller may read the OpenAPI document and its pages.
+    pub(crate) fn check_openapi(&self, settings: &Settings) -> Result<(), Denied> {
+        match settings.openapi_access() {
+            OpenApiAccess::Off => Err(Denied::Absent),
+            OpenApiAccess::Key => self.check(&["openapi"], settings),
+            // What development shows of files is not for a page of another site that calls itself ours.
+            OpenApiAccess::Open if settings.server.development => self.check_host(settings),
+            OpenApiAccess::Open => Ok(()),
+        }
     }
 
     /// Whether the request was meant for this server.

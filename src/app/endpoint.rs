@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode, Uri, header};
 use hyper::body::Bytes;
 use poem::{Endpoint, Request, Response};
 
-use super::Inner;
+use super::{Inner, openapi};
 use crate::{
     admin::{Area, Caller, Denied},
     documents::start,
@@ -22,6 +22,7 @@ use crate::{
         access, body, client,
         keys::{Holder, Presented, Unauthorized},
     },
+    openapi::Format,
     settings::{AccessLog, PluginAuth, Settings},
 };
 
@@ -71,6 +72,9 @@ impl HotplateEndpoint {
         if let Some(area) = Area::of(&path) {
             return self.administration(area, &path, request, generation).await;
         }
+        if let Some(format) = openapi::format_at(&path) {
+            return self.document(format, &request, generation);
+        }
         match generation.router.find(request.method(), &path) {
             Found::Route(target, values) => {
                 self.script(target, values, &path, request, generation).await
@@ -111,6 +115,16 @@ impl HotplateEndpoint {
             local: connection.1,
         };
         self.inner.admin.serve(area, path, request, &caller, generation).await
+    }
+
+    fn document(&self, format: Format, request: &Request, generation: &Generation) -> Response {
+        let headers = request.headers();
+        let host = host_of(headers, request.original_uri());
+        let (peer, local) = connection(request);
+        let caller = Caller { headers, uri: request.uri(), body: &[], host, peer, local };
+        let administration = self.inner.admin.described();
+        let (method, prefix) = (request.method(), prefix(request));
+        openapi::answer(format, method, prefix, &caller, generation, administration)
     }
 
     async fn script(
@@ -232,6 +246,12 @@ async fn read_body(request: &mut Request, settings: &Settings) -> Result<Bytes, 
         }
         response
     })
+}
+
+/// The path that a program which embeds this one has nested it at; empty if it is the root.
+fn prefix(request: &Request) -> &str {
+    let whole = request.original_uri().path();
+    whole.strip_suffix(request.uri().path()).unwrap_or_default().trim_end_matches('/')
 }
 
 /// The other end of the connection, and ours.

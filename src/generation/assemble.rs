@@ -6,7 +6,12 @@ use super::{
     Entry, Generation, State,
     router::{Builder, Router},
 };
-use crate::{diagnostic::Diagnostic, plugin::Plugin, settings::Settings};
+use crate::{
+    diagnostic::Diagnostic,
+    openapi::{self, Api},
+    plugin::Plugin,
+    settings::Settings,
+};
 
 /// A plugin on its way into a generation.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ pub(crate) fn assemble(
     previous: &Generation,
     settings: Arc<Settings>,
     candidates: BTreeMap<String, Candidate>,
-    diagnostics: Vec<Diagnostic>,
+    mut diagnostics: Vec<Diagnostic>,
 ) -> Generation {
     let (plugins, served, router) = match unmoved(previous, &candidates) {
         true => {
@@ -44,7 +49,9 @@ pub(crate) fn assemble(
         false => routed(candidates),
     };
     let watching = String::new();
-    Generation { number: 0, watching, settings, plugins, served, router, diagnostics }
+    diagnostics.extend(openapi::clashes(&served));
+    let api = Api::following(&previous.api, &served);
+    Generation { number: 0, watching, settings, plugins, served, router, api, diagnostics }
 }
 
 /// Whether every route is where it was, so that the router can stay.

@@ -80,7 +80,7 @@ impl Reloader {
     fn reread_settings(&mut self, changed: &Changed, asked: bool) -> (Arc<Settings>, Vec<String>) {
         let in_force = Arc::clone(&self.parts.settings);
         let Some(sources) = &self.parts.sources else { return (in_force, Vec::new()) };
-        if !asked && !changed.may_mean(&sources.config_file()) {
+        if !asked && !sources.files().iter().any(|file| changed.may_mean(file)) {
             return (in_force, Vec::new());
         }
         match Settings::load(sources) {

@@ -83,7 +83,7 @@ impl Reloader {
             mode: watch.mode,
             settle: Duration::from_millis(watch.settle_ms),
             poll: Duration::from_millis(watch.poll_ms),
-            files: self.parts.sources.iter().map(Sources::config_file).collect(),
+            files: self.parts.sources.iter().flat_map(Sources::files).collect(),
         };
         let wake = move |changed: Changed| {
             // The reloader has ended, and the program with it.

@@ -106,9 +106,9 @@ choices! {
     /// Who may read the `OpenAPI` document and its pages.
     OpenApiAccess {
         /// Everyone.
-        #[default]
         Open = "open",
-        /// Callers with the global key.
+        /// Who may use the administration, and keys with the scope `openapi`.
+        #[default]
         Key = "key",
         /// No one.
         Off = "off",

@@ -60,8 +60,10 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
         watch: fields.section("watch", watch),
         limits: fields.section("limits", limits),
         log: fields.section("log", |fields| log(fields, bases)),
-        openapi: fields
-            .section("openapi", |fields| OpenApiSettings { access: fields.choice("access") }),
+        openapi: fields.section("openapi", |fields| OpenApiSettings {
+            access: fields.choice_if_set("access"),
+            ..OpenApiSettings::default()
+        }),
         contract: fields.section("contract", |fields| ContractSettings {
             on_breaking: fields.choice("on_breaking"),
         }),

@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use serde_json::{Map, Number, Value};
 
+use crate::diagnostic::Diagnostic;
+
 use super::choice::Choice;
 use super::environment::parsed;
 use super::reader::{Reader, shown};
@@ -27,6 +29,18 @@ pub(super) struct Fields<'r, 'a> {
 impl<'r, 'a> Fields<'r, 'a> {
     pub(super) fn new(reader: &'r Reader<'a>, path: String, table: Table) -> Self {
         Self { reader, path, table, asked: Vec::new() }
+    }
+
+    /// Reads a whole file.
+    pub(super) fn whole<T>(
+        reader: &'r Reader<'a>,
+        table: Table,
+        read: impl FnOnce(&mut Fields) -> T,
+    ) -> T {
+        let mut fields = Fields::new(reader, String::new(), table);
+        let value = read(&mut fields);
+        reader.unknown("", fields.table, &fields.asked);
+        value
     }
 
     pub(super) fn reader(&self) -> &'r Reader<'a> {
@@ -97,21 +111,26 @@ impl<'r, 'a> Fields<'r, 'a> {
     }
 
     pub(super) fn choice<C: Choice + Default>(&mut self, key: &'static str) -> C {
-        let Some(node) = self.take(key) else { return C::default() };
+        self.choice_if_set(key).unwrap_or_default()
+    }
+
+    /// The word that is set; a fault leaves nothing, so that a default stands in.
+    pub(super) fn choice_if_set<C: Choice>(&mut self, key: &'static str) -> Option<C> {
+        let node = self.take(key)?;
         let path = self.path_of(key);
         let words: Vec<_> = C::ALL.iter().map(|choice| format!("{:?}", choice.word())).collect();
         let expected = format!("one of {}", words.join(", "));
         let Some(text) = text_of(&node) else {
             self.reader.wrong_type(&path, &node, &expected);
-            return C::default();
+            return None;
         };
         if let Some(choice) = C::ALL.iter().find(|choice| choice.word() == text) {
-            return *choice;
+            return Some(*choice);
         }
         let found = shown(&path, &node).map_or_else(String::new, |found| format!(", not {found}"));
         let message = format!("`{path}` must be {expected}{found}");
         self.reader.wrong(&path, &node, "config-bad-value", message);
-        C::default()
+        None
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<(String, Node)> {
@@ -212,6 +231,52 @@ impl<'r, 'a> Fields<'r, 'a> {
         let path = self.path_of(key);
         self.reader.is_section(&path);
         self.below(path, node, read)
+    }
+
+    /// The section `key`, read by `read` if it is there.
+    pub(super) fn section_if_there<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Fields) -> Option<T>,
+    ) -> Option<T> {
+        let there = self.table.contains_key(key);
+        let read = self.section(key, |fields| if there { read(fields) } else { None });
+        read.filter(|_| there)
+    }
+
+    /// The array of tables `[[key]]`, each read by `read`.
+    pub(super) fn tables<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Fields) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(node) = self.take(key) else { return Vec::new() };
+        let path = self.path_of(key);
+        self.reader.is_section(&path);
+        let Kind::Array(items) = node.kind else {
+            self.reader.wrong_type(&path, &node, &format!("tables, each begun with [[{path}]]"));
+            return Vec::new();
+        };
+        let one = |item: Node| {
+            self.reader.begun(&path, &item.origin);
+            self.below(path.clone(), Some(item), &mut read)
+        };
+        items.into_iter().filter_map(one).collect()
+    }
+
+    /// A string that `parse` understands and that must be there.
+    pub(super) fn required<T, E: std::fmt::Display>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if !self.table.contains_key(key) {
+            let message = format!("`{}` must have `{key}`", self.path);
+            let mut fault = Diagnostic::error("config-incomplete", message);
+            fault.place = self.reader.place_of(&self.path);
+            self.reader.report(fault);
+        }
+        self.parsed(key, parse)
     }
 
     /// The sections below `key`, whose names people choose, each read by `read`.

@@ -21,7 +21,7 @@ use super::environment;
 use super::interpolate::Interpolation;
 use super::reader::Reader;
 use super::tree::{Kind, Node, Origin, Table, put, table_of};
-use super::{Settings, decode};
+use super::{Settings, decode, info};
 
 /// The most bytes that a configuration file may have: 1 MiB.
 const MAX_FILE: u64 = 1 << 20;
@@ -91,6 +91,32 @@ impl Sources {
             None => working_dir.join("config").join("hotplate.toml"),
         }
     }
+
+    /// The project: the folder that holds `config/`, or the configuration file's own, or the working
+    /// folder where there is no such file. Relative paths in the file start there.
+    pub fn project_root(&self) -> PathBuf {
+        match self.existing_file() {
+            Some(file) => project_of(&file),
+            None => absolute(&self.working_dir),
+        }
+    }
+
+    /// The file that says what the `OpenAPI` document says about the API as a whole.
+    pub fn info_file(&self) -> PathBuf {
+        self.project_root().join("openapi").join("info.toml")
+    }
+
+    /// The files that are read, or would be if they were there.
+    pub(crate) fn files(&self) -> [PathBuf; 2] {
+        [self.config_file(), self.info_file()]
+    }
+
+    fn existing_file(&self) -> Option<PathBuf> {
+        let file = self.config_file();
+        // A link that leads nowhere is a fault, not a missing file.
+        let is_there = || fs::symlink_metadata(&file).is_ok();
+        (self.file.is_some() || is_there()).then_some(file)
+    }
 }
 
 /// The variables of the process that are UTF-8.
@@ -115,16 +141,13 @@ pub(super) fn known_keys() -> Vec<String> {
 /// See [`Settings::load`].
 pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
     let working_dir = absolute(&sources.working_dir);
-    let file = sources.config_file();
-    // A link that leads nowhere is a fault, not a missing file.
-    let is_there = || fs::symlink_metadata(&file).is_ok();
-    let file = (sources.file.is_some() || is_there()).then_some(file);
-    let project_root = file.as_deref().map_or_else(|| working_dir.clone(), project_of);
+    let file = sources.existing_file();
+    let project_root = sources.project_root();
     let document = match &file {
         Some(file) => read(file, &project_root)?,
         None => Document::default(),
     };
-    let mut tree = parse(&document)?;
+    let mut tree = parse(&document, &known_keys())?;
     let mut diagnostics = environment::overlay(&mut tree, &sources.env);
     overlay_flags(&mut tree, &sources.overrides, &working_dir);
 
@@ -162,6 +185,10 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
         diagnostics.extend(broken_rules.into_iter().map(|(_, rule)| rule));
     }
     diagnostics.sort_by_key(|found| found.place.as_ref().map(|place| (place.line, place.column)));
+    match info::load(&sources.info_file(), &project_root, &sources.env) {
+        Ok(info) => settings.openapi.info = info,
+        Err(faults) => diagnostics.extend(faults),
+    }
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }
@@ -181,7 +208,8 @@ fn project_of(file: &Path) -> PathBuf {
     holder.unwrap_or(folder).to_owned()
 }
 
-fn read(file: &Path, project_root: &Path) -> Result<Document, Vec<Diagnostic>> {
+/// Reads a file of the configuration; its faults name it relative to the project.
+pub(super) fn read(file: &Path, project_root: &Path) -> Result<Document, Vec<Diagnostic>> {
     let name = file.strip_prefix(project_root).unwrap_or(file).to_string_lossy().into_owned();
     let bytes = bytes_of(file).map_err(|error| {
         let message = format!("cannot read the configuration: {}", reason(&error));
@@ -232,17 +260,17 @@ fn not_text(name: String, error: &FromUtf8Error) -> Diagnostic {
         .help("save the file in the encoding UTF-8")
 }
 
-fn parse(document: &Document) -> Result<Table, Vec<Diagnostic>> {
+/// Parses a file, in which the keys `known` may stand.
+pub(super) fn parse(document: &Document, known: &[String]) -> Result<Table, Vec<Diagnostic>> {
     let (table, errors) = DeTable::parse_recoverable(&document.text);
     if errors.is_empty() {
         return Ok(table_of(table.get_ref()));
     }
-    let known = known_keys();
     let mut faults: Vec<Diagnostic> = Vec::new();
     for error in errors {
         let end = document.text.len();
         let span = error.span().unwrap_or(end..end);
-        let place = document.place_of_fault(&span, &known);
+        let place = document.place_of_fault(&span, known);
         // What follows on the same line follows from the first fault.
         let again =
             |fault: &Diagnostic| fault.place.as_ref().is_some_and(|was| was.line == place.line);

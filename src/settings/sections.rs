@@ -15,6 +15,7 @@ use super::address::ProxyRange;
 use super::choice::{
     AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, StringType, WatchMode,
 };
+use super::info::ApiInfo;
 
 /// `[server]`: how the server behaves as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -89,8 +90,11 @@ pub struct LogSettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OpenApiSettings {
-    /// Who may read it.
-    pub access: OpenApiAccess,
+    /// Who may read it, if that is set. See [`Settings::openapi_access`](super::Settings::openapi_access).
+    pub access: Option<OpenApiAccess>,
+    /// What it says about the API as a whole, from `openapi/info.toml`.
+    #[serde(skip)]
+    pub info: ApiInfo,
 }
 
 /// `[contract]`: what clients were promised.

@@ -24,6 +24,13 @@ impl Digest {
         Self(whole.finalize().into())
     }
 
+    /// It in hexadecimal.
+    pub(crate) fn hex(&self) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| char::from(DIGITS[usize::from(value & 15)]);
+        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    }
+
     /// The 32 bytes.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0

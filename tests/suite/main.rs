@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod names;
 mod natives;
+mod openapi;
 mod page;
 mod reload;
 mod request;

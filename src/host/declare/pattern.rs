@@ -93,6 +93,11 @@ impl Pattern {
         &self.0
     }
 
+    /// Whether it ends in a tail.
+    pub(crate) fn has_tail(&self) -> bool {
+        matches!(self.0.last(), Some(Segment::Tail(_)))
+    }
+
     /// The names of its parameters and tail, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(Segment::name)

@@ -1,0 +1,168 @@
+//! What a route may answer: what it says, and what the server answers in its place.
+
+use std::collections::BTreeMap;
+
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::security::Access;
+use crate::{
+    plugin::spec::{Answer, Spec},
+    schema::COMPONENTS,
+};
+
+/// Where the answers of the server stand in a document.
+const RESPONSES: &str = "#/components/responses/";
+
+/// The name of the schema of problem documents. A script cannot give a schema a name with a dot.
+pub(super) const PROBLEM: &str = "hotplate.Problem";
+
+/// The name of the schema of what the administration and its guard refuse with.
+pub(super) const REFUSAL: &str = "hotplate.Refusal";
+
+/// An answer of the server itself, in its place among the components.
+struct Own {
+    name: &'static str,
+    description: &'static str,
+}
+
+const BAD_REQUEST: Own = Own { name: "BadRequest", description: "The request cannot be read." };
+const UNAUTHORIZED: Own = Own { name: "Unauthorized", description: "A key is needed." };
+const FORBIDDEN: Own =
+    Own { name: "Forbidden", description: "No key was sent, or none that may do this." };
+const UNSUPPORTED: Own = Own {
+    name: "UnsupportedMediaType",
+    description: "The body has a content type that is not taken here.",
+};
+const INVALID: Own = Own {
+    name: "UnprocessableContent",
+    description: "Something in the request is not as described; `errors` says what and where.",
+};
+const TOO_MANY: Own = Own {
+    name: "TooManyRequests",
+    description: "This client called too often; `Retry-After` says when to try again.",
+};
+const OTHER: Own = Own { name: "Problem", description: "Any other failure." };
+
+/// The responses of an operation.
+pub(super) fn of(spec: &Spec, access: &Access) -> Map<String, Value> {
+    let mut responses = Map::new();
+    for (status, answer) in &spec.returns {
+        responses.insert(status.to_string(), response(*status, answer, None));
+    }
+    for (status, answer) in own(spec, access) {
+        responses.insert(status.to_string(), reference(&answer));
+    }
+    for (status, answer) in &spec.errors {
+        responses.insert(status.to_string(), response(*status, answer, Some(PROBLEM)));
+    }
+    let other = match spec.returns.is_empty() {
+        true => json!({
+            "description": "What the handler answers; it does not say more.",
+            "content": { "*/*": {} },
+        }),
+        false => reference(&OTHER),
+    };
+    responses.insert("default".to_owned(), other);
+    responses
+}
+
+/// What the server answers before or instead of the handler.
+fn own(spec: &Spec, access: &Access) -> BTreeMap<u16, Own> {
+    let mut own = BTreeMap::new();
+    if spec.body.is_some() {
+        own.insert(400, BAD_REQUEST);
+        own.insert(415, UNSUPPORTED);
+    }
+    if spec.body.is_some() || !spec.parameters.is_empty() {
+        own.insert(422, INVALID);
+    }
+    if access.is_guarded() {
+        own.insert(401, UNAUTHORIZED);
+        own.insert(403, FORBIDDEN);
+    }
+    if spec.rate_limit.is_some() {
+        own.insert(429, TOO_MANY);
+    }
+    own
+}
+
+fn reference(own: &Own) -> Value {
+    json!({ "$ref": format!("{RESPONSES}{}", own.name) })
+}
+
+/// A response that the script declares; `otherwise` is what an answer without content has.
+fn response(status: u16, answer: &Answer, otherwise: Option<&str>) -> Value {
+    let phrase = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let said = answer.description.as_deref().or(phrase).unwrap_or("An answer.");
+    let content = match (&answer.content, otherwise) {
+        (Some((media, schema)), _) => Some((media.as_str(), schema.json().clone())),
+        (None, Some(name)) => Some(("application/problem+json", schema_reference(name))),
+        (None, None) => None,
+    };
+    match content {
+        Some((media, schema)) => {
+            json!({ "description": said, "content": { media: { "schema": schema } } })
+        }
+        None => json!({ "description": said }),
+    }
+}
+
+fn schema_reference(name: &str) -> Value {
+    json!({ "$ref": format!("{COMPONENTS}{name}") })
+}
+
+/// The answers of the server itself, by their names.
+pub(super) fn components() -> Map<String, Value> {
+    let problem = |own: &Own| {
+        let content = json!({
+            "application/problem+json": { "schema": schema_reference(PROBLEM) },
+        });
+        json!({ "description": own.description, "content": content })
+    };
+    let mut components: Map<String, Value> =
+        [BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, UNSUPPORTED, INVALID, TOO_MANY, OTHER]
+            .iter()
+            .map(|own| (own.name.to_owned(), problem(own)))
+            .collect();
+    // A guard that the configuration sets answers as the administration does.
+    if let Some(content) = components.get_mut(FORBIDDEN.name).and_then(|own| own.get_mut("content"))
+    {
+        *content = json!({ "application/json": { "schema": schema_reference(REFUSAL) } });
+    }
+    if let Some(own) = components.get_mut(TOO_MANY.name).and_then(Value::as_object_mut) {
+        let header = json!({ "Retry-After": {
+            "description": "Seconds to wait.",
+            "schema": { "type": "integer", "minimum": 0 },
+        } });
+        own.insert("headers".to_owned(), header);
+    }
+    components
+}
+
+/// The schemas that those answers refer to, by their names.
+pub(super) fn schemas() -> Map<String, Value> {
+    let problem = json!({
+        "type": "object",
+        "description": "What went wrong, as of RFC 9457.",
+        "required": ["title", "status"],
+        "properties": {
+            "type": { "type": "string", "format": "uri-reference",
+                      "description": "The kind of problem." },
+            "title": { "type": "string", "description": "The kind of problem, for people." },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "detail": { "type": "string", "description": "What went wrong this time." },
+            "error_id": { "type": "string", "description": "What the log has it under." },
+        },
+    });
+    let refusal = json!({
+        "type": "object",
+        "description": "Why there is no answer.",
+        "required": ["error"],
+        "properties": { "error": { "type": "string", "description": "In a few words." } },
+    });
+    [(PROBLEM, problem), (REFUSAL, refusal)]
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect()
+}

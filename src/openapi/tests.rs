@@ -1,0 +1,1 @@
+//! Documents of routes that are made by hand.
