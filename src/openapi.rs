@@ -5,6 +5,8 @@
 //! administration, when it is first asked for: a reload does not pay for it.
 
 mod clash;
+#[allow(dead_code, reason = "read by the reloader and the program, which are about to")]
+pub(crate) mod diff;
 mod document;
 mod fragment;
 mod identity;

@@ -1,0 +1,142 @@
+//! Schemas that are written differently and mean the same, and changes deep inside.
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{change::Side, compare},
+    graded, parsed, told, with_operation, with_schema,
+};
+
+/// Two ways to write the same.
+const SAME: &[(&str, &str)] = &[
+    ("{}", "true"),
+    (r#"{"type":"string"}"#, r#"{"type":["string"]}"#),
+    (r#"{"type":["string","null"]}"#, r#"{"anyOf":[{"type":"string"},{"type":"null"}]}"#),
+    (r#"{"type":["string","null"]}"#, r#"{"oneOf":[{"type":"null"},{"type":"string"}]}"#),
+    (r#"{"type":["string","integer"]}"#, r#"{"anyOf":[{"type":"integer"},{"type":"string"}]}"#),
+    (
+        r#"{"anyOf":[{"type":"integer"},{"type":"string"}]}"#,
+        r#"{"oneOf":[{"type":"string"},{"type":"integer"}]}"#,
+    ),
+    (r#"{"enum":["a","b"]}"#, r#"{"type":"string","enum":["b","a"]}"#),
+    (r#"{"const":1}"#, r#"{"enum":[1.0]}"#),
+    (r#"{"type":"integer","minimum":1}"#, r#"{"type":"integer","exclusiveMinimum":0}"#),
+    (r#"{"type":"number","minimum":1}"#, r#"{"type":"number","minimum":1.0}"#),
+    (r#"{"type":"string","minLength":0}"#, r#"{"type":"string"}"#),
+    (r#"{"type":"string","minimum":3}"#, r#"{"type":"string","minItems":4}"#),
+    (r#"{"allOf":[{"type":"string"},{"minLength":1}]}"#, r#"{"type":"string","minLength":1}"#),
+    (
+        r#"{"allOf":[{"properties":{"a":{}}},{"properties":{"b":{}},"required":["a"]}]}"#,
+        r#"{"properties":{"a":{},"b":{}},"required":["a"]}"#,
+    ),
+    (
+        r#"{"allOf":[{"properties":{"a":{}}},{"properties":{"b":{}}}],"unevaluatedProperties":false}"#,
+        r#"{"properties":{"a":{},"b":{}},"additionalProperties":false}"#,
+    ),
+    (
+        r##"{"$defs":{"n":{"type":"string"}},"properties":{"a":{"$ref":"#/$defs/n"}}}"##,
+        r#"{"properties":{"a":{"type":"string"}}}"#,
+    ),
+    (r#"{"type":"array","items":true}"#, r#"{"type":"array"}"#),
+    (r#"{"type":"object","required":["a","b"]}"#, r#"{"type":"object","required":["b","a"]}"#),
+    (r#"{"type":"array","items":{},"uniqueItems":false}"#, r#"{"type":"array"}"#),
+    (
+        r#"{"type":"object","additionalProperties":{}}"#,
+        r#"{"type":"object","additionalProperties":true}"#,
+    ),
+];
+
+#[test]
+fn two_ways_to_write_the_same_are_no_change() {
+    for (a, b) in SAME {
+        for (old, new) in [(a, b), (b, a)] {
+            for side in [Side::Request, Side::Response] {
+                let changes =
+                    compare(&with_schema(side, parsed(old)), &with_schema(side, parsed(new)));
+                assert_eq!(graded(&changes), [""; 0], "{old} → {new}: {changes:#?}");
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn says(side: Side, old: Value, new: Value, wanted: &[&str]) {
+    assert_eq!(told(&with_schema(side, old), &with_schema(side, new)), wanted);
+}
+
+#[test]
+fn a_change_is_told_where_it_is() {
+    let user = |city: Value| json!({ "type": "array", "items": { "properties": { "address": { "properties": { "city": city } } } } });
+    says(
+        Side::Response,
+        user(json!({ "type": "string" })),
+        user(json!({ "type": ["string", "null"] })),
+        &["GET /t: response property \"[].address.city\" may now be null: breaking"],
+    );
+    says(
+        Side::Request,
+        json!({ "type": "object", "additionalProperties": { "type": "integer", "maximum": 9 } }),
+        json!({ "type": "object", "additionalProperties": { "type": "integer", "maximum": 5 } }),
+        &["GET /t: request value \"*\" maximum changed from 9 to 5: breaking"],
+    );
+    says(
+        Side::Request,
+        json!({ "type": "array", "prefixItems": [{ "type": "string" }] }),
+        json!({ "type": "array", "prefixItems": [{ "type": "string" }, { "type": "integer" }] }),
+        &["GET /t: request item \"[1]\" type changed from anything to integer: breaking"],
+    );
+    says(
+        Side::Response,
+        json!({ "properties": { "email": { "type": "string" } }, "required": ["email"] }),
+        json!({ "properties": {} }),
+        &["GET /t: response property \"email\" removed: breaking"],
+    );
+}
+
+#[test]
+fn variants_are_brought_together_by_what_names_them() {
+    let pets = |cat: Value, second: &str| {
+        json!({ "oneOf": [
+            { "properties": { "kind": { "const": second } } },
+            { "properties": { "kind": { "const": "cat" }, "lives": cat } },
+        ] })
+    };
+    let whole = json!({ "type": "integer" });
+    says(
+        Side::Response,
+        pets(whole.clone(), "dog"),
+        pets(json!({ "type": "number" }), "dog"),
+        &[
+            "GET /t: response property \"<kind=\"cat\">.lives\" type changed from integer to number: breaking",
+        ],
+    );
+    says(
+        Side::Request,
+        pets(whole.clone(), "dog"),
+        pets(whole, "bird"),
+        &[
+            "GET /t: request body variant kind=\"dog\" removed: breaking",
+            "GET /t: request body variant kind=\"bird\" added: compatible",
+        ],
+    );
+}
+
+#[test]
+fn a_variant_that_another_one_has_room_for_makes_no_difference() {
+    let text = json!({ "anyOf": [{ "type": "string" }, { "type": "integer" }] });
+    let more = json!({ "anyOf": [{ "type": "string" }, { "type": "integer" }, { "type": "string", "maxLength": 3 }] });
+    says(Side::Response, text.clone(), more.clone(), &[]);
+    says(Side::Request, more, text, &[]);
+}
+
+#[test]
+fn text_takes_a_free_string_for_anything() {
+    let form = |schema: Value| {
+        let content = json!({ "application/x-www-form-urlencoded": { "schema": { "properties": { "a": schema } } } });
+        with_operation(json!({ "requestBody": { "content": content } }))
+    };
+    let (number, text) = (form(json!({ "type": "integer" })), form(json!({ "type": "string" })));
+    let short = form(json!({ "type": "string", "maxLength": 1 }));
+    assert_eq!(graded(&compare(&number, &text)), ["compatible request-type-widened"]);
+    assert_eq!(graded(&compare(&number, &short)), ["breaking request-type-changed"]);
+}
