@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use poem_openapi::{ApiResponse, OpenApi, Tags, param::Path, payload::Json};
 
-use super::reply::{Alive, Load, Loaded, Plugins, Ready, Refusal, Reloaded, ReloadedAll, Unloaded};
+use super::reply::{
+    Alive, Load, Loaded, Plugins, Ready, Refusal, Reload, Reloaded, ReloadedAll, Unloaded,
+};
 use crate::{
     generation::{Entry, State},
     reload::{Handle, Scope, report::Report},
@@ -27,18 +29,12 @@ enum Group {
 
 #[derive(ApiResponse)]
 enum ReloadAnswer {
-    /// Everything is served as written.
+    /// What was asked for is served as written.
     #[oai(status = 200)]
-    All(Json<ReloadedAll>),
-    /// The newest version is served.
-    #[oai(status = 200)]
-    One(Json<Reloaded>),
-    /// Something failed; the last good version is served.
+    Done(Json<Reload>),
+    /// Something failed; of that the last good version is served.
     #[oai(status = 422)]
-    AllFailed(Json<ReloadedAll>),
-    /// The newest version failed; the last good one is served.
-    #[oai(status = 422)]
-    OneFailed(Json<Reloaded>),
+    Failed(Json<Reload>),
     /// There is no such plugin.
     #[oai(status = 404)]
     Unknown(Json<Refusal>),
@@ -93,11 +89,8 @@ impl Api {
                 None => ReloadAnswer::Unknown(unknown(&name)),
                 Some(entry) => {
                     let success = entry.state == State::Serving;
-                    let reply = Json(Reloaded { reloaded: name, success, load: report.into() });
-                    match success {
-                        true => ReloadAnswer::One(reply),
-                        false => ReloadAnswer::OneFailed(reply),
-                    }
+                    let reply = Reloaded { reloaded: name, success, load: report.into() };
+                    reloaded(success, Reload::One(reply))
                 }
             },
             Err(error) => ReloadAnswer::Ending(refusal(error.to_string())),
@@ -140,8 +133,12 @@ impl Api {
 fn all(report: Report) -> ReloadAnswer {
     let good = report.is_good();
     let status = if good { "All plugins reloaded" } else { "Some plugins failed" };
-    let reply = Json(ReloadedAll { status: status.to_owned(), load: report.into() });
-    if good { ReloadAnswer::All(reply) } else { ReloadAnswer::AllFailed(reply) }
+    let reply = ReloadedAll { status: status.to_owned(), load: report.into() };
+    reloaded(good, Reload::All(reply))
+}
+
+fn reloaded(good: bool, reply: Reload) -> ReloadAnswer {
+    if good { ReloadAnswer::Done(Json(reply)) } else { ReloadAnswer::Failed(Json(reply)) }
 }
 
 fn unknown(name: &str) -> Json<Refusal> {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use poem_openapi::{Object, types::Any};
+use poem_openapi::{Object, Union, types::Any};
 use serde_json::{Value, json};
 
 use crate::{
@@ -77,6 +77,15 @@ pub(super) struct Reloaded {
     /// What the load did.
     #[oai(flatten)]
     pub(super) load: Load,
+}
+
+/// The answer to loading again, all plugins or one.
+#[derive(Debug, Union)]
+pub(super) enum Reload {
+    /// All plugins.
+    All(ReloadedAll),
+    /// One plugin.
+    One(Reloaded),
 }
 
 /// The answer to loading a plugin that was unloaded.

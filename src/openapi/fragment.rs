@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use super::{identity, operation, security::Access};
+use super::{identity, operation, responses, security::Access};
 use crate::{
+    diagnostic::Place,
     host::declare::pattern::{Pattern, Segment},
-    plugin::{Plugin, route::Route},
+    plugin::{Plugin, spec::Spec},
     settings::PluginAuth,
 };
 
@@ -108,25 +109,50 @@ impl Path {
     }
 }
 
+/// What is known of a route that is to be shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    /// Its methods.
+    pub(super) methods: &'a [&'static str],
+    /// Its whole path.
+    pub(super) pattern: &'a Pattern,
+    /// What it says about itself.
+    pub(super) spec: &'a Spec,
+    /// Where it was declared.
+    pub(super) place: &'a Place,
+}
+
 impl Fragment {
     /// What the document says of a plugin whose settings say `auth`.
     pub(crate) fn of_plugin(plugin: &Plugin, auth: PluginAuth) -> Self {
-        let mut fragment = Self {
-            tag: plugin.name().to_owned(),
-            about: plugin.about().to_owned(),
-            ..Self::default()
-        };
-        for route in plugin.routes().iter().filter(|route| !route.spec.hidden) {
-            fragment.add_route(plugin.name(), auth, route);
+        let shown = plugin.routes().iter().map(|route| Shown {
+            methods: &route.methods,
+            pattern: &route.pattern,
+            spec: &route.spec,
+            place: &route.place,
+        });
+        Self::of_routes(plugin.name(), plugin.about(), auth, shown)
+    }
+
+    /// The same of routes, of which those that are hidden are left out.
+    pub(super) fn of_routes<'a>(
+        plugin: &str,
+        about: &str,
+        auth: PluginAuth,
+        routes: impl Iterator<Item = Shown<'a>>,
+    ) -> Self {
+        let mut fragment =
+            Self { tag: plugin.to_owned(), about: about.to_owned(), ..Self::default() };
+        for route in routes.filter(|route| !route.spec.hidden) {
+            fragment.add(&Access::of_route(&route.spec.auth, plugin, auth), route);
         }
         fragment
     }
 
-    fn add_route(&mut self, plugin: &str, auth: PluginAuth, route: &Route) {
+    fn add(&mut self, access: &Access, route: Shown<'_>) {
         let path = Path::of(route.pattern.segments());
-        let access = Access::of_route(&route.spec.auth, plugin, auth);
-        let members = operation::members(route, &access);
-        for method in &route.methods {
+        let members = operation::members(route.pattern, route.spec, access);
+        for method in route.methods {
             let named = route.spec.operation_id.as_ref().map(|named| match route.methods.len() {
                 1 => named.clone(),
                 _ => identity::of_method(named, method),
@@ -141,7 +167,7 @@ impl Fragment {
                 place: Some((route.place.file.clone(), route.place.line)),
             });
         }
-        for schema in operation::schemas(&route.spec) {
+        for schema in operation::schemas(route.spec) {
             for (name, json) in schema.components() {
                 if !self.components.contains_key(name) {
                     self.components.insert(name.clone(), json.clone());
@@ -173,12 +199,17 @@ impl Fragment {
             for (method, members) in item {
                 let Value::Object(mut members) = members else { continue };
                 members.remove("tags");
+                let access = access(&template);
+                let answers = members.get_mut("responses").and_then(Value::as_object_mut);
+                if let (true, Some(answers)) = (access.is_guarded(), answers) {
+                    answers.extend([responses::of_guard()]);
+                }
                 fragment.operations.push(Operation {
                     id: identity::operation_id(&method, pattern.segments()),
                     method,
                     path: Path::of(pattern.segments()),
                     named: None,
-                    access: access(&template),
+                    access,
                     members,
                     place: None,
                 });

@@ -4,17 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::{responses, security::Access};
 use crate::{
-    host::declare::pattern::Segment,
-    plugin::{
-        route::Route,
-        spec::{Answer, Body, Location, Parameter, Spec},
-    },
+    host::declare::pattern::{Pattern, Segment},
+    plugin::spec::{Answer, Body, Location, Parameter, Spec},
     schema::Schema,
 };
 
 /// The members of an operation, but for its name and its security, which depend on the whole document.
-pub(super) fn members(route: &Route, access: &Access) -> Map<String, Value> {
-    let spec = &route.spec;
+pub(super) fn members(pattern: &Pattern, spec: &Spec, access: &Access) -> Map<String, Value> {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| {
         members.insert(name.to_owned(), value);
@@ -31,14 +27,14 @@ pub(super) fn members(route: &Route, access: &Access) -> Map<String, Value> {
     if spec.deprecated {
         put("deprecated", true.into());
     }
-    let parameters = parameters(route.pattern.segments(), &spec.parameters);
+    let parameters = parameters(pattern.segments(), &spec.parameters);
     if !parameters.is_empty() {
         put("parameters", parameters.into());
     }
     if let Some(body) = &spec.body {
         put("requestBody", request_body(body, spec));
     }
-    put("responses", responses::of(spec, access).into());
+    put("responses", responses::of(pattern, spec, access).into());
     members
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::security::Access;
 use crate::{
+    host::declare::pattern::Pattern,
     plugin::spec::{Answer, Spec},
     schema::COMPONENTS,
 };
@@ -45,12 +46,12 @@ const TOO_MANY: Own = Own {
 const OTHER: Own = Own { name: "Problem", description: "Any other failure." };
 
 /// The responses of an operation.
-pub(super) fn of(spec: &Spec, access: &Access) -> Map<String, Value> {
+pub(super) fn of(pattern: &Pattern, spec: &Spec, access: &Access) -> Map<String, Value> {
     let mut responses = Map::new();
     for (status, answer) in &spec.returns {
         responses.insert(status.to_string(), response(*status, answer, None));
     }
-    for (status, answer) in own(spec, access) {
+    for (status, answer) in own(pattern, spec, access) {
         responses.insert(status.to_string(), reference(&answer));
     }
     for (status, answer) in &spec.errors {
@@ -68,10 +69,13 @@ pub(super) fn of(spec: &Spec, access: &Access) -> Map<String, Value> {
 }
 
 /// What the server answers before or instead of the handler.
-fn own(spec: &Spec, access: &Access) -> BTreeMap<u16, Own> {
+fn own(pattern: &Pattern, spec: &Spec, access: &Access) -> BTreeMap<u16, Own> {
     let mut own = BTreeMap::new();
-    if spec.body.is_some() {
+    // A segment may be no text.
+    if spec.body.is_some() || pattern.names().next().is_some() {
         own.insert(400, BAD_REQUEST);
+    }
+    if spec.body.is_some() {
         own.insert(415, UNSUPPORTED);
     }
     if spec.body.is_some() || !spec.parameters.is_empty() {
@@ -85,6 +89,11 @@ fn own(spec: &Spec, access: &Access) -> BTreeMap<u16, Own> {
         own.insert(429, TOO_MANY);
     }
     own
+}
+
+/// What the guard of the administration answers, for operations that another describes.
+pub(super) fn of_guard() -> (String, Value) {
+    ("403".to_owned(), reference(&FORBIDDEN))
 }
 
 fn reference(own: &Own) -> Value {

@@ -26,14 +26,27 @@ pub(crate) fn upgrade(mut document: Value, prefix: &str) -> Value {
     document
 }
 
-/// Looks for schemas in what is none itself.
+/// Looks for schemas in what is none itself, and leaves out what goes without saying.
 fn outside(value: &mut Value, prefix: &str) {
     match value {
         Value::Object(members) => {
+            members.retain(|name, member| {
+                let unsaid = match name.as_str() {
+                    "deprecated" => *member == Value::Bool(false),
+                    // Only lists and objects can be exploded, and no operation here takes any.
+                    "explode" => true,
+                    _ => false,
+                };
+                !unsaid
+            });
             for (name, member) in members {
                 match name.as_str() {
                     "schema" => schema(member, prefix),
                     "example" | "examples" => {}
+                    "content" => {
+                        plain_types(member);
+                        outside(member, prefix);
+                    }
                     _ => outside(member, prefix),
                 }
             }
@@ -41,6 +54,16 @@ fn outside(value: &mut Value, prefix: &str) {
         Value::Array(items) => items.iter_mut().for_each(|item| outside(item, prefix)),
         _ => {}
     }
+}
+
+/// `application/json; charset=utf-8` as `application/json`, which is what clients look for.
+fn plain_types(content: &mut Value) {
+    let Value::Object(members) = content else { return };
+    let old = std::mem::take(members);
+    members.extend(old.into_iter().map(|(name, member)| {
+        let plain = name.split(';').next().unwrap_or_default().trim().to_owned();
+        (plain, member)
+    }));
 }
 
 fn schema(value: &mut Value, prefix: &str) {
@@ -157,8 +180,10 @@ mod tests {
         let old = json!({
             "openapi": "3.0.0",
             "paths": { "/a": { "get": {
-                "parameters": [{ "name": "b", "in": "query", "schema": { "type": "string", "nullable": true } }],
-                "responses": { "200": { "content": { "application/json": {
+                "deprecated": false,
+                "parameters": [{ "name": "b", "in": "query", "explode": true,
+                                 "schema": { "type": "string", "nullable": true } }],
+                "responses": { "200": { "content": { "application/json; charset=utf-8": {
                     "schema": { "$ref": "#/components/schemas/A" },
                 } } } },
             } } },
@@ -166,7 +191,9 @@ mod tests {
         });
         let new = super::upgrade(old, "h.");
         let get = &new["paths"]["/a"]["get"];
-        assert_eq!(get["parameters"][0]["schema"], json!({ "type": ["string", "null"] }));
+        let schema = json!({ "type": ["string", "null"] });
+        let parameter = json!({ "name": "b", "in": "query", "schema": schema });
+        assert_eq!((&get["parameters"][0], get.get("deprecated")), (&parameter, None));
         let content = &get["responses"]["200"]["content"]["application/json"];
         assert_eq!(content["schema"], json!({ "$ref": "#/components/schemas/h.A" }));
         assert_eq!(new["components"]["schemas"], json!({ "h.A": { "type": "object" } }));

@@ -105,8 +105,8 @@ fn number(number: &Number) -> String {
 
 /// Whether a text can stand without quotes, whatever follows it.
 fn is_plain(text: &str) -> bool {
-    let begins = |c: char| c.is_ascii_alphabetic() || c == '/' || c == '_';
-    let goes_on = |c: char| c.is_ascii_alphanumeric() || " _/.+-{}$(),;'=".contains(c);
+    let begins = |c: char| c.is_alphabetic() || c == '/' || c == '_';
+    let goes_on = |c: char| c.is_alphanumeric() || " _/.+-{}$(),;'=`\"*<>?!&[]".contains(c);
     text.starts_with(begins)
         && text.chars().all(goes_on)
         && !text.ends_with(' ')
@@ -236,7 +236,6 @@ paths:
             "0x1",
             ".5",
             "=",
-            "é",
         ] {
             let quoted = serde_json::to_string(text).unwrap();
             is_written(&json!({ "title": text }), &format!("title: {quoted}\n"));

@@ -142,6 +142,9 @@ fn it_is_nested_in_a_poem_application() {
     assert_eq!(get("/scripts/none").status, 404);
     assert_eq!(get("/hello/7").status, 404);
     assert!(get("/scripts/plugins").json()["loaded_plugins"].is_array());
+    let document = get("/scripts/openapi.json").json();
+    assert_eq!(document["servers"], serde_json::json!([{ "url": "/scripts" }]));
+    assert!(document["paths"]["/hello/{id}"]["get"].is_object());
     drop(end);
     program.join().unwrap();
 }

@@ -56,10 +56,13 @@ fn a_route_is_shown_with_what_is_known_of_it() {
             "parameters": [
                 { "name": "id", "in": "path", "required": true, "schema": { "type": "string" } },
             ],
-            "responses": { "default": {
-                "description": "What the handler answers; it does not say more.",
-                "content": { "*/*": {} },
-            } },
+            "responses": {
+                "400": { "$ref": "#/components/responses/BadRequest" },
+                "default": {
+                    "description": "What the handler answers; it does not say more.",
+                    "content": { "*/*": {} },
+                },
+            },
         })
     );
 }
@@ -295,9 +298,10 @@ fn keys_are_described_as_they_are_in_force() {
     assert!(document_now["paths"]["/healthz"]["get"].get("security").is_none());
 
     server.save_config(&config.replace("url_key = false\n", ""));
-    server.report();
-    let query = document(&server)["components"]["securitySchemes"]["query"].clone();
-    assert_eq!((&query["in"], &query["name"]), (&json!("query"), &json!("apikey")));
+    wait_until("a key in the query", || {
+        let query = document(&server)["components"]["securitySchemes"]["query"].clone();
+        query["in"] == "query" && query["name"] == "apikey"
+    });
 }
 
 #[test]
@@ -313,10 +317,11 @@ fn the_administration_is_a_group_of_its_own() {
     let reload = &document["paths"]["/reload/{plugin}"]["post"];
     assert_eq!(reload["tags"], json!(["Administration"]));
     assert_eq!(reload["operationId"], "post_reload_by_plugin");
-    let schema =
-        &reload["responses"]["404"]["content"]["application/json; charset=utf-8"]["schema"];
+    let schema = &reload["responses"]["404"]["content"]["application/json"]["schema"];
     assert_eq!(*schema, json!({ "$ref": "#/components/schemas/hotplate.Refusal" }));
-    assert!(document["components"]["schemas"]["hotplate.Refusal"]["properties"].is_object());
+    let schemas = &document["components"]["schemas"];
+    assert!(schemas["hotplate.Refusal"]["properties"].is_object());
+    assert_eq!(schemas["hotplate.Reload"]["anyOf"].as_array().map(Vec::len), Some(2));
 }
 
 #[test]
@@ -416,4 +421,68 @@ fn what_is_wrong_in_it_is_told_at_its_place() {
         assert!(!ended.status.success());
         assert_tells(&ended.stderr.into(), parts);
     }
+}
+
+/// The document of the plugins that come with hotplate, as it is in production.
+fn document_of_the_repository() -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut project = Project::new(&[]).config("[openapi]\naccess = \"open\"\n");
+    project = project.env("HOTPLATE_PATHS__PLUGINS", &root.join("plugins").to_string_lossy());
+    std::fs::create_dir(project.root().join("openapi")).unwrap();
+    std::fs::copy(root.join("openapi/info.toml"), project.root().join("openapi/info.toml"))
+        .unwrap();
+    project.start().get("/openapi.yaml").ok()
+}
+
+/// Whoever changes the document on purpose writes it again with `HOTPLATE_BLESS=1`.
+#[test]
+fn the_document_of_the_plugins_that_come_with_hotplate_is_as_it_was() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/openapi.yaml");
+    let document = document_of_the_repository();
+    if std::env::var_os("HOTPLATE_BLESS").is_some() {
+        std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
+        std::fs::write(&golden, &document).unwrap();
+    }
+    let was = std::fs::read_to_string(&golden).unwrap_or_default();
+    for (line, (now, was)) in document.lines().zip(was.lines()).enumerate() {
+        assert_eq!(now, was, "line {} of {}", line + 1, golden.display());
+    }
+    assert_eq!(document.len(), was.len(), "one of them ends earlier");
+}
+
+/// A request begins and ends on one generation, and so does the document.
+#[test]
+fn a_document_is_never_of_two_generations() {
+    let script = |number: usize| format!("get(\"/v{number}\", || 1);");
+    let server = Server::dev(&[("a.rhai", &script(0)), ("b.rhai", &script(0)), ("lib/x.rhai", "")]);
+    let asked = std::thread::scope(|scope| {
+        let saving = scope.spawn(|| {
+            for number in 1..=20 {
+                server.save("a.rhai", &script(number));
+                server.save("b.rhai", &script(number));
+                server.report();
+            }
+        });
+        let mut asked = 0;
+        while !saving.is_finished() || asked == 0 {
+            let document = document(&server);
+            let version = |plugin: &str| {
+                let paths = document["paths"].as_object().unwrap();
+                let mut of_plugin = paths.keys().filter_map(|path| path.strip_prefix(plugin));
+                let version: usize =
+                    of_plugin.next().unwrap().trim_start_matches("/v").parse().unwrap();
+                assert_eq!(of_plugin.next(), None);
+                version
+            };
+            // The first may have been saved and seen before the second.
+            assert!(version("/a").abs_diff(version("/b")) <= 1, "{document}");
+            let generation = document["x-hotplate"]["generation"].as_u64().unwrap();
+            assert!(generation >= 1);
+            asked += 1;
+        }
+        asked
+    });
+    assert!(asked > 0);
+    let document = document(&server);
+    assert!(document["paths"].get("/a/v20").is_some() && document["paths"].get("/b/v20").is_some());
 }
