@@ -58,10 +58,8 @@ pub(super) fn of(pattern: &Pattern, spec: &Spec, access: &Access) -> Map<String,
         responses.insert(status.to_string(), response(*status, answer, Some(PROBLEM)));
     }
     let other = match spec.returns.is_empty() {
-        true => json!({
-            "description": "What the handler answers; it does not say more.",
-            "content": { "*/*": {} },
-        }),
+        // Without `content`: it may be of any type, and there may be none.
+        true => json!({ "description": "What the handler answers; it does not say more." }),
         false => reference(&OTHER),
     };
     responses.insert("default".to_owned(), other);
