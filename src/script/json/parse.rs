@@ -7,6 +7,7 @@ use std::{cell::Cell, fmt};
 
 use rhai::{Array, Dynamic, Identifier, ImmutableString, Map};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::de::Read;
 
 use super::CHECK_EVERY;
 use crate::script::budget;
@@ -40,8 +41,15 @@ impl From<serde_json::Error> for ParseError {
 /// A script whose budget ends meanwhile gets an error too; a native asks [`budget::check`] first
 /// before it reports one.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Dynamic, ParseError> {
+    // Checked once as a whole, and not string by string; if it is no UTF-8, the parser says where.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => read(serde_json::Deserializer::from_str(text)),
+        Err(_) => read(serde_json::Deserializer::from_slice(bytes)),
+    }
+}
+
+fn read<'de>(mut source: serde_json::Deserializer<impl Read<'de>>) -> Result<Dynamic, ParseError> {
     let nodes = Cell::new(0);
-    let mut source = serde_json::Deserializer::from_slice(bytes);
     let value = Any(&nodes).deserialize(&mut source)?;
     source.end()?;
     Ok(value)
