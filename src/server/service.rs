@@ -10,8 +10,9 @@ use std::{
     io,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
+    task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
@@ -90,29 +91,36 @@ impl<E> Drop for InService<E> {
     }
 }
 
-async fn answer<E>(
+#[expect(clippy::manual_async_fn, reason = "it would hold the request twice")]
+fn answer<E>(
     in_service: InService<E>,
     request: http::Request<Incoming>,
-) -> Result<http::Response<ResponseBody<E>>, Infallible>
+) -> impl Future<Output = Result<http::Response<ResponseBody<E>>, Infallible>> + Send
 where
     E: Endpoint<Output = Response>,
 {
-    let context = &*in_service.context;
-    let version = request.version();
-    let (mut response, must_close) = match request_of(context, request) {
-        Ok((request, None)) => (guarded(context, request).await, false),
-        Ok((request, Some(late))) => {
-            let response = guarded(context, request).await;
-            // Whatever the endpoint made of the failed body, the peer was too slow for its answer.
-            if late.is_set() { (Refusal::Late.into_response(), true) } else { (response, false) }
+    async move {
+        let context = &*in_service.context;
+        let version = request.version();
+        let (mut response, must_close) = match request_of(context, request) {
+            Err(refusal) => (refusal.into_response(), true),
+            Ok((request, late)) => {
+                // Pinned where it is made: it is large, and is not to be moved.
+                let mut call = pin!(context.endpoint.call(request));
+                let called = poll_fn(|cx| guarded(call.as_mut(), cx)).await;
+                match late {
+                    // Whatever the endpoint made of the failed body, the peer was too slow for its answer.
+                    Some(late) if late.is_set() => (Refusal::Late.into_response(), true),
+                    _ => (called.unwrap_or_else(Failed::into_response), false),
+                }
+            }
+        };
+        if must_close || context.vitals.order() != Order::Run {
+            check::close_after(response.headers_mut(), version);
         }
-        Err(refusal) => (refusal.into_response(), true),
-    };
-    if must_close || context.vitals.order() != Order::Run {
-        check::close_after(response.headers_mut(), version);
+        let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
+        Ok(response.map(|body| ResponseBody::new(body, Arc::clone(&in_service.context))))
     }
-    let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
-    Ok(response.map(|body| ResponseBody::new(body, Arc::clone(&in_service.context))))
 }
 
 /// The endpoint's request, and for one with a body whether that came too late.
@@ -143,29 +151,39 @@ fn request_of<E>(
     Ok((Request::from_parts(parts, Body::from(BoxBody::new(body))), Some(late)))
 }
 
-async fn guarded<E>(context: &Context<E>, request: Request) -> Response
-where
-    E: Endpoint<Output = Response>,
-{
-    let mut call = pin!(async { context.endpoint.call(request).await });
-    let result = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => std::task::Poll::Ready(Err(panic)),
-    })
-    .await;
-    match result {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) if error.is_from_response() => error.into_response(),
-        Ok(Err(error)) => {
-            let status = error.status();
-            if status.is_server_error() {
-                tracing::error!(%error, %status, "endpoint failed");
+/// How an endpoint failed to answer.
+enum Failed {
+    Error(poem::Error),
+    Panic(Box<dyn Any + Send>),
+}
+
+/// Polls the call of an endpoint, whose panic is an answer too.
+fn guarded(
+    call: Pin<&mut impl Future<Output = poem::Result<Response>>>,
+    cx: &mut TaskContext<'_>,
+) -> Poll<Result<Response, Failed>> {
+    match catch_unwind(AssertUnwindSafe(|| call.poll(cx))) {
+        Ok(polled) => polled.map_err(Failed::Error),
+        Err(panic) => Poll::Ready(Err(Failed::Panic(panic))),
+    }
+}
+
+impl Failed {
+    #[cold]
+    fn into_response(self) -> Response {
+        match self {
+            Self::Error(error) if error.is_from_response() => error.into_response(),
+            Self::Error(error) => {
+                let status = error.status();
+                if status.is_server_error() {
+                    tracing::error!(%error, %status, "endpoint failed");
+                }
+                check::problem(status, status.canonical_reason().unwrap_or("Error"))
             }
-            check::problem(status, status.canonical_reason().unwrap_or("Error"))
-        }
-        Err(panic) => {
-            tracing::error!(panic = panic_text(panic.as_ref()), "endpoint panicked");
-            check::problem(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be served")
+            Self::Panic(panic) => {
+                tracing::error!(panic = panic_text(panic.as_ref()), "endpoint panicked");
+                check::problem(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be served")
+            }
         }
     }
 }
