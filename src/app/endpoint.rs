@@ -1,8 +1,8 @@
 //! A request on its way: which generation, which area, who asks, and what answers.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Instant};
 
-use http::{HeaderMap, Method, StatusCode, Uri, header};
+use http::{Method, StatusCode, Uri, Version, header, uri::Scheme};
 use hyper::body::Bytes;
 use poem::{Endpoint, Request, Response};
 
@@ -16,7 +16,7 @@ use crate::{
     },
     host::{
         problem::Problem,
-        request::{AuthInfo, RequestData, RequestId},
+        request::{AuthInfo, Params, RequestData, RequestId, ScriptRequest, host_of},
     },
     middleware::{
         access, body, client,
@@ -37,32 +37,17 @@ impl HotplateEndpoint {
         Self { inner }
     }
 
-    async fn answer(&self, request: Request) -> Response {
+    async fn answer(&self, request: &mut Request) -> Response {
         let generation = self.inner.site.current();
-        let kind = generation.settings.log.access;
-        if kind == AccessLog::Off {
-            return self.dispatch(request, &generation).await;
-        }
-        let began = Instant::now();
-        let (method, uri, version) =
-            (request.method().clone(), request.original_uri().clone(), request.version());
-        let peer = ip(request.remote_addr().as_socket_addr());
-        let client = client::address(peer, request.headers(), &generation.settings.network);
+        let logged = Logged::begin(request, &generation.settings);
         let response = self.dispatch(request, &generation).await;
-        let record = access::Record {
-            method: &method,
-            uri: &uri,
-            version,
-            client,
-            status: response.status(),
-            bytes: content_length(&response),
-            time: began.elapsed(),
-        };
-        access::log(kind, &record);
+        if let Some(logged) = logged {
+            logged.end(&response);
+        }
         response
     }
 
-    async fn dispatch(&self, request: Request, generation: &Arc<Generation>) -> Response {
+    async fn dispatch(&self, request: &mut Request, generation: &Arc<Generation>) -> Response {
         let uri = request.uri().clone();
         let Ok(path) = path::canonical(uri.path()) else {
             return Problem::new(StatusCode::BAD_REQUEST)
@@ -70,14 +55,16 @@ impl HotplateEndpoint {
                 .into_response();
         };
         if let Some(area) = Area::of(&path) {
-            return self.administration(area, &path, request, generation).await;
+            // Boxed, so that the future of every other request is not as large as this one's.
+            let request = std::mem::take(request);
+            return Box::pin(self.administration(area, &path, request, generation)).await;
         }
         if let Some(format) = openapi::format_at(&path) {
-            return self.document(format, &request, generation);
+            return self.document(format, request, generation);
         }
         match generation.router.find(request.method(), &path) {
             Found::Route(target, values) => {
-                self.script(target, values, &path, request, generation).await
+                self.script(target, values, path, request, generation).await
             }
             Found::Options(allow) => Response::builder()
                 .status(StatusCode::NO_CONTENT)
@@ -88,7 +75,7 @@ impl HotplateEndpoint {
                 response.headers_mut().insert(header::ALLOW, allow.clone());
                 response
             }
-            Found::Nothing => Self::nothing(&path, &request, generation),
+            Found::Nothing => Self::nothing(&path, request, generation),
         }
     }
 
@@ -131,39 +118,38 @@ impl HotplateEndpoint {
         &self,
         target: Target,
         values: Vec<String>,
-        path: &str,
-        mut request: Request,
+        path: Cow<'_, str>,
+        request: &mut Request,
         generation: &Generation,
     ) -> Response {
         let settings = &generation.settings;
-        let body = match read_body(&mut request, settings).await {
+        let body = match read_body(request, settings).await {
             Ok(body) => body,
             Err(refused) => return refused,
         };
         let not_found = || Problem::new(StatusCode::NOT_FOUND).into_response();
         let Some(plugin) = generation.served.get(target.plugin) else { return not_found() };
-        let holder = match authorised(plugin.name(), &request, &body, settings) {
+        let holder = match authorised(plugin.name(), request, &body, settings) {
             Ok(holder) => holder,
             Err(Unauthorized) => return Denied::Unauthorized.into_response(),
         };
         let Some(route) = plugin.routes().get(target.route) else { return not_found() };
-        let subpath = path.strip_prefix(plugin.mount().trim_end_matches('/')).unwrap_or_default();
-        let (peer, _) = connection(&request);
+        let (peer, _) = connection(request);
         let data = RequestData {
             client_ip: client::address(peer, request.headers(), &settings.network),
             id: RequestId::next(),
-            params: route.names.iter().cloned().zip(values).collect(),
+            params: Params { names: Arc::clone(&route.names), values },
             path: path::restored(path),
-            subpath: path::restored(subpath),
+            subpath_at: plugin.mount().trim_end_matches('/').len(),
             auth: holder.map(|holder| AuthInfo { name: holder.name, scopes: holder.scopes }),
-            scheme: if request.scheme().as_str() == "https" { "https" } else { "http" },
-            host: host_of(request.headers(), request.original_uri()).to_owned(),
+            scheme: if *request.scheme() == Scheme::HTTPS { "https" } else { "http" },
             method: request.method().clone(),
             uri: request.original_uri().clone(),
             headers: std::mem::take(request.headers_mut()),
             body,
         };
-        plugin.serve(target.route, data, &self.inner.executor).await
+        let request = ScriptRequest::new(data);
+        plugin.serve(target.route, request, &self.inner.executor).await
     }
 
     /// What is shown where no route is.
@@ -208,8 +194,52 @@ impl HotplateEndpoint {
 impl Endpoint for HotplateEndpoint {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        Ok(self.answer(request).await)
+    // By reference from here on: a future that is given a request by value holds a copy of it, an `async fn`
+    // two, and a request is half a kilobyte.
+    #[expect(clippy::manual_async_fn, reason = "it would hold the request twice")]
+    fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
+        async move { Ok(self.answer(&mut request).await) }
+    }
+}
+
+/// A request of which a record is kept.
+struct Logged {
+    kind: AccessLog,
+    began: Instant,
+    method: Method,
+    uri: Uri,
+    version: Version,
+    client: IpAddr,
+}
+
+impl Logged {
+    fn begin(request: &Request, settings: &Settings) -> Option<Self> {
+        let kind = settings.log.access;
+        if kind == AccessLog::Off {
+            return None;
+        }
+        let (peer, _) = connection(request);
+        Some(Self {
+            kind,
+            began: Instant::now(),
+            method: request.method().clone(),
+            uri: request.original_uri().clone(),
+            version: request.version(),
+            client: client::address(peer, request.headers(), &settings.network),
+        })
+    }
+
+    fn end(self, response: &Response) {
+        let record = access::Record {
+            method: &self.method,
+            uri: &self.uri,
+            version: self.version,
+            client: self.client,
+            status: response.status(),
+            bytes: content_length(response),
+            time: self.began.elapsed(),
+        };
+        access::log(self.kind, &record);
     }
 }
 
@@ -261,12 +291,6 @@ fn connection(request: &Request) -> (Option<IpAddr>, Option<IpAddr>) {
 
 fn ip(address: Option<&std::net::SocketAddr>) -> Option<IpAddr> {
     address.map(std::net::SocketAddr::ip)
-}
-
-/// `Host`, or the authority of the target in HTTP/2.
-fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> &'a str {
-    let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    header.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default()
 }
 
 fn content_length(response: &Response) -> Option<u64> {

@@ -19,7 +19,7 @@ use std::{
     },
 };
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Uri, header};
 use hyper::body::Bytes;
 use rhai::{Dynamic, Map};
 
@@ -37,10 +37,10 @@ pub(crate) struct RequestData {
     pub(crate) uri: Uri,
     /// The path, decoded and canonical.
     pub(crate) path: String,
-    /// What follows the plugin's mount in the path; empty if nothing does.
-    pub(crate) subpath: String,
-    /// The parameters of the route's path, decoded.
-    pub(crate) params: Vec<(Arc<str>, String)>,
+    /// Where in the path the plugin's mount ends.
+    pub(crate) subpath_at: usize,
+    /// The parameters of the route's path.
+    pub(crate) params: Params,
     /// The header fields.
     pub(crate) headers: HeaderMap,
     /// The whole body.
@@ -53,8 +53,21 @@ pub(crate) struct RequestData {
     pub(crate) auth: Option<AuthInfo>,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
-    /// The host that the client asked for, with its port if it gave one.
-    pub(crate) host: String,
+}
+
+/// The parameters of a route's path.
+#[derive(Debug)]
+pub(crate) struct Params {
+    /// Their names, which are the route's.
+    pub(crate) names: Arc<[Arc<str>]>,
+    /// Their values in the order of the names, decoded.
+    pub(crate) values: Vec<String>,
+}
+
+/// The host that a client asked for, with its port if it gave one: `Host`, or the authority of the target.
+pub(crate) fn host_of<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> &'a str {
+    let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    header.or_else(|| uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default()
 }
 
 /// Whose key a request carries.
@@ -98,7 +111,6 @@ pub(crate) struct ScriptRequest(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     data: RequestData,
-    headers: Headers,
     query: Part,
     cookies: Part,
     body: Part,
@@ -132,11 +144,9 @@ const PROPERTIES: [&str; 13] = [
 
 impl ScriptRequest {
     /// A request to be given to a handler; nothing of it is looked into.
-    pub(crate) fn new(mut data: RequestData) -> Self {
-        let headers = Headers::new(std::mem::take(&mut data.headers));
+    pub(crate) fn new(data: RequestData) -> Self {
         Self(Arc::new(Inner {
             data,
-            headers,
             query: Part::default(),
             cookies: Part::default(),
             body: Part::default(),
@@ -144,14 +154,14 @@ impl ScriptRequest {
         }))
     }
 
-    /// What the server knows of it; its `headers` are empty: ask [`Self::headers`].
+    /// What the server knows of it.
     pub(crate) fn data(&self) -> &RequestData {
         &self.0.data
     }
 
     /// Its header fields.
     pub(crate) fn headers(&self) -> &HeaderMap {
-        self.0.headers.fields()
+        &self.0.data.headers
     }
 
     /// All of it as a plain map; raises if its body is not what its content type says.
@@ -159,7 +169,7 @@ impl ScriptRequest {
         let mut map = Map::new();
         for name in PROPERTIES {
             let value = match name {
-                "headers" => self.0.headers.to_map().into(),
+                "headers" => Headers::of(self.clone()).to_map().into(),
                 name => self.property(name).unwrap_or_else(|| Ok(Dynamic::UNIT))?,
             };
             let value = match value.as_blob_ref() {
@@ -177,11 +187,11 @@ impl ScriptRequest {
         let value = match name {
             "method" => data.method.as_str().into(),
             "path" => data.path.as_str().into(),
-            "subpath" => data.subpath.as_str().into(),
+            "subpath" => data.path.get(data.subpath_at..).unwrap_or_default().into(),
             "url" => self.url().into(),
             "params" => return Some(Ok(self.params())),
             "query" => return Some(self.query()),
-            "headers" => Dynamic::from(self.0.headers.clone()),
+            "headers" => Dynamic::from(Headers::of(self.clone())),
             "cookies" => return Some(self.cookies()),
             "body" => return Some(self.body()),
             "vars" => return Some(self.vars()),
@@ -196,7 +206,7 @@ impl ScriptRequest {
     fn url(&self) -> String {
         let data = &self.0.data;
         let target = data.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        format!("{}://{}{target}", data.scheme, data.host)
+        format!("{}://{}{target}", data.scheme, host_of(&data.headers, &data.uri))
     }
 
     fn auth(&self) -> Dynamic {
@@ -210,8 +220,9 @@ impl ScriptRequest {
 
     /// As cheap to make as to copy, so it is never kept.
     fn params(&self) -> Dynamic {
-        let params = self.0.data.params.iter();
-        copy::mark(fields::single(params.map(|(name, value)| (&**name, value.as_str()))))
+        let Params { names, values } = &self.0.data.params;
+        let params = names.iter().map(|name| &**name).zip(values.iter().map(String::as_str));
+        copy::mark(fields::single(params))
     }
 
     fn query(&self) -> Native<Dynamic> {

@@ -31,7 +31,7 @@ pub(crate) struct Route {
     /// Its whole path, the plugin's included.
     pub(crate) pattern: Pattern,
     /// The names of its parameters and tail, in order.
-    pub(crate) names: Vec<Arc<str>>,
+    pub(crate) names: Arc<[Arc<str>]>,
     /// What answers.
     pub(crate) handler: Callback,
     /// What it says about itself.

@@ -23,7 +23,7 @@ use crate::{
         declare::callback::Callback,
         error::{Raised, mistake, outcome},
         problem::Problem,
-        request::{RequestData, ScriptRequest},
+        request::ScriptRequest,
     },
     script::{
         budget::{self, Limits, Spent, Thread},
@@ -47,7 +47,7 @@ impl Plugin {
     pub(crate) async fn serve(
         self: &Arc<Self>,
         index: usize,
-        request: RequestData,
+        request: ScriptRequest,
         executor: &Executor,
     ) -> Response {
         let Some(route) = self.routes.get(index) else {
@@ -58,7 +58,7 @@ impl Plugin {
             return busy(&format!("{} has too many requests to answer", self.mount));
         };
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let id = request.id;
+        let id = request.data().id;
         let plugin = Arc::clone(self);
         let ran = executor.run(move |thread| plugin.run_route(index, request, time, thread)).await;
         match ran {
@@ -72,7 +72,13 @@ impl Plugin {
         }
     }
 
-    fn run_route(&self, index: usize, request: RequestData, time: Duration, thread: Thread) -> Ran {
+    fn run_route(
+        &self,
+        index: usize,
+        request: ScriptRequest,
+        time: Duration,
+        thread: Thread,
+    ) -> Ran {
         let Some(route) = self.routes.get(index) else {
             return Ran::Problem(Problem::new(StatusCode::NOT_FOUND));
         };
@@ -113,8 +119,8 @@ impl Plugin {
     }
 
     /// `before`, the handler, `after`.
-    fn call(&self, route: &Route, request: RequestData) -> Result<Dynamic, Box<EvalAltResult>> {
-        let request = Dynamic::from(ScriptRequest::new(request));
+    fn call(&self, route: &Route, request: ScriptRequest) -> Result<Dynamic, Box<EvalAltResult>> {
+        let request = Dynamic::from(request);
         let mut value = None;
         for before in &self.before {
             let answer = before.call(&self.engine, [request.clone()])?;

@@ -5,19 +5,34 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 use rhai::{Array, Dynamic, Map};
 
+use super::ScriptRequest;
+
 /// Header fields, read-only. Cloning them costs nothing.
 #[derive(Debug, Clone)]
-pub(crate) struct Headers(Arc<HeaderMap>);
+pub(crate) struct Headers(Fields);
+
+#[derive(Debug, Clone)]
+enum Fields {
+    Request(ScriptRequest),
+    Own(Arc<HeaderMap>),
+}
 
 impl Headers {
     /// The given fields.
     pub(crate) fn new(fields: HeaderMap) -> Self {
-        Self(Arc::new(fields))
+        Self(Fields::Own(Arc::new(fields)))
     }
 
-    /// The fields themselves.
-    pub(crate) fn fields(&self) -> &HeaderMap {
-        &self.0
+    /// The fields of a request.
+    pub(super) fn of(request: ScriptRequest) -> Self {
+        Self(Fields::Request(request))
+    }
+
+    fn fields(&self) -> &HeaderMap {
+        match &self.0 {
+            Fields::Request(request) => request.headers(),
+            Fields::Own(fields) => fields,
+        }
     }
 
     /// The values of a name, joined with `, `; unit if there is none.
@@ -31,11 +46,12 @@ impl Headers {
 
     /// Whether there is a field of that name.
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name) || self.0.contains_key(name.replace('_', "-"))
+        let fields = self.fields();
+        fields.contains_key(name) || fields.contains_key(name.replace('_', "-"))
     }
 
     fn joined(&self, name: &str) -> Dynamic {
-        let mut values = self.0.get_all(name).iter();
+        let mut values = self.fields().get_all(name).iter();
         let Some(first) = values.next() else { return Dynamic::UNIT };
         let mut joined = String::from_utf8_lossy(first.as_bytes());
         for value in values {
@@ -48,12 +64,12 @@ impl Headers {
 
     /// How many different names there are.
     pub(super) fn len(&self) -> usize {
-        self.0.keys_len()
+        self.fields().keys_len()
     }
 
     /// The names, in lower case.
     pub(super) fn keys(&self) -> Array {
-        self.0.keys().map(|name| name.as_str().into()).collect()
+        self.fields().keys().map(|name| name.as_str().into()).collect()
     }
 
     /// The values, in the order of the names.
@@ -79,6 +95,6 @@ impl Headers {
     }
 
     fn each(&self) -> impl Iterator<Item = (&HeaderName, Dynamic)> {
-        self.0.keys().map(|name| (name, self.joined(name.as_str())))
+        self.fields().keys().map(|name| (name, self.joined(name.as_str())))
     }
 }

@@ -24,17 +24,19 @@ fn data(headers: &[(&str, &str)], body: &[u8]) -> RequestData {
     }
     RequestData {
         method: Method::POST,
-        uri: "/shop/orders/7?a=1&b=x+y&b=%C3%A9&c=".parse().unwrap(),
+        uri: "http://localhost:8080/shop/orders/7?a=1&b=x+y&b=%C3%A9&c=".parse().unwrap(),
         path: "/shop/orders/7".to_owned(),
-        subpath: "/7".to_owned(),
-        params: vec![("id".into(), "7".to_owned()), ("name".into(), "zoe".to_owned())],
+        subpath_at: "/shop/orders".len(),
+        params: Params {
+            names: ["id".into(), "name".into()].into(),
+            values: vec!["7".to_owned(), "zoe".to_owned()],
+        },
         headers: fields,
         body: Bytes::copy_from_slice(body),
         client_ip: [127, 0, 0, 1].into(),
         id: RequestId::next(),
         auth: None,
         scheme: "http",
-        host: "localhost:8080".to_owned(),
     }
 }
 
