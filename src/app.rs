@@ -2,6 +2,7 @@
 
 mod build;
 mod endpoint;
+pub mod measured;
 mod openapi;
 pub(crate) mod serve;
 

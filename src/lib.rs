@@ -38,6 +38,8 @@ mod settings;
 mod site;
 mod source;
 
+#[doc(hidden)]
+pub use app::measured;
 pub use app::{Builder, Hotplate, HotplateEndpoint, StartError};
 pub use diagnostic::{Diagnostic, Frame, Place, Related, Severity};
 pub use reload::report::Report;
