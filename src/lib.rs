@@ -6,6 +6,7 @@
 //! - `settings`: the configuration, typed.
 //! - `source`: the plugin folder as a snapshot, and what watches it.
 //! - `services`: what outlives every reload and knows nothing of Rhai.
+//! - `compile`: functions of Rhai as closures of Rust.
 //! - `script`: engines, budgets, lints: Rhai without HTTP.
 //! - `host`: what a script sees.
 //! - `plugin`: one loaded script with its routes, and how a request runs through it.
@@ -21,6 +22,7 @@
 mod admin;
 mod app;
 pub mod cli;
+mod compile;
 mod diagnostic;
 mod documents;
 mod generation;

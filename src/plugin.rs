@@ -22,6 +22,7 @@ use rhai::Engine;
 
 use self::{admission::Admission, route::Route};
 use crate::{
+    compile::Obstacle,
     diagnostic::Diagnostic,
     host::{current::PluginContext, declare::callback::Callback},
     script::Texts,
@@ -111,6 +112,20 @@ impl Plugin {
     pub(crate) fn warnings(&self) -> Vec<Diagnostic> {
         let fault = self.start_fault.lock().unwrap_or_else(PoisonError::into_inner);
         self.warnings.iter().chain(fault.iter()).cloned().collect()
+    }
+
+    /// Why functions of it are left to the interpreter, each reason once.
+    pub(crate) fn obstacles(&self) -> Vec<&Obstacle> {
+        let handlers = self.routes.iter().map(|route| &route.handler);
+        let hooks =
+            self.before.iter().chain(&self.after).chain(&self.on_start).chain(&self.on_stop);
+        let mut found: Vec<&Obstacle> = Vec::new();
+        for obstacle in handlers.chain(hooks).filter_map(Callback::obstacle) {
+            if !found.contains(&obstacle) {
+                found.push(obstacle);
+            }
+        }
+        found
     }
 
     /// Its limits.

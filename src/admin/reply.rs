@@ -6,6 +6,7 @@ use poem_openapi::{Object, Union, types::Any};
 use serde_json::{Value, json};
 
 use crate::{
+    compile::Obstacle,
     diagnostic::Diagnostic,
     generation::{Entry, Generation},
     plugin::{Plugin, route::Route},
@@ -213,6 +214,7 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
         "state_bytes": plugin.state_bytes(),
         "requests": plugin.counters().requests.load(Ordering::Relaxed),
         "faults": plugin.counters().faults.load(Ordering::Relaxed),
+        "interpreted": plugin.obstacles().into_iter().map(obstacle).collect::<Vec<_>>(),
         "limits": {
             "script_ms": limits.script_ms,
             "load_ms": limits.load_ms,
@@ -222,12 +224,28 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
             "output_bytes": limits.output_bytes,
             "concurrency": limits.concurrency,
             "queue": limits.queue,
+            "compile": limits.compile,
         },
     });
     match fields {
         Value::Object(fields) => fields,
         _ => serde_json::Map::new(),
     }
+}
+
+/// Why a function is left to the interpreter.
+fn obstacle(obstacle: &Obstacle) -> Value {
+    let function = match obstacle.function.starts_with("anon$") {
+        true => "a closure",
+        false => &obstacle.function,
+    };
+    json!({
+        "function": function,
+        "why": obstacle.what,
+        "file": obstacle.file,
+        "line": obstacle.position.line(),
+        "column": obstacle.position.position(),
+    })
 }
 
 fn route(route: &Route) -> Value {

@@ -50,6 +50,15 @@ pub(crate) struct Declarations {
     pub(crate) on_stop: Vec<Callback>,
 }
 
+impl Declarations {
+    /// All functions that were declared.
+    pub(crate) fn callbacks_mut(&mut self) -> impl Iterator<Item = &mut Callback> {
+        let handlers = self.routes.iter_mut().map(|route| &mut route.handler);
+        let around = self.before.iter_mut().chain(&mut self.after);
+        handlers.chain(around).chain(&mut self.on_start).chain(&mut self.on_stop)
+    }
+}
+
 thread_local! {
     static LOAD: RefCell<Option<Declarations>> = const { RefCell::new(None) };
 }

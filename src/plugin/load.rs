@@ -87,9 +87,12 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     engine.set_module_resolver(Resolver(Arc::clone(&libraries)));
     install_variables(&mut engine);
     install_output(&mut engine);
-    let declared = run_top_level(&engine, &script, &inputs, &texts)?;
+    let mut declared = run_top_level(&engine, &script, &inputs, &texts)?;
     let mut faults = check_verbs(&script, &declared);
     faults.extend(check_handlers(&script, &libraries, &declared));
+    if inputs.limits.compile && faults.is_empty() {
+        compile_functions(&engine, &inputs, &mut declared);
+    }
     let (routes, more) = routes(declared.routes, &inputs, &script, &texts);
     faults.extend(more);
     faults.extend(collisions(&routes));
@@ -160,6 +163,15 @@ fn install_variables(engine: &mut rhai::Engine) {
             _ => None,
         })
     });
+}
+
+/// Compiles what was declared. Constants are known, now that the top level has run.
+fn compile_functions(engine: &rhai::Engine, inputs: &Inputs<'_>, declared: &mut Declarations) {
+    let _current = current::enter(Arc::clone(&inputs.context), Phase::Load);
+    let iterators = inputs.natives.iterators();
+    for callback in declared.callbacks_mut() {
+        callback.compile(engine, &iterators);
+    }
 }
 
 /// What scripts print goes to the log.

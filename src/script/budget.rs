@@ -207,6 +207,21 @@ pub(crate) fn tick() -> Option<Dynamic> {
     })
 }
 
+/// So many operations more, of code that does not ask at each of them: `Some` ends the script.
+pub(crate) fn ticks(operations: u64) -> Option<Dynamic> {
+    METER.with(|meter| {
+        let ticks = meter.ticks.get() + operations;
+        meter.ticks.set(ticks);
+        if memory::balance() > meter.most_held.get() {
+            return meter.stop(Spent::Memory);
+        }
+        if ticks >= meter.next_look.get() {
+            return meter.look(ticks);
+        }
+        None
+    })
+}
+
 impl Meter {
     #[cold]
     fn look(&self, ticks: u64) -> Option<Dynamic> {

@@ -60,6 +60,13 @@ impl Natives {
         self
     }
 
+    /// Where types are found that can be iterated over.
+    pub(crate) fn iterators(&self) -> Vec<Shared<Module>> {
+        let namespaces = self.namespaces.iter().map(|(_, module)| module);
+        let modules = namespaces.chain(&self.language).chain(&self.global);
+        modules.chain([&self.standard]).cloned().collect()
+    }
+
     /// An engine with the host's functions without a namespace and nothing else, to know them by.
     pub(super) fn host_alone(&self) -> Engine {
         let mut engine = Engine::new_raw();

@@ -61,7 +61,12 @@ impl<'r, 'a> Fields<'r, 'a> {
     }
 
     pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
-        let Some(node) = self.take(key) else { return default };
+        self.truth(key).unwrap_or(default)
+    }
+
+    /// A boolean that may be left out.
+    pub(super) fn truth(&mut self, key: &'static str) -> Option<bool> {
+        let node = self.take(key)?;
         let value = match &node.kind {
             Kind::Boolean(value) => Some(*value),
             Kind::Loose(text) => match text.trim().to_lowercase().as_str() {
@@ -71,10 +76,10 @@ impl<'r, 'a> Fields<'r, 'a> {
             },
             _ => None,
         };
-        value.unwrap_or_else(|| {
+        if value.is_none() {
             self.reader.wrong_type(&self.path_of(key), &node, "true or false");
-            default
-        })
+        }
+        value
     }
 
     /// A whole number in `range`; a fault leaves nothing, so that a default stands in.

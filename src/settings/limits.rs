@@ -37,7 +37,7 @@ pub struct ScriptLimits {
     pub script_ms: u64,
     /// Milliseconds for compiling the script and running its top level.
     pub load_ms: u64,
-    /// Operations of the interpreter for one call.
+    /// Operations for one call; one is a node of the script's syntax tree.
     pub operations: u64,
     /// Nested calls of functions.
     pub call_depth: usize,
@@ -49,6 +49,8 @@ pub struct ScriptLimits {
     pub concurrency: usize,
     /// Calls that may wait for one of those places before callers are turned away.
     pub queue: usize,
+    /// Whether functions are compiled where they can be, instead of being interpreted.
+    pub compile: bool,
 }
 
 /// `[plugins.NAME.limits]`: the bounds that a plugin has of its own.
@@ -71,6 +73,8 @@ pub struct LimitOverrides {
     pub concurrency: Option<usize>,
     /// See [`ScriptLimits::queue`].
     pub queue: Option<usize>,
+    /// See [`ScriptLimits::compile`].
+    pub compile: Option<bool>,
 }
 
 impl Default for Limits {
@@ -99,6 +103,7 @@ impl Default for ScriptLimits {
             output_bytes: 16 << 20,
             concurrency: 32,
             queue: 128,
+            compile: true,
         }
     }
 }
@@ -148,6 +153,7 @@ impl ScriptLimits {
             output_bytes: own.output_bytes.unwrap_or(self.output_bytes),
             concurrency: own.concurrency.unwrap_or(self.concurrency),
             queue: own.queue.unwrap_or(self.queue),
+            compile: own.compile.unwrap_or(self.compile),
         }
     }
 }

@@ -11,7 +11,10 @@ use rhai::{
 };
 
 use super::raise;
-use crate::script::Native;
+use crate::{
+    compile::{self, Hooks, Obstacle, Program, Run},
+    script::{Native, budget},
+};
 
 /// How many sets of surroundings are kept for calls to come.
 const MOST_KEPT: usize = 64;
@@ -29,16 +32,22 @@ pub(crate) struct Callback {
     statements: Vec<Stmt>,
     surroundings: GlobalRuntimeState,
     #[expect(clippy::vec_box, reason = "they are moved in and out at each call")]
-    kept: Mutex<Vec<Box<Surroundings>>>,
+    kept: Mutex<Vec<Box<Run>>>,
+    definition: Shared<ScriptFuncDef>,
+    form: Form,
     takes: usize,
     file: String,
     position: Position,
 }
 
-/// What a call runs in. Nothing of it depends on the call.
-struct Surroundings {
-    global: GlobalRuntimeState,
-    caches: Caches,
+/// How a function is evaluated.
+enum Form {
+    /// By Rhai, because nobody asked for anything else.
+    Interpreted,
+    /// By Rhai, because it cannot be compiled.
+    Refused(Obstacle),
+    /// As it was compiled.
+    Compiled(Program),
 }
 
 impl std::fmt::Debug for Callback {
@@ -89,6 +98,8 @@ impl Callback {
         Ok(Self {
             parameters: definition.params.iter().cloned().collect(),
             statements: statements(&definition),
+            definition,
+            form: Form::Interpreted,
             function,
             surroundings,
             kept: Mutex::default(),
@@ -125,18 +136,15 @@ impl Callback {
         arguments: [Dynamic; N],
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let mut surroundings = self.take();
-        let mut scope = Scope::new();
         let given =
             self.function.curry().iter().cloned().chain(arguments.into_iter().take(self.takes));
-        for (name, value) in self.parameters.iter().zip(given) {
-            scope.push_dynamic(name.clone(), value);
-        }
-        let Surroundings { global, caches } = &mut *surroundings;
-        #[expect(
-            deprecated,
-            reason = "the only way to keep what was looked up; the version of rhai is pinned"
-        )]
-        let result = engine.eval_statements_raw(global, caches, &mut scope, &self.statements);
+        let result = match &self.form {
+            Form::Compiled(program) => {
+                surroundings.stack.extend(given);
+                program.run(engine, &mut surroundings)
+            }
+            _ => self.interpret(engine, &mut surroundings, given),
+        };
         match result {
             Ok(value) => {
                 let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,14 +164,51 @@ impl Callback {
         }
     }
 
-    fn take(&self) -> Box<Surroundings> {
+    /// Compiles it if that is possible. Its constants are taken as they are now, so the top level must
+    /// have run.
+    pub(crate) fn compile(&mut self, engine: &Engine, iterators: &[Shared<Module>]) {
+        let hooks = Hooks { operations: budget::ticks };
+        let compiled =
+            compile::compile(engine, &self.surroundings, &self.definition, iterators, hooks);
+        self.form = match compiled {
+            Ok(program) => Form::Compiled(program),
+            Err(obstacle) => Form::Refused(obstacle),
+        };
+    }
+
+    /// Why it is left to the interpreter although it was to be compiled.
+    pub(crate) fn obstacle(&self) -> Option<&Obstacle> {
+        match &self.form {
+            Form::Refused(obstacle) => Some(obstacle),
+            Form::Interpreted | Form::Compiled(_) => None,
+        }
+    }
+
+    fn interpret(
+        &self,
+        engine: &Engine,
+        run: &mut Run,
+        given: impl Iterator<Item = Dynamic>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let mut scope = Scope::new();
+        for (name, value) in self.parameters.iter().zip(given) {
+            scope.push_dynamic(name.clone(), value);
+        }
+        #[expect(
+            deprecated,
+            reason = "the only way to keep what was looked up; the version of rhai is pinned"
+        )]
+        engine.eval_statements_raw(&mut run.global, &mut run.caches, &mut scope, &self.statements)
+    }
+
+    fn take(&self) -> Box<Run> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
         kept.unwrap_or_else(|| {
             let mut global = self.surroundings.clone();
             // Inside a function: its constants are its own.
             global.level += 1;
             global.scope_level += 1;
-            Box::new(Surroundings { global, caches: Caches::new() })
+            Box::new(Run { global, caches: Caches::new(), stack: Vec::new() })
         })
     }
 }

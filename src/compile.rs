@@ -1,0 +1,149 @@
+//! Functions of Rhai as closures of Rust, made once when a script is loaded.
+//!
+//! Rhai walks the syntax tree of a function each time it runs. Here the tree is walked once, and each of
+//! its nodes becomes a closure that knows its operands: local variables are places on a stack, numbers
+//! stay in registers, and a native function is remembered at its call by the types it was called with.
+//! This module knows Rhai and nothing of what scripts are for.
+//!
+//! - What a program gives, and which error it raises where, is what Rhai gives and raises. Whatever is
+//!   not done here is done by Rhai itself, on the one node at hand and with the same operands: see
+//!   [`native::Interpreted`].
+//! - A function is compiled with all functions that it calls, or not at all: [`Obstacle`] says why.
+//! - A budget is asked through one function, see [`Hooks`], at each call, at each turn of a loop and before
+//!   anything that takes memory.
+
+mod assign;
+mod builtin;
+mod call;
+mod chain;
+mod chain_lower;
+mod flow;
+mod iterate;
+mod literal;
+mod lower;
+mod lower_call;
+mod lower_expr;
+mod native;
+mod operator;
+mod switch;
+mod trial;
+mod vm;
+
+use rhai::{
+    Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, ImmutableString, Module, Position,
+    ScriptFuncDef, Shared,
+};
+
+use self::vm::{Code, Host, Kind, Vm};
+
+/// What a program asks of who runs it.
+#[derive(Clone, Copy)]
+pub(crate) struct Hooks {
+    /// So many operations more were done; `Some` ends the program with that token.
+    ///
+    /// One operation is one node of the syntax tree; a function and the body of a loop count as often as
+    /// they are entered, with all their nodes.
+    pub(crate) operations: fn(u64) -> Option<Dynamic>,
+}
+
+/// Why a function stays with the interpreter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Obstacle {
+    /// The function, as Rhai names it.
+    pub(crate) function: String,
+    /// What cannot be compiled, in words.
+    pub(crate) what: String,
+    /// The file of the function.
+    pub(crate) file: String,
+    /// Where it stands.
+    pub(crate) position: Position,
+}
+
+/// A function with all that it calls, ready to run on any thread.
+pub(crate) struct Program {
+    functions: Vec<Function>,
+    hooks: Hooks,
+    /// Where types are found that can be iterated over.
+    iterators: GlobalRuntimeState,
+}
+
+/// One function.
+struct Function {
+    name: ImmutableString,
+    /// The file that it stands in, which errors carry.
+    source: ImmutableString,
+    code: Code,
+    /// How many operations entering it counts as.
+    weight: u32,
+    /// Rhai does not even enter a function without statements.
+    is_empty: bool,
+}
+
+/// What a program runs in and what it keeps from one run to the next.
+pub(crate) struct Run {
+    /// Rhai's own surroundings: libraries, imports, constants, the level of calls.
+    pub(crate) global: GlobalRuntimeState,
+    /// The functions that Rhai looked up.
+    pub(crate) caches: Caches,
+    /// The local variables; empty between runs.
+    pub(crate) stack: Vec<Dynamic>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").field("functions", &self.functions.len()).finish_non_exhaustive()
+    }
+}
+
+/// Compiles a function as it would run in `global`, whose constants are taken as they are now.
+///
+/// `iterators` are the modules that hold the types that can be iterated over.
+pub(crate) fn compile(
+    engine: &Engine,
+    global: &GlobalRuntimeState,
+    function: &Shared<ScriptFuncDef>,
+    iterators: &[Shared<Module>],
+    hooks: Hooks,
+) -> Result<Program, Obstacle> {
+    let functions = lower::functions(engine, global, function)?;
+    let mut known = engine.new_global_runtime_state();
+    for module in iterators {
+        known.push_import("", Shared::clone(module));
+    }
+    Ok(Program { functions, hooks, iterators: known })
+}
+
+impl Program {
+    /// Runs it. The stack of `run` holds the arguments and is empty afterwards, whatever happens.
+    ///
+    /// Errors are as Rhai's would be inside the function: its caller wraps them.
+    pub(crate) fn run(
+        &self,
+        engine: &Engine,
+        run: &mut Run,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let stack = std::mem::take(&mut run.stack);
+        let host = Host { engine, program: self, global: &mut run.global, caches: &mut run.caches };
+        let mut vm = Vm::new(host, stack);
+        let out = match self.functions.first() {
+            Some(function) if vm.spend(function.weight, Position::NONE) => (function.code)(&mut vm),
+            Some(_) => vm::Out::FAIL,
+            None => vm::Out::UNIT,
+        };
+        let result = match out.kind {
+            Kind::Fail => match vm.error.take() {
+                Some(error) => match *error {
+                    EvalAltResult::Exit(value, _) => Ok(value),
+                    error => Err(Box::new(error)),
+                },
+                None => Ok(Dynamic::UNIT),
+            },
+            _ => Ok(vm.value(out)),
+        };
+        run.stack = vm.into_stack();
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Calls of functions that are compiled too.
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, EvalAltResult, Position};
+
+use super::vm::{Code, Kind, Out, Vm};
+
+impl Vm<'_> {
+    /// Calls a function whose arguments are the top of the stack, from `start` on; they are gone
+    /// afterwards.
+    pub(super) fn call(&mut self, function: usize, start: usize, position: Position) -> Out {
+        let program = self.host.program;
+        let Some(function) = program.functions.get(function) else { return Out::UNIT };
+        if function.is_empty {
+            self.stack.truncate(start);
+            return Out::UNIT;
+        }
+        if !self.spend(function.weight, position) {
+            self.stack.truncate(start);
+            return Out::FAIL;
+        }
+        self.host.global.level += 1;
+        if self.host.global.level > self.most_levels {
+            self.host.global.level -= 1;
+            self.stack.truncate(start);
+            return self.fail(EvalAltResult::ErrorStackOverflow(position));
+        }
+        let base = std::mem::replace(&mut self.base, start);
+        let mut out = (function.code)(self);
+        self.base = base;
+        self.host.global.level -= 1;
+        self.stack.truncate(start);
+        if out.kind >= Kind::Fail {
+            out = self.left(out, &function.name, &function.source, position);
+        }
+        out
+    }
+
+    /// What a function that did not run to its end comes to for who called it.
+    fn left(&mut self, out: Out, name: &str, source: &str, position: Position) -> Out {
+        if out.kind != Kind::Fail {
+            let value = self.value(out);
+            return self.give(value);
+        }
+        let Some(mut error) = self.error.take() else { return Out::FAIL };
+        if matches!(*error, EvalAltResult::Exit(..)) || error.is_system_exception() {
+            error.set_position(position);
+        } else {
+            let (name, source) = (name.to_owned(), source.to_owned());
+            error = Box::new(EvalAltResult::ErrorInFunctionCall(name, source, error, position));
+        }
+        self.error = Some(error);
+        Out::FAIL
+    }
+
+    /// Puts arguments on the stack; false when one of them stopped, with what it came to.
+    #[inline]
+    pub(super) fn push_all(&mut self, arguments: &[Code]) -> Result<(), Out> {
+        let start = self.stack.len();
+        for argument in arguments {
+            let out = argument(self);
+            if out.stops() {
+                self.stack.truncate(start);
+                return Err(out);
+            }
+            let value = self.value(out);
+            self.stack.push(value);
+        }
+        Ok(())
+    }
+}
+
+/// A call of a function by its name.
+pub(super) fn call(function: usize, mut arguments: Vec<Code>, position: Position) -> Code {
+    if arguments.len() == 1
+        && let Some(argument) = arguments.pop()
+    {
+        return Box::new(move |vm| {
+            let start = vm.stack.len();
+            let out = argument(vm);
+            if out.stops() {
+                return out;
+            }
+            let value = vm.value(out);
+            vm.stack.push(value);
+            vm.call(function, start, position)
+        });
+    }
+    Box::new(move |vm| {
+        let start = vm.stack.len();
+        if let Err(out) = vm.push_all(&arguments) {
+            return out;
+        }
+        vm.call(function, start, position)
+    })
+}
+
+/// A call whose first argument is a variable, which is read when the others are there.
+pub(super) fn call_with_variable(
+    function: usize,
+    slot: usize,
+    arguments: Vec<Code>,
+    position: Position,
+) -> Code {
+    if arguments.is_empty() {
+        return Box::new(move |vm| {
+            let start = vm.stack.len();
+            let copy = vm.place(slot).flatten_clone();
+            vm.stack.push(copy);
+            vm.call(function, start, position)
+        });
+    }
+    Box::new(move |vm| {
+        let start = vm.stack.len();
+        vm.stack.push(Dynamic::UNIT);
+        if let Err(out) = vm.push_all(&arguments) {
+            vm.stack.truncate(start);
+            return out;
+        }
+        let copy = vm.place(slot).flatten_clone();
+        if let Some(first) = vm.stack.get_mut(start) {
+            *first = copy;
+        }
+        vm.call(function, start, position)
+    })
+}
+
+/// A value of the text.
+pub(super) fn constant(value: Dynamic) -> Code {
+    if let Some(out) = super::vm::scalar(&value) {
+        return Box::new(move |_| out);
+    }
+    let value = Arc::new(value);
+    Box::new(move |vm| {
+        vm.acc = (*value).clone();
+        Out::ANY
+    })
+}

@@ -1,0 +1,216 @@
+//! From the syntax tree to code: calls.
+
+use rhai::{Dynamic, Expr, FnArgsVec, FnCallExpr, FnPtr, Position};
+
+use super::{
+    call, literal,
+    lower::{Lower, Lowered},
+    native::{First, Interpreted, Site},
+    vm::{Code, Out, Vm},
+};
+
+/// Functions that look at the variables around the call, or that leave the script.
+const FORCING: [&str; 3] = ["eval", "is_def_var", "exit"];
+
+impl Lower<'_, '_> {
+    /// The code of a call in function style.
+    pub(super) fn call(&mut self, call: &FnCallExpr, position: Position) -> Lowered<Code> {
+        if let Some(code) = self.operator(call, position)? {
+            return Ok(code);
+        }
+        let name = call.name.as_str();
+        if FORCING.contains(&name) && !call.is_qualified() {
+            return Err(self.obstacle(&format!("`{name}`"), position));
+        }
+        if call.capture_parent_scope {
+            return Err(self.obstacle("a call with `!`", position));
+        }
+        if call.is_qualified() {
+            return self.left_to_rhai(call, position);
+        }
+        match name {
+            "curry" if call.args.len() > 1 => return self.curry(call),
+            "call" | "Fn" | "is_shared" | "type_of" | "curry" | "is_def_fn" => {
+                return self.left_to_rhai(call, position);
+            }
+            _ => {}
+        }
+        let first = call.args.first().and_then(|first| self.local(first));
+        if let Some(function) = self.compiler.script_function(name, call.args.len()) {
+            let Some(slot) = first else {
+                let arguments =
+                    self.each(call.args.iter(), |this, argument| this.writable(argument))?;
+                return Ok(call::call(function, arguments, position));
+            };
+            self.nodes += 1;
+            let others = self.above(1, |this| {
+                this.each(call.args.iter().skip(1), |this, argument| this.writable(argument))
+            })?;
+            return Ok(call::call_with_variable(function, slot, others, position));
+        }
+        let site = self.site(call, position);
+        let Some(slot) = first else {
+            let arguments =
+                self.each(call.args.iter(), |this, argument| this.expression(argument, false))?;
+            return Ok(native(site, arguments, position));
+        };
+        self.nodes += 1;
+        let others =
+            self.each(call.args.iter().skip(1), |this, argument| this.expression(argument, false))?;
+        Ok(native_with_variable(site, slot, others, position))
+    }
+
+    /// A call that Rhai does, with operands that are evaluated here.
+    fn left_to_rhai(&mut self, call: &FnCallExpr, position: Position) -> Lowered<Code> {
+        let node = self.with_operands(call, position);
+        if let Some(slot) = call.args.first().and_then(|first| self.local(first)) {
+            let others = self.each(call.args.iter().skip(1), |this, argument| {
+                this.expression(argument, false)
+            })?;
+            return Ok(interpreted_with_variable(node, slot, others, position));
+        }
+        let operands =
+            self.each(call.args.iter(), |this, argument| this.expression(argument, false))?;
+        Ok(literal::interpreted(node, operands))
+    }
+
+    /// A closure with what it captured.
+    fn curry(&mut self, call: &FnCallExpr) -> Lowered<Code> {
+        let Some((function, captured)) = call.args.split_first() else {
+            return Err(self.obstacle("a closure that is not known here", Position::NONE));
+        };
+        let is_closure = matches!(function, Expr::DynamicConstant(..));
+        let slots: Option<Vec<usize>> = captured.iter().map(|name| self.local(name)).collect();
+        let (true, Some(slots)) = (is_closure, slots) else {
+            return self.left_to_rhai(call, function.position());
+        };
+        let function = self.expression(function, false)?;
+        Ok(Box::new(move |vm| {
+            let out = function(vm);
+            if out.stops() {
+                return out;
+            }
+            let value = vm.value(out);
+            let Some(mut closure) = value.try_cast::<FnPtr>() else { return Out::UNIT };
+            for slot in &slots {
+                closure.add_curry(vm.place(*slot).clone());
+            }
+            vm.acc = closure.into();
+            Out::ANY
+        }))
+    }
+}
+
+/// Makes variables shared, because a closure captures them.
+pub(super) fn share(slots: Vec<usize>) -> Code {
+    Box::new(move |vm| {
+        for slot in &slots {
+            let place = vm.place(*slot);
+            if !place.is_shared() {
+                *place = std::mem::take(place).into_shared();
+            }
+        }
+        Out::UNIT
+    })
+}
+
+/// A call of a native function.
+fn native(site: Site, arguments: Vec<Code>, position: Position) -> Code {
+    Box::new(move |vm| {
+        if !vm.spend_memory(position) {
+            return Out::FAIL;
+        }
+        let start = vm.stack.len();
+        if let Err(out) = vm.push_all(&arguments) {
+            return out;
+        }
+        let result = {
+            let Vm { host, stack, .. } = vm;
+            let mut arguments: FnArgsVec<&mut Dynamic> = stack.iter_mut().skip(start).collect();
+            site.call(host, First::Own, &mut arguments)
+        };
+        vm.stack.truncate(start);
+        match result {
+            Ok(value) => vm.give(value),
+            Err(error) => vm.fail(error),
+        }
+    })
+}
+
+/// A call of a native function on a variable, which it may change.
+fn native_with_variable(site: Site, slot: usize, others: Vec<Code>, position: Position) -> Code {
+    Box::new(move |vm| {
+        if !vm.spend_memory(position) {
+            return Out::FAIL;
+        }
+        let start = vm.stack.len();
+        if let Err(out) = vm.push_all(&others) {
+            return out;
+        }
+        let at = vm.base + slot;
+        let Vm { host, stack, .. } = vm;
+        let result = match stack.split_at_mut_checked(start) {
+            Some((below, others)) => match below.get_mut(at) {
+                // Rhai gives a copy of what is shared or may not be changed.
+                Some(first) if first.is_shared() || first.is_read_only() => {
+                    let mut copy = first.flatten_clone();
+                    with_first(&site, host, First::Own, &mut copy, others)
+                }
+                Some(first) => with_first(&site, host, First::Place, first, others),
+                None => Ok(Dynamic::UNIT),
+            },
+            None => Ok(Dynamic::UNIT),
+        };
+        vm.stack.truncate(start);
+        match result {
+            Ok(value) => vm.give(value),
+            Err(error) => vm.fail(error),
+        }
+    })
+}
+
+/// A call that Rhai does, on a variable that it may change.
+fn interpreted_with_variable(
+    node: Interpreted,
+    slot: usize,
+    others: Vec<Code>,
+    position: Position,
+) -> Code {
+    Box::new(move |vm| {
+        if !vm.spend_memory(position) {
+            return Out::FAIL;
+        }
+        let start = vm.stack.len();
+        if let Err(out) = vm.push_all(&others) {
+            return out;
+        }
+        let at = vm.base + slot;
+        let Vm { host, stack, .. } = vm;
+        let result = match stack.split_at_mut_checked(start) {
+            Some((below, others)) => {
+                let mut all: FnArgsVec<&mut Dynamic> = below.get_mut(at).into_iter().collect();
+                all.extend(others.iter_mut());
+                node.run(host, &mut all)
+            }
+            None => Ok(Dynamic::UNIT),
+        };
+        vm.stack.truncate(start);
+        match result {
+            Ok(value) => vm.give(value),
+            Err(error) => vm.fail(error),
+        }
+    })
+}
+
+fn with_first(
+    site: &Site,
+    host: &mut super::vm::Host<'_>,
+    first: First,
+    value: &mut Dynamic,
+    others: &mut [Dynamic],
+) -> super::native::Given<Dynamic> {
+    let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(others.len() + 1);
+    arguments.push(value);
+    arguments.extend(others.iter_mut());
+    site.call(host, first, &mut arguments)
+}

@@ -1,0 +1,311 @@
+//! From the syntax tree to code: expressions.
+
+use rhai::{
+    ASTFlags, BinaryExpr, Dynamic, EvalAltResult, Expr, FnCallExpr, OpAssignment, Position, Stmt,
+    SwitchCasesCollection, Token,
+};
+
+use super::{
+    assign::{self, OpAssign},
+    builtin::Operator,
+    call::constant,
+    flow,
+    literal::{self, Part},
+    lower::{Lower, Lowered},
+    native::{Interpreted, Site, operand_name, variable},
+    operator::{self, Binary, Shape, Unary},
+    switch::{self, Case, Switch},
+    vm::{Code, Out},
+};
+
+impl Lower<'_, '_> {
+    /// The code of an expression. `is_last` where the function ends with its value.
+    pub(super) fn expression(&mut self, expr: &Expr, is_last: bool) -> Lowered<Code> {
+        self.nodes += 1;
+        match expr {
+            Expr::DynamicConstant(..)
+            | Expr::BoolConstant(..)
+            | Expr::IntegerConstant(..)
+            | Expr::FloatConstant(..)
+            | Expr::CharConstant(..)
+            | Expr::StringConstant(..)
+            | Expr::Unit(..) => Ok(constant(expr.get_literal_value(None).unwrap_or(Dynamic::UNIT))),
+            Expr::InterpolatedString(parts, position) => {
+                let parts = parts.iter().map(|part| self.part(part)).collect::<Lowered<_>>()?;
+                Ok(literal::interpolated(parts, *position))
+            }
+            Expr::Array(items, position) => {
+                let items = self.each(items.iter(), |this, item| this.expression(item, false))?;
+                Ok(literal::array(items, *position))
+            }
+            Expr::Map(parts, position) => {
+                let (entries, template) = &**parts;
+                let place = |key: &str| entries.iter().position(|(name, _)| name.name == key);
+                let order: Option<Vec<usize>> = template.keys().map(|key| place(key)).collect();
+                let order = order
+                    .ok_or_else(|| self.obstacle("a map that is not known here", *position))?;
+                let values =
+                    self.each(entries.iter(), |this, (_, value)| this.expression(value, false))?;
+                Ok(literal::map(template.clone(), order, values, *position))
+            }
+            Expr::Variable(variable, _, position) => match self.local(expr) {
+                Some(slot) if is_last => Ok(flow::last_use(slot)),
+                Some(slot) => Ok(Box::new(move |vm| vm.load(slot))),
+                None => match self.global(expr)? {
+                    Ok(value) => Ok(read_only(value)),
+                    Err(()) => Ok(not_found(
+                        variable_name(variable),
+                        variable_position(variable, *position),
+                    )),
+                },
+            },
+            Expr::ThisPtr(position) => Err(self.obstacle("`this`", *position)),
+            Expr::Stmt(block) => {
+                let code = self.block(block.statements(), is_last)?;
+                Ok(code.unwrap_or_else(|| constant(Dynamic::UNIT)))
+            }
+            Expr::FnCall(call, position) => self.call(call, *position),
+            Expr::Dot(..) | Expr::Index(..) => self.chain(expr),
+            Expr::And(parts, _) => Ok(flow::logical(self.parts(parts)?, false)),
+            Expr::Or(parts, _) => Ok(flow::logical(self.parts(parts)?, true)),
+            Expr::Coalesce(parts, _) => {
+                let parts = parts.iter().map(|part| self.expression(part, false));
+                Ok(flow::coalesce(parts.collect::<Lowered<_>>()?))
+            }
+            Expr::Custom(_, position) => Err(self.obstacle("custom syntax", *position)),
+            other => Err(self.obstacle("an expression that is not known here", other.position())),
+        }
+    }
+
+    /// The code of a value that a variable is to have, and that may be changed there.
+    pub(super) fn writable(&mut self, expr: &Expr) -> Lowered<Code> {
+        if matches!(expr, Expr::Variable(..))
+            && self.local(expr).is_none()
+            && let Ok(value) = self.global(expr)?
+        {
+            return Ok(constant(value));
+        }
+        self.expression(expr, false)
+    }
+
+    fn parts(&mut self, parts: &[Expr]) -> Lowered<Vec<(Code, Position)>> {
+        parts.iter().map(|part| Ok((self.expression(part, false)?, part.position()))).collect()
+    }
+
+    /// The place of a variable of the function.
+    pub(super) fn local(&self, expr: &Expr) -> Option<usize> {
+        match expr {
+            Expr::Variable(variable, ..) if variable.2.is_empty() => self.slot(&variable.1),
+            _ => None,
+        }
+    }
+
+    /// The value of a variable that the function does not have; `Err` if nobody has it.
+    pub(super) fn global(&self, expr: &Expr) -> Lowered<Result<Dynamic, ()>> {
+        match self.compiler.value_of(expr) {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) => match *error {
+                EvalAltResult::ErrorVariableNotFound(..) => Ok(Err(())),
+                _ => Err(self.obstacle("a variable that cannot be read", expr.position())),
+            },
+        }
+    }
+
+    fn part(&mut self, part: &Expr) -> Lowered<Part> {
+        if let Expr::StringConstant(text, _) = part {
+            return Ok(Part::Text(text.clone()));
+        }
+        let name = operand_name(0);
+        let operand = variable(name.clone(), part.position());
+        let node = Expr::InterpolatedString([operand].into_iter().collect(), part.position());
+        let interpreted = Interpreted::new(Stmt::Expr(Box::new(node)), vec![name]);
+        let site = Site::new(rhai::FUNC_TO_STRING.into(), part.position(), interpreted);
+        Ok(Part::Value(self.expression(part, false)?, Box::new(site)))
+    }
+
+    fn shape(&mut self, expr: &Expr) -> Lowered<Shape> {
+        if let Expr::IntegerConstant(value, _) = expr {
+            self.nodes += 1;
+            return Ok(Shape::Int(*value));
+        }
+        if let Some(slot) = self.local(expr) {
+            self.nodes += 1;
+            return Ok(Shape::Local(slot));
+        }
+        Ok(Shape::Code(self.expression(expr, false)?))
+    }
+
+    /// An operator, if the call is one.
+    pub(super) fn operator(
+        &mut self,
+        call: &FnCallExpr,
+        position: Position,
+    ) -> Lowered<Option<Code>> {
+        let Some(token) = &call.op_token else { return Ok(None) };
+        match call.args.as_slice() {
+            [x] => {
+                let site = self.site(call, position);
+                let (inverts, negates) =
+                    (*token == Token::Bang, matches!(token, Token::Minus | Token::UnaryMinus));
+                let x = self.expression(x, false)?;
+                Ok(Some(operator::unary(x, Unary { negates, inverts, site })))
+            }
+            [x, y] => {
+                let site = self.site(call, position);
+                let rest = Binary { operator: Operator::of(token), site, position };
+                let x = self.shape(x)?;
+                // The left side may wait in a register only, so it takes no place on the stack.
+                let y = self.shape(y)?;
+                Ok(Some(operator::binary(x, y, rest)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The call with variables for its operands.
+    pub(super) fn with_operands(&self, call: &FnCallExpr, position: Position) -> Interpreted {
+        let names: Vec<_> = (0..call.args.len()).map(operand_name).collect();
+        let mut call = call.clone();
+        for (argument, name) in call.args.iter_mut().zip(&names) {
+            // Rhai knows best what may be done to a value of the surroundings.
+            if !matches!(argument, Expr::Variable(..)) || self.local(argument).is_some() {
+                *argument = variable(name.clone(), argument.start_position());
+            }
+        }
+        let node = Expr::FnCall(Box::new(call), position);
+        Interpreted::new(Stmt::Expr(Box::new(node)), names)
+    }
+
+    pub(super) fn site(&self, call: &FnCallExpr, position: Position) -> Site {
+        Site::new(call.name.clone(), position, self.with_operands(call, position))
+    }
+
+    /// An operator on two values that stand on the stack, left to Rhai.
+    pub(super) fn interpreted_operator(
+        &self,
+        call: &FnCallExpr,
+        position: Position,
+        depth: usize,
+    ) -> Code {
+        let node = self.with_operands(call, position);
+        literal::interpreted(
+            node,
+            vec![Box::new(move |vm| vm.load(depth)), Box::new(move |vm| vm.load(depth + 1))],
+        )
+    }
+
+    pub(super) fn op_assign(op: &OpAssignment, name: rhai::ImmutableString) -> Option<OpAssign> {
+        let (_, _, _, _, token, _) = op.get_op_assignment_info()?;
+        let names = vec![name, operand_name(1)];
+        let sides = BinaryExpr {
+            lhs: variable(names.first().cloned().unwrap_or_default(), op.position()),
+            rhs: variable(operand_name(1), op.position()),
+        };
+        let statement = Stmt::Assignment(Box::new((op.clone(), sides)));
+        let interpreted = Interpreted::new(statement, names);
+        Some(OpAssign { operator: Operator::of(token), interpreted })
+    }
+
+    pub(super) fn assignment(
+        &mut self,
+        op: &OpAssignment,
+        to: &Expr,
+        value: &Expr,
+    ) -> Lowered<Code> {
+        self.nodes += 1;
+        match to {
+            Expr::Variable(variable, _, position) => {
+                let Some(slot) = self.local(to) else {
+                    return Err(self.obstacle(
+                        &format!("an assignment to `{}`, which is no variable here", variable.1),
+                        *position,
+                    ));
+                };
+                let value = self.writable(value)?;
+                let assign = Self::op_assign(op, variable.1.clone());
+                Ok(assign::variable(slot, value, assign, op.position()))
+            }
+            Expr::Dot(..) | Expr::Index(..) => self.assign_chain(op, to, value),
+            other => Err(self.obstacle("an assignment to `this`", other.position())),
+        }
+    }
+
+    pub(super) fn switch(
+        &mut self,
+        value: &Expr,
+        cases: &SwitchCasesCollection,
+        position: Position,
+        is_last: bool,
+    ) -> Lowered<Code> {
+        let value = self.expression(value, false)?;
+        let mut lowered = Vec::with_capacity(cases.expressions.len());
+        for case in &cases.expressions {
+            let condition = match &case.lhs {
+                Expr::BoolConstant(true, _) => None,
+                condition => Some((self.expression(condition, false)?, condition.position())),
+            };
+            lowered.push(Case { condition, value: self.expression(&case.rhs, is_last)? });
+        }
+        let (mut pick, mut groups) = (cases.clone(), Vec::new());
+        pick.expressions.clear();
+        pick.ranges.clear();
+        let number = |number: usize| BinaryExpr {
+            lhs: Expr::BoolConstant(true, position),
+            rhs: Expr::IntegerConstant(i64::try_from(number).unwrap_or(-1), position),
+        };
+        for list in pick.cases.values_mut() {
+            pick.expressions.push(number(groups.len()));
+            groups.push(list.blocks.to_vec());
+            list.blocks.clear();
+            list.blocks.push(groups.len() - 1);
+        }
+        pick.def_case = None;
+        let name = operand_name(0);
+        let node = Stmt::Switch(Box::new((variable(name.clone(), position), pick)), position);
+        Ok(switch::code(Switch {
+            value,
+            pick: Interpreted::new(node, vec![name]),
+            groups,
+            ranges: cases.ranges.to_vec(),
+            cases: lowered,
+            otherwise: cases.def_case,
+        }))
+    }
+}
+
+/// A value of the surroundings: a copy that Rhai would not let be changed.
+fn read_only(value: Dynamic) -> Code {
+    if super::vm::scalar(&value).is_some() {
+        return constant(value);
+    }
+    Box::new(move |vm| {
+        vm.acc = value.clone().into_read_only();
+        Out::ANY
+    })
+}
+
+fn variable_name(
+    variable: &(Option<std::num::NonZeroUsize>, rhai::ImmutableString, rhai::Namespace, u64),
+) -> String {
+    match variable.2.is_empty() {
+        true => variable.1.to_string(),
+        false => format!("{}::{}", variable.2, variable.1),
+    }
+}
+
+fn variable_position(
+    variable: &(Option<std::num::NonZeroUsize>, rhai::ImmutableString, rhai::Namespace, u64),
+    position: Position,
+) -> Position {
+    if variable.2.is_empty() { position } else { variable.2.position() }
+}
+
+/// A variable that there is not.
+fn not_found(name: String, position: Position) -> Code {
+    Box::new(move |vm| vm.fail(EvalAltResult::ErrorVariableNotFound(name.clone(), position)))
+}
+
+/// Whether a step is written with `?`.
+pub(super) fn is_optional(flags: ASTFlags) -> bool {
+    flags.intersects(ASTFlags::NEGATED)
+}

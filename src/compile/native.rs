@@ -1,0 +1,313 @@
+//! Calls of native functions, and the nodes that are left to Rhai.
+//!
+//! [`Interpreted`] is one node of the syntax tree with variables in place of its operands: Rhai evaluates
+//! it, and so decides which function it means and which error it raises. On the way Rhai writes the
+//! function it found into its cache. [`Site`] takes it from there, and calls it itself from then on, as
+//! long as the types of the arguments stay what they were.
+
+use std::{
+    any::TypeId,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rhai::{
+    Dynamic, EvalAltResult, Expr, FnArgsVec, FuncRegistration, ImmutableString, Module, Namespace,
+    NativeCallContext, Position, RhaiFunc, Scope, Stmt,
+};
+
+use super::vm::Host;
+
+/// What a native or the interpreter gives.
+pub(super) type Given<T> = Result<T, Box<EvalAltResult>>;
+
+/// How many sets of types a call remembers.
+const REMEMBERED: usize = 3;
+
+/// The name of the variable that stands for an operand; no script can have such names.
+pub(super) fn operand_name(index: usize) -> ImmutableString {
+    format!("${index}").into()
+}
+
+/// A variable without a place, which Rhai looks for by its name.
+pub(super) fn variable(name: ImmutableString, position: Position) -> Expr {
+    Expr::Variable(Box::new((None, name, Namespace::NONE, 0)), None, position)
+}
+
+/// A node that Rhai evaluates, with variables for its operands.
+pub(super) struct Interpreted {
+    statements: Vec<Stmt>,
+    names: Box<[ImmutableString]>,
+}
+
+impl Interpreted {
+    /// `statement` has the variables `names`, in the order of the operands.
+    pub(super) fn new(statement: Stmt, names: Vec<ImmutableString>) -> Self {
+        Self { statements: vec![statement], names: names.into() }
+    }
+
+    /// The value of the node. The operands are taken; the first is put back as the node left it.
+    pub(super) fn run(&self, host: &mut Host<'_>, operands: &mut [&mut Dynamic]) -> Given<Dynamic> {
+        let mut scope = Scope::new();
+        // A variable that closures share is changed where it is, so it need not come back.
+        let shared =
+            operands.first().filter(|first| first.is_shared()).map(|first| (**first).clone());
+        for (name, operand) in self.names.iter().zip(operands.iter_mut()) {
+            scope.push_dynamic(name.as_str(), std::mem::take(*operand));
+        }
+        #[expect(deprecated, reason = "not deprecated but volatile; the version of rhai is pinned")]
+        let result =
+            host.engine.eval_statements_raw(host.global, host.caches, &mut scope, &self.statements);
+        if let (Some(name), Some(operand)) = (self.names.first(), operands.first_mut()) {
+            let left = shared.or_else(|| scope.remove::<Dynamic>(name));
+            **operand = left.unwrap_or_default();
+        }
+        result
+    }
+}
+
+/// A function that was found for some types.
+struct Known {
+    types: FnArgsVec<TypeId>,
+    function: RhaiFunc,
+    source: Option<ImmutableString>,
+    has_context: bool,
+    is_pure: bool,
+    is_method: bool,
+}
+
+/// How the first argument of a call is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// A value that nobody else has.
+    Own,
+    /// A variable or a part of one, which a method may change.
+    Place,
+}
+
+/// One call of a native function in the text.
+pub(super) struct Site {
+    name: ImmutableString,
+    position: Position,
+    interpreted: Interpreted,
+    known: [OnceLock<Known>; REMEMBERED],
+    /// Rhai does more than to call a function here, so it is always asked.
+    always_interpreted: AtomicBool,
+}
+
+/// Functions after which Rhai prints what they give.
+const PRINTING: [&str; 2] = ["print", "debug"];
+
+impl Site {
+    pub(super) fn new(name: ImmutableString, position: Position, interpreted: Interpreted) -> Self {
+        let always_interpreted = AtomicBool::new(PRINTING.contains(&name.as_str()));
+        Self {
+            name,
+            position,
+            interpreted,
+            known: [const { OnceLock::new() }; REMEMBERED],
+            always_interpreted,
+        }
+    }
+
+    fn known(&self, arguments: &[&mut Dynamic]) -> Option<&Known> {
+        if self.always_interpreted.load(Ordering::Relaxed) {
+            return None;
+        }
+        for known in &self.known {
+            let known = known.get()?;
+            if known.types.len() == arguments.len()
+                && known.types.iter().zip(arguments).all(|(kind, value)| *kind == value.type_id())
+            {
+                return Some(known);
+            }
+        }
+        None
+    }
+
+    /// Whether a function is known for these arguments, and whether it may change the first.
+    pub(super) fn changes_first(&self, arguments: &[&mut Dynamic]) -> Option<bool> {
+        self.known(arguments).map(|known| known.is_method)
+    }
+
+    /// Calls the function if it is known for these arguments.
+    pub(super) fn call_known(
+        &self,
+        host: &mut Host<'_>,
+        first: First,
+        arguments: &mut [&mut Dynamic],
+    ) -> Option<Given<Dynamic>> {
+        if arguments.iter().any(|argument| argument.is_shared()) {
+            return None;
+        }
+        let known = self.known(arguments)?;
+        Some(self.invoke(known, host, first, arguments))
+    }
+
+    /// Calls the function, asking Rhai which it is if it is not known yet.
+    pub(super) fn call(
+        &self,
+        host: &mut Host<'_>,
+        first: First,
+        arguments: &mut [&mut Dynamic],
+    ) -> Given<Dynamic> {
+        match self.call_known(host, first, arguments) {
+            Some(result) => result,
+            None => self.ask(host, arguments),
+        }
+    }
+
+    fn invoke(
+        &self,
+        known: &Known,
+        host: &mut Host<'_>,
+        first: First,
+        arguments: &mut [&mut Dynamic],
+    ) -> Given<Dynamic> {
+        if !known.is_pure && arguments.first().is_some_and(|first| first.is_read_only()) {
+            let name = self.name.to_string();
+            return Err(Box::new(EvalAltResult::ErrorNonPureMethodCallOnConstant(
+                name,
+                self.position,
+            )));
+        }
+        host.global.level += 1;
+        let result = {
+            let context = known.has_context.then(|| {
+                NativeCallContext::new_with_all_fields(
+                    host.engine,
+                    &self.name,
+                    known.source.as_deref(),
+                    host.global,
+                    self.position,
+                )
+            });
+            match arguments {
+                // A function that is no method may take its arguments away.
+                [place, rest @ ..] if first == First::Place && !known.is_method => {
+                    let mut copy = place.clone();
+                    let mut arguments: FnArgsVec<&mut Dynamic> =
+                        FnArgsVec::with_capacity(rest.len() + 1);
+                    arguments.push(&mut copy);
+                    arguments.extend(rest.iter_mut().map(|argument| &mut **argument));
+                    enter(&known.function, context, &mut arguments)
+                }
+                _ => enter(&known.function, context, arguments),
+            }
+        };
+        host.global.level -= 1;
+        result.map_err(|error| filled(error, self.position))
+    }
+
+    /// Lets Rhai evaluate the call, and remembers which function it found.
+    pub(super) fn ask(
+        &self,
+        host: &mut Host<'_>,
+        arguments: &mut [&mut Dynamic],
+    ) -> Given<Dynamic> {
+        let remembers = !self.always_interpreted.load(Ordering::Relaxed)
+            && self.known.iter().any(|known| known.get().is_none())
+            && !arguments.iter().any(|argument| argument.is_shared());
+        if !remembers {
+            return self.interpreted.run(host, arguments);
+        }
+        let types: FnArgsVec<TypeId> =
+            arguments.iter().map(|argument| argument.type_id()).collect();
+        let Some(hash) = hash_of(&self.name, &types) else {
+            return self.interpreted.run(host, arguments);
+        };
+        // Rhai keeps only what it meets a second time; this makes it the second time.
+        host.caches.fn_resolution_cache_mut().bloom_filter.mark(hash);
+        let result = self.interpreted.run(host, arguments);
+        let found = host.caches.fn_resolution_cache_mut().dict.get(&hash).and_then(Option::as_ref);
+        if let Some(found) = found.filter(|found| found.func.is_native()) {
+            let mut known = Some(Known {
+                types,
+                has_context: found.func.has_context(),
+                is_pure: found.func.is_pure(),
+                is_method: found.func.is_method(),
+                source: found.source.clone(),
+                function: found.func.clone(),
+            });
+            for place in &self.known {
+                if place.get().is_some() {
+                    continue;
+                }
+                // Another thread may have been faster, and then the next place is tried.
+                place.get_or_init(|| known.take().unwrap_or_else(unreachable_known));
+                if known.is_none() {
+                    break;
+                }
+            }
+        }
+        result
+    }
+}
+
+/// Never called: the place is initialised once with what was just made.
+#[cold]
+fn unreachable_known() -> Known {
+    Known {
+        types: FnArgsVec::new(),
+        function: nothing(),
+        source: None,
+        has_context: false,
+        is_pure: true,
+        is_method: false,
+    }
+}
+
+fn enter(
+    function: &RhaiFunc,
+    context: Option<NativeCallContext<'_>>,
+    arguments: &mut [&mut Dynamic],
+) -> Given<Dynamic> {
+    match function {
+        RhaiFunc::Pure { func, .. } | RhaiFunc::Method { func, .. } => func(context, arguments),
+        RhaiFunc::Plugin { func } => func.call(context, arguments),
+        RhaiFunc::StaticPlugin { func } => func.call(context, arguments),
+        _ => Err(Box::new(EvalAltResult::ErrorFunctionNotFound(String::new(), Position::NONE))),
+    }
+}
+
+/// The error with this position, if it has none.
+#[cold]
+pub(super) fn filled(mut error: Box<EvalAltResult>, position: Position) -> Box<EvalAltResult> {
+    if error.position().is_none() {
+        error.set_position(position);
+    }
+    error
+}
+
+fn nothing() -> RhaiFunc {
+    RhaiFunc::Pure {
+        func: Arc::new(|_: Option<NativeCallContext<'_>>, _: &mut [&mut Dynamic]| {
+            Ok(Dynamic::UNIT)
+        }),
+        has_context: false,
+        is_pure: true,
+        is_volatile: false,
+    }
+}
+
+/// The key under which Rhai's cache holds the function of a name for these types.
+///
+/// Rhai does not show how it makes its keys, but tells the key of a function that is registered.
+fn hash_of(name: &str, types: &[TypeId]) -> Option<u64> {
+    // Rhai refuses to register indexers of types that have them built in.
+    let built_in = [
+        TypeId::of::<rhai::Array>(),
+        TypeId::of::<rhai::Map>(),
+        TypeId::of::<ImmutableString>(),
+        TypeId::of::<rhai::INT>(),
+        TypeId::of::<rhai::Blob>(),
+        TypeId::of::<()>(),
+    ];
+    if name.starts_with("index$") && types.first().is_some_and(|first| built_in.contains(first)) {
+        return None;
+    }
+    let mut module = Module::new();
+    Some(module.set_fn_raw_with_options(FuncRegistration::new(name), types, nothing()).hash)
+}

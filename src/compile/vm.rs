@@ -1,0 +1,230 @@
+//! What running code works on: the stack of local variables, and what a node hands to the next.
+
+use rhai::{Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, INT, Position};
+
+use super::Program;
+
+/// A node of the syntax tree as code.
+pub(super) type Code = Box<dyn Fn(&mut Vm<'_>) -> Out + Send + Sync>;
+
+/// How many operations pass between two looks at the budget.
+const STRETCH: u32 = 256;
+
+/// What running a node came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// An integer, in [`Out::bits`].
+    Int,
+    /// A float, in [`Out::bits`].
+    Float,
+    /// A truth, in [`Out::bits`].
+    Bool,
+    /// `()`.
+    Unit,
+    /// Any value, in [`Vm::acc`].
+    Any,
+    /// An error, in [`Vm::error`]. From here on, nothing more of the function at hand is to be run.
+    Fail,
+    /// `break`, with its value in [`Vm::acc`].
+    Break,
+    /// `continue`.
+    Continue,
+    /// `return`, with its value in [`Vm::acc`].
+    Return,
+}
+
+/// What a node hands on. It fits into two registers, which values of Rhai do not.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Out {
+    pub(super) kind: Kind,
+    pub(super) bits: INT,
+}
+
+impl Out {
+    pub(super) const UNIT: Self = Self::plain(Kind::Unit);
+    pub(super) const ANY: Self = Self::plain(Kind::Any);
+    pub(super) const FAIL: Self = Self::plain(Kind::Fail);
+    pub(super) const BREAK: Self = Self::plain(Kind::Break);
+    pub(super) const CONTINUE: Self = Self::plain(Kind::Continue);
+    pub(super) const RETURN: Self = Self::plain(Kind::Return);
+
+    const fn plain(kind: Kind) -> Self {
+        Self { kind, bits: 0 }
+    }
+
+    #[inline]
+    pub(super) const fn int(value: INT) -> Self {
+        Self { kind: Kind::Int, bits: value }
+    }
+
+    #[inline]
+    pub(super) fn bool(value: bool) -> Self {
+        Self { kind: Kind::Bool, bits: INT::from(value) }
+    }
+
+    #[inline]
+    pub(super) fn float(value: f64) -> Self {
+        Self { kind: Kind::Float, bits: value.to_bits().cast_signed() }
+    }
+
+    #[inline]
+    pub(super) fn as_float(self) -> f64 {
+        f64::from_bits(self.bits.cast_unsigned())
+    }
+
+    /// Whether what follows the node is not to be run.
+    #[inline]
+    pub(super) fn stops(self) -> bool {
+        self.kind >= Kind::Fail
+    }
+}
+
+/// All that natives and the interpreter work on; they never touch the stack.
+pub(super) struct Host<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) program: &'a Program,
+    pub(super) global: &'a mut GlobalRuntimeState,
+    pub(super) caches: &'a mut Caches,
+}
+
+/// A run in progress.
+pub(super) struct Vm<'a> {
+    pub(super) host: Host<'a>,
+    /// Variables and values on their way into a call, of all calls in progress.
+    pub(super) stack: Vec<Dynamic>,
+    /// Where the variables of the running function begin.
+    pub(super) base: usize,
+    /// The value that is handed on, where it is none that fits into [`Out`].
+    pub(super) acc: Dynamic,
+    pub(super) error: Option<Box<EvalAltResult>>,
+    /// A text that is being put together.
+    pub(super) text: String,
+    /// Operations until the budget is asked again.
+    fuel: u32,
+    pub(super) most_levels: usize,
+}
+
+impl<'a> Vm<'a> {
+    pub(super) fn new(host: Host<'a>, stack: Vec<Dynamic>) -> Self {
+        let most_levels = host.engine.max_call_levels();
+        let (acc, error) = (Dynamic::UNIT, None);
+        Self { host, stack, base: 0, acc, error, text: String::new(), fuel: STRETCH, most_levels }
+    }
+
+    /// The stack, emptied, for the next run.
+    pub(super) fn into_stack(mut self) -> Vec<Dynamic> {
+        self.stack.clear();
+        self.stack
+    }
+
+    /// Counts operations; false when the budget is spent, and then there is an error.
+    #[inline]
+    pub(super) fn spend(&mut self, operations: u32, position: Position) -> bool {
+        if self.fuel > operations {
+            self.fuel -= operations;
+            return true;
+        }
+        self.ask(operations, position)
+    }
+
+    /// Asks the budget at once, because memory is about to be taken.
+    #[inline]
+    pub(super) fn spend_memory(&mut self, position: Position) -> bool {
+        self.ask(1, position)
+    }
+
+    fn ask(&mut self, operations: u32, position: Position) -> bool {
+        let used = (STRETCH - self.fuel).saturating_add(operations);
+        self.fuel = STRETCH;
+        match (self.host.program.hooks.operations)(u64::from(used)) {
+            None => true,
+            Some(token) => {
+                self.error = Some(Box::new(EvalAltResult::ErrorTerminated(token, position)));
+                false
+            }
+        }
+    }
+
+    #[cold]
+    pub(super) fn fail(&mut self, error: impl Into<Box<EvalAltResult>>) -> Out {
+        self.error = Some(error.into());
+        Out::FAIL
+    }
+
+    /// Hands a value on.
+    #[inline]
+    pub(super) fn give(&mut self, value: Dynamic) -> Out {
+        if let Some(out) = scalar(&value) {
+            return out;
+        }
+        self.acc = value;
+        Out::ANY
+    }
+
+    /// The value that a node handed on, never a shared one.
+    #[inline]
+    pub(super) fn value(&mut self, out: Out) -> Dynamic {
+        match out.kind {
+            Kind::Int => Dynamic::from_int(out.bits),
+            Kind::Float => Dynamic::from_float(out.as_float()),
+            Kind::Bool => Dynamic::from_bool(out.bits != 0),
+            Kind::Any | Kind::Return | Kind::Break => {
+                let value = std::mem::take(&mut self.acc);
+                if value.is_shared() { value.flatten() } else { value }
+            }
+            _ => Dynamic::UNIT,
+        }
+    }
+
+    /// Hands on a copy of what a place of the stack holds.
+    #[inline]
+    pub(super) fn load(&mut self, slot: usize) -> Out {
+        let Some(value) = self.stack.get(self.base + slot) else { return Out::UNIT };
+        if let Some(out) = scalar(value) {
+            return out;
+        }
+        self.acc = value.flatten_clone();
+        Out::ANY
+    }
+
+    /// The integer in a place of the stack.
+    #[inline]
+    pub(super) fn int_at(&self, slot: usize) -> Option<INT> {
+        int_of(self.stack.get(self.base + slot)?)
+    }
+
+    /// What a place of the stack holds. The stack is as the compiler laid it out, so there is one.
+    #[inline]
+    pub(super) fn place(&mut self, slot: usize) -> &mut Dynamic {
+        let at = self.base + slot;
+        if at >= self.stack.len() {
+            self.stack.resize(at + 1, Dynamic::UNIT);
+        }
+        &mut self.stack[at]
+    }
+}
+
+/// The integer that a value is.
+#[inline]
+pub(super) fn int_of(value: &Dynamic) -> Option<INT> {
+    if value.is_int() { value.as_int().ok() } else { None }
+}
+
+/// A value that fits into registers.
+#[inline]
+pub(super) fn scalar(value: &Dynamic) -> Option<Out> {
+    if value.is_int() {
+        return value.as_int().ok().map(Out::int);
+    }
+    if value.is_unit() {
+        return Some(Out::UNIT);
+    }
+    if value.is_bool() {
+        return value.as_bool().ok().map(Out::bool);
+    }
+    if value.is_float() {
+        return value.as_float().ok().map(Out::float);
+    }
+    None
+}
