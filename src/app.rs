@@ -1,6 +1,7 @@
 //! All of hotplate as one value: build it, mount its endpoint or let it serve.
 
 mod build;
+pub(crate) mod check;
 mod endpoint;
 pub mod measured;
 mod openapi;

@@ -4,6 +4,8 @@
 
 mod arguments;
 mod log;
+mod openapi;
+mod routes;
 mod serve;
 
 use std::{io::Write as _, process::ExitCode};
@@ -11,7 +13,10 @@ use std::{io::Write as _, process::ExitCode};
 use clap::Parser as _;
 
 use self::arguments::{Arguments, Command};
-use crate::{app::StartError, diagnostic::Diagnostic};
+use crate::{
+    app::{StartError, check::ContractError},
+    diagnostic::Diagnostic,
+};
 
 /// Why the program ends without having served.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +31,8 @@ enum Failure {
     Tls(#[from] crate::server::TlsError),
     #[error("cannot open the log file {name}: {source}")]
     LogFile { name: String, source: std::io::Error },
+    #[error(transparent)]
+    Contract(#[from] ContractError),
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
 }
@@ -36,20 +43,24 @@ impl From<Vec<Diagnostic>> for Failure {
     }
 }
 
+/// What a command ends with that could not find out what it was asked.
+const UNABLE: u8 = 2;
+
 /// Runs the program to its end.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let command = arguments.command.unwrap_or(Command::Serve(arguments.serve));
-    let done = match command {
-        Command::Serve(options) => serve::run(&options),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            say(&told(&failure));
-            ExitCode::FAILURE
+    let (done, unable) = match command {
+        Command::Serve(options) => {
+            (serve::run(&options).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE)
         }
-    }
+        Command::Routes(options) => (routes::run(&options), ExitCode::from(UNABLE)),
+        Command::Openapi(options) => (openapi::run(&options), ExitCode::from(UNABLE)),
+    };
+    done.unwrap_or_else(|failure| {
+        say(&told(&failure));
+        unable
+    })
 }
 
 /// A failure as a person reads it: diagnostics with their lines, everything else as one sentence.
@@ -68,4 +79,10 @@ fn told(failure: &Failure) -> String {
 /// Says something on standard error; whoever closed it does not want to know.
 fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// Prints what was asked for on standard output; whoever closed it does not want to know.
+fn print(text: &str) {
+    let mut out = std::io::stdout();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use self::router::Router;
 use crate::{
     diagnostic::Diagnostic,
-    openapi::{Api, Format, Fragment, Rendering, Surroundings},
+    openapi::{Api, Format, Fragment, Rendering, Surroundings, contract::Standing, diff::Change},
     plugin::Plugin,
     settings::Settings,
 };
@@ -33,6 +33,10 @@ pub(crate) struct Generation {
     pub(crate) router: Arc<Router>,
     /// What becomes its OpenAPI document.
     pub(crate) api: Api,
+    /// How that differs from the generation before.
+    pub(crate) changes: Vec<Change>,
+    /// How it stands to the accepted document.
+    pub(crate) standing: Standing,
     /// What is wrong with no plugin in particular: the configuration, the folder, odd names.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -79,6 +83,8 @@ impl Generation {
             served: Vec::new(),
             router: Arc::default(),
             api: Api::default(),
+            changes: Vec::new(),
+            standing: Standing::default(),
             diagnostics: Vec::new(),
         }
     }

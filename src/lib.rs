@@ -44,7 +44,8 @@ mod source;
 pub use app::measured;
 pub use app::{Builder, Hotplate, HotplateEndpoint, StartError};
 pub use diagnostic::{Diagnostic, Frame, Place, Related, Severity};
-pub use reload::report::Report;
+pub use openapi::diff::{Change as ApiChange, Severity as ApiSeverity};
+pub use reload::report::{ContractStanding, Report};
 pub use server::ServerError;
 pub use settings::{
     AccessLog, ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag, AuthSettings, ContractSettings,

@@ -5,7 +5,7 @@
 //! administration, when it is first asked for: a reload does not pay for it.
 
 mod clash;
-#[allow(dead_code, reason = "read by the reloader and the program, which are about to")]
+pub(crate) mod contract;
 pub(crate) mod diff;
 mod document;
 mod fragment;
@@ -88,6 +88,19 @@ impl Api {
             let name = part.plugin.name();
             let make = || Fragment::of_plugin(&part.plugin, settings.plugin(name).auth);
             (name, part.fragment.get_or_init(make))
+        })
+    }
+
+    /// The plugins whose version is another one than in `other`, or that are not there.
+    pub(crate) fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        self.parts.iter().filter(|part| !other.has(part)).map(|part| part.plugin.name())
+    }
+
+    fn has(&self, part: &Arc<Part>) -> bool {
+        let place =
+            self.parts.binary_search_by(|other| other.plugin.name().cmp(part.plugin.name()));
+        place.is_ok_and(|place| {
+            self.parts.get(place).is_some_and(|other| Arc::ptr_eq(&other.plugin, &part.plugin))
         })
     }
 

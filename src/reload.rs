@@ -5,11 +5,13 @@
 //! in place. Digests decide what changed, so lost, doubled and misnamed events do not matter.
 
 mod build;
+mod contract;
 mod look;
 mod publish;
 pub(crate) mod report;
 mod retire;
 mod run;
+pub(crate) mod unpublished;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,9 +22,10 @@ use std::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use self::{report::Report, retire::Retired};
+use self::{contract::Contract, report::Report, retire::Retired};
 use crate::{
     diagnostic::Diagnostic,
+    generation::assemble::Candidate,
     plugin::{Plugin, execute::Executor},
     script::{engine::Natives, lint::signatures::Signatures},
     services::state::States,
@@ -71,6 +74,11 @@ pub(crate) struct Handle {
 pub(crate) struct Ended;
 
 impl Handle {
+    /// A handle of no reloader: whatever is asked, the answer is that it has ended.
+    pub(crate) fn without_reloader() -> Self {
+        Self { triggers: mpsc::channel().0 }
+    }
+
     /// Looks again and gives the report of the load that contains the caller's change.
     pub(crate) async fn reload(&self, scope: Scope) -> Result<Report, Ended> {
         let (reply, report) = oneshot::channel();
@@ -113,6 +121,9 @@ pub(crate) struct Parts {
     /// Told of each new configuration.
     pub(crate) apply: Apply,
 }
+
+/// Plugins on their way into a generation, by name.
+type Candidates = BTreeMap<String, Candidate>;
 
 /// What is known of one plugin between loads.
 #[derive(Debug, Default)]
@@ -160,6 +171,29 @@ struct Reloader {
     logged: Vec<Diagnostic>,
     /// What is wrong with the configuration, until it is mended.
     config_faults: Vec<Diagnostic>,
+    contract: Contract,
+}
+
+impl Reloader {
+    /// One that has not looked yet.
+    fn new(parts: Parts, triggers: mpsc::Receiver<Trigger>) -> Self {
+        Self {
+            signatures: Signatures::of(&parts.natives),
+            started_with: Arc::clone(&parts.settings),
+            contract: Contract::at(parts.sources.as_ref().map(Sources::contract_file)),
+            parts,
+            triggers,
+            snapshot: None,
+            known: BTreeMap::new(),
+            unloaded: BTreeSet::new(),
+            held: BTreeMap::new(),
+            waiting: Vec::new(),
+            retired: Retired::default(),
+            watcher: None,
+            logged: Vec::new(),
+            config_faults: Vec::new(),
+        }
+    }
 }
 
 /// Somebody who waits for a report.

@@ -30,6 +30,10 @@ pub(super) struct Plugins {
     plugins: Vec<Any<Value>>,
     /// Faults that belong to no plugin.
     diagnostics: Vec<Any<Value>>,
+    /// How the API differs from the generation before.
+    changes: Vec<Any<Value>>,
+    /// How it stands to the accepted document, `openapi/contract.json`.
+    contract: Any<Value>,
 }
 
 /// What a load did.
@@ -49,6 +53,10 @@ pub(super) struct Load {
     failed: Vec<String>,
     /// All that is wrong, with file, line and column.
     diagnostics: Vec<Any<Value>>,
+    /// How the API differs from the generation before.
+    changes: Vec<Any<Value>>,
+    /// How it stands to the accepted document, `openapi/contract.json`.
+    contract: Any<Value>,
     /// Settings that changed and need a restart.
     restart_needed: Vec<String>,
     /// The names of all plugins that are being served, older versions included.
@@ -153,6 +161,8 @@ impl From<&Generation> for Plugins {
                 .map(|(name, entry)| Any(plugin(name, entry)))
                 .collect(),
             diagnostics: shown(generation.diagnostics.iter()),
+            changes: generation.changes.iter().map(data).map(Any).collect(),
+            contract: Any(data(&generation.standing)),
         }
     }
 }
@@ -162,6 +172,8 @@ impl From<Report> for Load {
         Self {
             generation: report.generation,
             diagnostics: shown(report.diagnostics.iter()),
+            changes: report.changes.iter().map(data).map(Any).collect(),
+            contract: Any(data(&report.contract)),
             added: report.added,
             changed: report.changed,
             removed: report.removed,
@@ -172,6 +184,10 @@ impl From<Report> for Load {
             milliseconds: report.milliseconds,
         }
     }
+}
+
+fn data(value: impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
 }
 
 /// Diagnostics as data, each with its rendered form.

@@ -126,6 +126,30 @@ impl Builder {
     /// [`StartError::Faults`] when the configuration or the plugin folder cannot be used. A plugin that
     /// fails to load is no error: it is absent, and [`Hotplate::first_report`] says why.
     pub fn build(self) -> Result<Hotplate, StartError> {
+        let executor = self.executor.clone();
+        let mut parts = self.parts()?;
+        let site = Arc::clone(&parts.site);
+        let limits = ServerLimits::from(&parts.settings.limits);
+        let server_limits = Arc::new(ArcSwap::from_pointee(limits));
+        let limits = Arc::clone(&server_limits);
+        let apply = parts.apply;
+        parts.apply = Box::new(move |settings| {
+            limits.store(Arc::new(ServerLimits::from(&settings.limits)));
+            apply(settings);
+        });
+        let (reloader, first) = reload::start(parts).map_err(StartError::Faults)?;
+        if !crate::script::memory::is_enforced() {
+            tracing::warn!(
+                "memory: unenforced; scripts' memory is bounded only in programs that allocate through jemalloc"
+            );
+        }
+        let admin = Admin::new(Arc::clone(&site), reloader.clone());
+        let inner = Inner { site, reloader, admin, executor, server_limits, first };
+        Ok(Hotplate { inner: Arc::new(inner) })
+    }
+
+    /// What a reloader is made of, with the site that it publishes to.
+    pub(super) fn parts(self) -> Result<Parts, StartError> {
         let settings = Arc::new(self.load()?);
         let mut natives = host::natives();
         for (name, module) in self.modules {
@@ -134,32 +158,16 @@ impl Builder {
                 Some(name) => natives.with_namespace(&name, module),
             };
         }
-        let server_limits = Arc::new(ArcSwap::from_pointee(ServerLimits::from(&settings.limits)));
-        let site = Site::new(Arc::clone(&settings));
-        let limits = Arc::clone(&server_limits);
         let apply = self.apply;
-        let parts = Parts {
-            site: Arc::clone(&site),
+        Ok(Parts {
+            site: Site::new(Arc::clone(&settings)),
             sources: self.fixed.is_none().then_some(self.sources),
             settings,
             states: Arc::new(States::default()),
             natives,
-            executor: self.executor.clone(),
-            apply: Box::new(move |settings| {
-                limits.store(Arc::new(ServerLimits::from(&settings.limits)));
-                apply.iter().for_each(|apply| apply(settings));
-            }),
-        };
-        let (reloader, first) = reload::start(parts).map_err(StartError::Faults)?;
-        if !crate::script::memory::is_enforced() {
-            tracing::warn!(
-                "memory: unenforced; scripts' memory is bounded only in programs that allocate through jemalloc"
-            );
-        }
-        let admin = Admin::new(Arc::clone(&site), reloader.clone());
-        let executor = self.executor;
-        let inner = Inner { site, reloader, admin, executor, server_limits, first };
-        Ok(Hotplate { inner: Arc::new(inner) })
+            executor: self.executor,
+            apply: Box::new(move |settings| apply.iter().for_each(|apply| apply(settings))),
+        })
     }
 
     fn load(&self) -> Result<Settings, StartError> {

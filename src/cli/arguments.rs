@@ -4,7 +4,10 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Overrides, Sources};
+use crate::{
+    openapi::Format,
+    settings::{Overrides, Sources},
+};
 
 /// An HTTP server that is programmed by dropping Rhai scripts into a folder.
 #[derive(Debug, Parser)]
@@ -21,6 +24,73 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the scripts of a folder; what happens without a subcommand too.
     Serve(Serve),
+    /// List the routes of the scripts
+    Routes(Routes),
+    /// Print the OpenAPI document of the scripts, or compare it with the accepted one
+    Openapi(OpenApi),
+}
+
+/// Which project a command is about.
+#[derive(Debug, Default, Args)]
+pub(super) struct Project {
+    /// The configuration file [default: config/hotplate.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The folder of scripts [default: plugins]
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
+}
+
+impl Project {
+    /// Where the settings come from. Nothing is going to listen, so that any address is fine.
+    pub(super) fn sources(&self) -> std::io::Result<Sources> {
+        let overrides = Overrides {
+            plugins: self.plugins.clone(),
+            insecure: Some(true),
+            ..Overrides::default()
+        };
+        Ok(Sources { file: self.config.clone(), overrides, ..Sources::of_process()? })
+    }
+}
+
+/// How to list routes.
+#[derive(Debug, Args)]
+pub(super) struct Routes {
+    /// Print them as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) project: Project,
+}
+
+/// What to do with the OpenAPI document.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Ends with 0 if nothing breaks, 1 on breaking changes, 2 if that cannot be told."
+)]
+pub(super) struct OpenApi {
+    /// Compare it with openapi/contract.json, and end with 1 if anything breaks what was accepted
+    #[arg(long, conflicts_with_all = ["accept", "diff"])]
+    pub(super) check: bool,
+    /// Write it to openapi/contract.json: it is what is accepted from now on
+    #[arg(long, conflicts_with = "diff")]
+    pub(super) accept: bool,
+    /// Compare two files with documents in JSON, the old one first
+    #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with_all = ["config", "plugins"])]
+    pub(super) diff: Option<Vec<PathBuf>>,
+    /// The form of what is printed [default: json for a document, sentences for changes]
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub(super) format: Option<Format>,
+    #[command(flatten)]
+    pub(super) project: Project,
+}
+
+fn format(name: &str) -> Result<Format, String> {
+    match name {
+        "json" => Ok(Format::Json),
+        "yaml" => Ok(Format::Yaml),
+        _ => Err("it is `json` or `yaml`".to_owned()),
+    }
 }
 
 /// How to serve.

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     diagnostic::Diagnostic,
-    openapi::{self, Api},
+    openapi::{self, Api, contract::Standing},
     plugin::Plugin,
     settings::Settings,
 };
 
 /// A plugin on its way into a generation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Candidate {
     /// How it stands, were there no other plugin.
     pub(crate) entry: Arc<Entry>,
@@ -51,7 +51,18 @@ pub(crate) fn assemble(
     let watching = String::new();
     diagnostics.extend(openapi::clashes(&served));
     let api = Api::following(&previous.api, &served);
-    Generation { number: 0, watching, settings, plugins, served, router, api, diagnostics }
+    Generation {
+        number: 0,
+        watching,
+        settings,
+        plugins,
+        served,
+        router,
+        api,
+        changes: Vec::new(),
+        standing: Standing::default(),
+        diagnostics,
+    }
 }
 
 /// Whether every route is where it was, so that the router can stay.

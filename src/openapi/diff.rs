@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-pub(crate) use self::change::Change;
+pub use self::change::{Change, Severity};
 use self::{change::Operation, documents::Documents, rule::RouteRule};
 
 /// The methods that a path item may have.

@@ -7,17 +7,14 @@ use std::{
 };
 
 use super::{
-    Reloader, Seen,
+    Candidates, Reloader, Seen,
     build::{Job, Workshop},
     publish::log,
     report::Report,
 };
 use crate::{
     diagnostic::{Diagnostic, nearest},
-    generation::{
-        Entry, Generation, State,
-        assemble::{Candidate, assemble},
-    },
+    generation::{Entry, Generation, State, assemble::Candidate},
     plugin::{Plugin, load::Loaded},
     settings::Settings,
     source::{Script, Snapshot, name::reserved, watch::Changed},
@@ -51,19 +48,19 @@ impl Reloader {
     pub(super) fn look(&mut self, changed: &Changed, asked: bool) -> Report {
         let began = Instant::now();
         let (settings, restart_needed) = self.reread_settings(changed, asked);
+        self.contract.reread(changed, asked);
         let mut diagnostics = self.config_faults.clone();
         let current = self.parts.site.current();
         let generation = match self.read(&settings, changed) {
             Ok(snapshot) => {
-                diagnostics.extend(snapshot.diagnostics().iter().cloned());
-                diagnostics.extend(unknown_plugins(&settings, &snapshot));
+                diagnostics.extend(around(&settings, &snapshot));
                 let candidates = self.candidates(&current, &settings, &snapshot, asked);
                 self.snapshot = Some(snapshot);
-                assemble(&current, settings, candidates, diagnostics)
+                self.within_contract(&current, &settings, candidates, &diagnostics)
             }
             Err(fault) => {
                 diagnostics.push(fault);
-                assemble(&current, settings, all_stale(&current), diagnostics)
+                self.within_contract(&current, &settings, all_stale(&current), &diagnostics)
             }
         };
         drop(current);
@@ -130,13 +127,13 @@ impl Reloader {
         }
     }
 
-    fn candidates(
+    pub(super) fn candidates(
         &mut self,
         current: &Generation,
         settings: &Arc<Settings>,
         snapshot: &Snapshot,
         retry: bool,
-    ) -> BTreeMap<String, Candidate> {
+    ) -> Candidates {
         let (natives, states) = (self.parts.natives.clone(), Arc::clone(&self.parts.states));
         let signatures = std::mem::take(&mut self.signatures);
         let workshop = Workshop::new(settings, snapshot, &states, &natives, &signatures);
@@ -310,7 +307,7 @@ impl Reloader {
     }
 
     /// Plugins whose script is there no more: editors take a file away for a moment.
-    fn gone(&mut self, snapshot: &Snapshot, candidates: &mut BTreeMap<String, Candidate>) {
+    fn gone(&mut self, snapshot: &Snapshot, candidates: &mut Candidates) {
         let gone: Vec<String> =
             self.known.keys().filter(|name| !snapshot.has_plugin(name)).cloned().collect();
         for name in gone {
@@ -335,7 +332,7 @@ impl Reloader {
 }
 
 /// Every plugin as it was, when nothing can be read.
-fn all_stale(current: &Generation) -> BTreeMap<String, Candidate> {
+fn all_stale(current: &Generation) -> Candidates {
     let stale = |entry: &Arc<Entry>| {
         let entry = match entry.plugin {
             Some(_) => Arc::new(Entry { state: State::Stale, ..(**entry).clone() }),
@@ -374,6 +371,11 @@ fn reserved_mount(name: &str, mount: &str) -> Option<Diagnostic> {
     let message = format!("`route_path` of {name}: {why}");
     let help = "choose another `route_path` in its table of the configuration";
     Some(Diagnostic::error("route-path", message).of_plugin(name).help(help))
+}
+
+/// What is wrong with the folder as a whole, and with the tables of plugins that are not there.
+pub(super) fn around(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic> {
+    snapshot.diagnostics().iter().cloned().chain(unknown_plugins(settings, snapshot)).collect()
 }
 
 /// Tables of the configuration that belong to no plugin.

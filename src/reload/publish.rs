@@ -6,9 +6,13 @@ use super::{Reloader, report::Report};
 use crate::{
     diagnostic::{Diagnostic, Severity},
     generation::{Entry, Generation, State},
+    openapi::diff::Severity as ApiSeverity,
     plugin::Plugin,
     source::watch::Watcher,
 };
+
+/// How many changes of the API are logged one by one.
+const MOST_LOGGED: usize = 50;
 
 impl Reloader {
     /// Serves a generation, unless it is what is served already, and tells what became of it.
@@ -78,6 +82,7 @@ fn is_same(before: &Generation, after: &Generation) -> bool {
     before.number > 0
         && Arc::ptr_eq(&before.settings, &after.settings)
         && before.diagnostics == after.diagnostics
+        && before.standing == after.standing
         && before.plugins.len() == after.plugins.len()
         && before.plugins.keys().eq(after.plugins.keys())
         && before.plugins.values().zip(after.plugins.values()).all(same_entry)
@@ -101,6 +106,8 @@ fn compare(before: &Generation, after: &Generation) -> Report {
         .filter(|(_, entry)| matches!(entry.state, State::Stale | State::Failed))
         .map(|(name, _)| name.clone())
         .collect();
+    report.changes.clone_from(&after.changes);
+    report.contract = after.standing.clone().into();
     report.diagnostics = after.all_diagnostics().cloned().collect();
     report.diagnostics.extend(after.served().flat_map(|(_, plugin)| plugin.warnings()));
     report
@@ -119,6 +126,17 @@ pub(super) fn log(report: &Report, logged: &[Diagnostic]) {
             milliseconds = report.milliseconds,
             "looked again"
         );
+    }
+    for change in report.changes.iter().take(MOST_LOGGED) {
+        let rule = change.rule_name();
+        match change.severity {
+            ApiSeverity::Breaking => tracing::warn!(rule, "{change}"),
+            ApiSeverity::Compatible => tracing::info!(rule, "{change}"),
+            ApiSeverity::Cosmetic => tracing::debug!(rule, "{change}"),
+        }
+    }
+    if report.changes.len() > MOST_LOGGED {
+        tracing::info!(more = report.changes.len() - MOST_LOGGED, "further changes of the API");
     }
     for diagnostic in report.diagnostics.iter().filter(|fault| !logged.contains(fault)) {
         match diagnostic.severity {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::diagnostic::Diagnostic;
+use crate::{
+    diagnostic::Diagnostic,
+    openapi::{contract::Standing, diff::Change},
+};
 
 /// What one load did, as its caller sees it.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -23,12 +26,39 @@ pub struct Report {
     pub failed: Vec<String>,
     /// All that is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// How the API differs from the generation before.
+    pub changes: Vec<Change>,
+    /// How the API stands to the accepted document.
+    pub contract: ContractStanding,
     /// Settings that differ from those in force and need a restart.
     pub restart_needed: Vec<String>,
     /// Every plugin that is served, older versions included.
     pub loaded_plugins: Vec<String>,
     /// How long it took, in milliseconds.
     pub milliseconds: f64,
+}
+
+/// How the API stands to the accepted document, `openapi/contract.json`.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct ContractStanding {
+    /// Whether there is an accepted document.
+    pub accepted: bool,
+    /// How many changes are breaking.
+    pub breaking: usize,
+    /// How many are compatible.
+    pub compatible: usize,
+    /// How many are cosmetic.
+    pub cosmetic: usize,
+    /// The breaking changes, then the compatible ones; at most 200 of them.
+    pub changes: Vec<Change>,
+}
+
+impl From<Standing> for ContractStanding {
+    fn from(standing: Standing) -> Self {
+        let Standing { accepted, breaking, compatible, cosmetic, changes } = standing;
+        Self { accepted, breaking, compatible, cosmetic, changes }
+    }
 }
 
 impl Report {
@@ -61,6 +91,7 @@ impl Report {
         merge(&mut self.removed, before.removed);
         let (added, removed) = (self.added.clone(), self.removed.clone());
         self.changed.retain(|name| !added.contains(name) && !removed.contains(name));
+        self.changes.splice(0..0, before.changes);
         let fresh = self.added.len() + self.changed.len();
         self.unchanged = self.loaded_plugins.len().saturating_sub(fresh);
         self.milliseconds += before.milliseconds;

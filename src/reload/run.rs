@@ -1,19 +1,16 @@
 //! The reloader's loop: wait for triggers, take all that are there, look once, answer those who asked.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 
-use super::{Handle, Parts, Reloader, Scope, Trigger, Waiting, report::Report, retire::Retired};
+use super::{Handle, Parts, Reloader, Scope, Trigger, Waiting, report::Report};
 use crate::{
     diagnostic::Diagnostic,
     plugin::pool::STACK,
-    script::lint::signatures::Signatures,
     settings::Sources,
     source::watch::{Changed, WatchSettings, Watcher},
 };
@@ -34,21 +31,7 @@ pub(crate) fn start(parts: Parts) -> Result<(Handle, Report), Vec<Diagnostic>> {
         .name("hotplate-reload".to_owned())
         .stack_size(STACK)
         .spawn(move || {
-            let mut reloader = Reloader {
-                signatures: Signatures::of(&parts.natives),
-                started_with: Arc::clone(&parts.settings),
-                parts,
-                triggers,
-                snapshot: None,
-                known: BTreeMap::new(),
-                unloaded: BTreeSet::new(),
-                held: BTreeMap::new(),
-                waiting: Vec::new(),
-                retired: Retired::default(),
-                watcher: None,
-                logged: Vec::new(),
-                config_faults: Vec::new(),
-            };
+            let mut reloader = Reloader::new(parts, triggers);
             // The watcher is there before the first look, so that no change between them is missed.
             let watching = reloader.watch(sender);
             let report = reloader.first_look();

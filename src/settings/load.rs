@@ -106,9 +106,14 @@ impl Sources {
         self.project_root().join("openapi").join("info.toml")
     }
 
+    /// The accepted `OpenAPI` document.
+    pub fn contract_file(&self) -> PathBuf {
+        self.project_root().join("openapi").join("contract.json")
+    }
+
     /// The files that are read, or would be if they were there.
-    pub(crate) fn files(&self) -> [PathBuf; 2] {
-        [self.config_file(), self.info_file()]
+    pub(crate) fn files(&self) -> [PathBuf; 3] {
+        [self.config_file(), self.info_file(), self.contract_file()]
     }
 
     fn existing_file(&self) -> Option<PathBuf> {

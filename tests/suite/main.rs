@@ -13,6 +13,7 @@ mod answer;
 mod broken;
 mod bundled;
 mod cli;
+mod contract;
 mod embed;
 mod errors;
 mod extras;

@@ -9,7 +9,7 @@ use super::rule::Rule;
 /// What a change means for a client that was written for the old document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
+pub enum Severity {
     /// Nothing: what is sent and answered is the same.
     Cosmetic,
     /// It goes on to work.
@@ -20,7 +20,7 @@ pub(crate) enum Severity {
 
 impl Severity {
     /// As it is written.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Cosmetic => "cosmetic",
             Self::Compatible => "compatible",
@@ -56,29 +56,35 @@ impl Side {
 
 /// One difference between two documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Change {
+#[non_exhaustive]
+pub struct Change {
     /// What it means for clients.
-    pub(crate) severity: Severity,
+    pub severity: Severity,
     /// The rule that says so.
     #[serde(serialize_with = "name_of")]
     pub(crate) rule: Rule,
     /// The method in capitals; none where the whole path or document is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) method: Option<String>,
+    pub method: Option<String>,
     /// The path as the old document has it, or the new one where it is new; empty for the document.
-    pub(crate) path: String,
+    pub path: String,
     /// Which part of the operation: `response 200 application/json`, `query parameter "limit"`.
-    pub(crate) location: String,
+    pub location: String,
     /// Where in the schema of that part, such as `address.city` or `[].email`; empty for the whole.
     #[serde(rename = "at")]
-    pub(crate) within: String,
+    pub within: String,
     /// All of it in one sentence.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 impl Change {
+    /// The name of the rule that says so, such as `response-property-removed`.
+    pub fn rule_name(&self) -> String {
+        self.rule.to_string()
+    }
+
     /// Whether clients may stop working.
-    pub(crate) fn is_breaking(&self) -> bool {
+    pub fn is_breaking(&self) -> bool {
         self.severity == Severity::Breaking
     }
 }

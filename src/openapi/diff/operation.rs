@@ -16,8 +16,8 @@ use super::{
 /// Where changes of the operation itself are found.
 const LOCATION: &str = "operation";
 
-/// Fields that are compared by code of their own.
-const JUDGED: [&str; 4] = ["parameters", "requestBody", "responses", "security"];
+/// Fields that are compared by code of their own, or that say only where a route stands in its script.
+const JUDGED: [&str; 5] = ["parameters", "requestBody", "responses", "security", "x-hotplate"];
 
 /// Compares an operation, each given with its path item; `names` are the old and new names of the
 /// parameters of the path.

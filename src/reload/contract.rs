@@ -1,0 +1,361 @@
+//! The accepted document, watched like a script, and what it has to say to each load.
+//!
+//! Under `refuse` a version that breaks it is not served: the plugin keeps the one before, its file being
+//! deleted included. What was already so before the load is told and not refused: keeping the version
+//! before would mend nothing. What a person turns off by name, in the configuration or through
+//! `/unload/…`, is turned off.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fs::File,
+    io::Read as _,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use super::{Candidates, Reloader};
+use crate::{
+    diagnostic::{Diagnostic, Place},
+    generation::{
+        Entry, Generation, State,
+        assemble::{Candidate, assemble},
+    },
+    openapi::{
+        Fragment,
+        contract::{self, Accepted, ByShape, Owners, Standing},
+        diff::Change,
+    },
+    plugin::Plugin,
+    settings::{OnBreaking, Settings},
+    source::{digest::Digest, watch::Changed},
+};
+
+/// The name of the accepted document, relative to the project.
+const FILE: &str = "openapi/contract.json";
+
+/// The most bytes that it may have.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// How many breaking changes of one plugin are told one by one.
+const MOST_TOLD: usize = 20;
+
+/// How to accept what is there now.
+const ACCEPT: &str = "run `hotplate openapi --accept` to accept the new API";
+
+/// The accepted document as it was last read, and how what is served stands to it.
+#[derive(Debug, Default)]
+pub(super) struct Contract {
+    /// Where it is; none if there is no project.
+    file: Option<PathBuf>,
+    /// What was read last; none if nothing was looked for, or nothing was there.
+    read: Option<Digest>,
+    accepted: Option<Arc<Accepted>>,
+    /// Why it cannot be read.
+    fault: Option<Diagnostic>,
+    /// How what is served differs from it.
+    differs: ByShape,
+    /// The configuration that `differs` holds for; none if all is to be compared again.
+    judged: Option<Arc<Settings>>,
+}
+
+impl Contract {
+    /// The accepted document in `file`, which is not read yet.
+    pub(super) fn at(file: Option<PathBuf>) -> Self {
+        Self { file, ..Self::default() }
+    }
+
+    /// Reads it again where that may make a difference.
+    pub(super) fn reread(&mut self, changed: &Changed, asked: bool) {
+        let Some(file) = &self.file else { return };
+        let is_first = self.judged.is_none() && self.read.is_none();
+        if !is_first && !asked && !changed.may_mean(file) {
+            return;
+        }
+        let bytes = match bytes_of(file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if self.accepted.is_some() || self.fault.is_some() {
+                    *self = Self::at(self.file.take());
+                }
+                return;
+            }
+            Err(error) => {
+                self.judged = None;
+                self.read = None;
+                self.fault =
+                    Some(unreadable(format!("cannot be read: {error}"), Place::file(FILE)));
+                return;
+            }
+        };
+        let digest = Digest::of(&bytes);
+        if self.read == Some(digest) {
+            return;
+        }
+        (self.read, self.judged) = (Some(digest), None);
+        let text = String::from_utf8_lossy(&bytes);
+        match Accepted::parse(&text) {
+            Ok(accepted) => {
+                self.accepted = Some(Arc::new(accepted));
+                self.fault = None;
+            }
+            Err(fault) => {
+                let place = match fault.line {
+                    0 => Place::file(FILE),
+                    line => Place::at(FILE, &text, line, fault.column.max(1)),
+                };
+                self.fault = Some(unreadable(format!("cannot be used: {fault}"), place));
+            }
+        }
+    }
+
+    /// While a document that should be there cannot be read, what was served when that was noticed, or
+    /// what could be read last, stands in for it.
+    fn stand_in(&mut self, current: &Generation) {
+        if self.fault.is_some() && self.accepted.is_none() && current.number > 0 {
+            let fragments = current.api.fragments(&current.settings).map(|(_, fragment)| fragment);
+            let document = contract::document_of(fragments, &current.settings);
+            self.accepted = Some(Arc::new(Accepted::of(document)));
+            self.judged = None;
+        }
+    }
+
+    /// How a generation differs from the accepted document; compared anew where it is not `current`.
+    fn compare(&self, current: &Generation, next: &Generation) -> ByShape {
+        let Some(accepted) = &self.accepted else { return ByShape::new() };
+        let all = next.api.fragments(&next.settings).map(|(_, fragment)| fragment);
+        let carries = self.judged.as_ref().is_some_and(|with| Arc::ptr_eq(with, &next.settings));
+        if !carries {
+            return accepted.compare(all, &next.settings, None);
+        }
+        let shapes = moved(current, next);
+        let mut differs = self.differs.clone();
+        if !shapes.is_empty() {
+            differs.retain(|shape, _| !shapes.contains(shape));
+            differs.extend(accepted.compare(all, &next.settings, Some(&shapes)));
+        }
+        differs
+    }
+}
+
+impl Reloader {
+    /// Puts candidates together to the generation that follows `current`, without those that break what
+    /// was promised where that is refused.
+    pub(super) fn within_contract(
+        &mut self,
+        current: &Generation,
+        settings: &Arc<Settings>,
+        mut candidates: Candidates,
+        diagnostics: &[Diagnostic],
+    ) -> Generation {
+        let refuses = settings.contract.on_breaking == OnBreaking::Refuse;
+        if refuses {
+            self.contract.stand_in(current);
+        }
+        loop {
+            let mut next =
+                assemble(current, Arc::clone(settings), candidates.clone(), diagnostics.to_vec());
+            let differs = self.contract.compare(current, &next);
+            let refused = match refuses && current.number > 0 {
+                true => self.offenders(current, &next, &candidates, &differs),
+                false => BTreeMap::new(),
+            };
+            if refused.is_empty() {
+                next.changes = changes(current, &next);
+                next.standing = match self.contract.accepted {
+                    Some(_) => Standing::of(&differs),
+                    None => Standing::default(),
+                };
+                next.diagnostics.extend(self.contract.fault.clone());
+                next.diagnostics.extend(warnings(current, &next, &differs));
+                self.contract.differs = differs;
+                self.contract.judged = Some(Arc::clone(settings));
+                return next;
+            }
+            // What is kept may have what another version gave up, and so the whole is judged again.
+            for (name, faults) in refused {
+                self.refuse(current, &mut candidates, name, faults);
+            }
+        }
+    }
+
+    /// The plugins whose new version breaks what their old one keeps, each with what to say of it.
+    fn offenders(
+        &self,
+        current: &Generation,
+        next: &Generation,
+        candidates: &Candidates,
+        differs: &ByShape,
+    ) -> BTreeMap<String, Vec<Diagnostic>> {
+        let Some(accepted) = &self.contract.accepted else { return BTreeMap::new() };
+        let mut offences: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+        let breaking = differs.values().flatten().filter(|change| change.is_breaking());
+        let breaking: Vec<&Change> = breaking.collect();
+        if breaking.is_empty() {
+            return BTreeMap::new();
+        }
+        let owners = Owners::new(next.api.fragments(&next.settings));
+        let before = Owners::new(current.api.fragments(&current.settings));
+        for change in breaking {
+            if let Some((name, _)) = owners.of(change).or_else(|| before.of(change)) {
+                offences.entry(name).or_default().push(change);
+            }
+        }
+        let mut refused = BTreeMap::new();
+        for (name, mut changes) in offences {
+            let Some(kept) = current.serving(name) else { continue };
+            let is_same = next.serving(name).is_some_and(|now| Arc::ptr_eq(now, kept));
+            let is_off = self.unloaded.contains(name)
+                || candidates.get(name).is_some_and(|candidate| candidate.entry.plugin.is_none());
+            if is_same || is_off {
+                continue;
+            }
+            let already = already(accepted, next, kept, &changes);
+            changes.retain(|change| !already.contains(&change.message));
+            if !changes.is_empty() {
+                let faults = told(&changes, name, next, &owners, Diagnostic::error);
+                refused.insert(name.to_owned(), faults);
+            }
+        }
+        refused
+    }
+
+    /// Leaves a plugin as it was before.
+    fn refuse(
+        &mut self,
+        current: &Generation,
+        candidates: &mut Candidates,
+        name: String,
+        diagnostics: Vec<Diagnostic>,
+    ) {
+        let Some(entry) = current.plugins.get(&name) else { return };
+        let before = entry.plugin.clone();
+        let entry = Arc::new(Entry { state: State::Stale, diagnostics, ..(**entry).clone() });
+        let known = self.known.entry(name.clone()).or_default();
+        known.plugin.clone_from(&before);
+        candidates.insert(name, Candidate { entry, before });
+    }
+}
+
+/// The breaking changes that keeping the version before would not mend.
+fn already(
+    accepted: &Accepted,
+    next: &Generation,
+    kept: &Plugin,
+    changes: &[&Change],
+) -> HashSet<String> {
+    let settings = &next.settings;
+    let name = kept.name();
+    let shapes = changes.iter().map(|change| crate::openapi::diff::shape(&change.path)).collect();
+    let fragment = Fragment::of_plugin(kept, settings.plugin(name).auth);
+    let others = next.api.fragments(settings).filter(|(other, _)| *other != name);
+    let all = others.map(|(_, fragment)| fragment).chain([&fragment]);
+    let before = accepted.compare(all, settings, Some(&shapes));
+    let breaking = before.into_values().flatten().filter(Change::is_breaking);
+    breaking.map(|change| change.message).collect()
+}
+
+/// The shapes of the paths of all plugins that are not in the same version in both.
+fn moved(current: &Generation, next: &Generation) -> BTreeSet<String> {
+    let of = |one: &Generation, other: &Generation| -> BTreeSet<String> {
+        let differing: HashSet<&str> = one.api.differing(&other.api).collect();
+        if differing.is_empty() {
+            return BTreeSet::new();
+        }
+        let fragments = one.api.fragments(&one.settings);
+        let moved = fragments.filter(|(name, _)| differing.contains(name));
+        moved.flat_map(|(_, fragment)| fragment.shapes().cloned()).collect()
+    };
+    let mut shapes = of(next, current);
+    shapes.extend(of(current, next));
+    shapes
+}
+
+/// How a generation differs from the one before.
+fn changes(current: &Generation, next: &Generation) -> Vec<Change> {
+    if current.number == 0 {
+        return Vec::new();
+    }
+    let same_settings = Arc::ptr_eq(&current.settings, &next.settings);
+    let shapes = moved(current, next);
+    if same_settings && shapes.is_empty() {
+        return Vec::new();
+    }
+    let old = current.api.fragments(&current.settings).map(|(_, fragment)| fragment);
+    let new = next.api.fragments(&next.settings).map(|(_, fragment)| fragment);
+    let shapes = same_settings.then_some(&shapes);
+    contract::compare((old, &current.settings), (new, &next.settings), shapes)
+}
+
+/// What is served although it breaks the accepted document.
+fn warnings(current: &Generation, next: &Generation, differs: &ByShape) -> Vec<Diagnostic> {
+    let breaking = differs.values().flatten().filter(|change| change.is_breaking());
+    let breaking: Vec<&Change> = breaking.collect();
+    if breaking.is_empty() {
+        return Vec::new();
+    }
+    let owners = Owners::new(next.api.fragments(&next.settings));
+    let before = Owners::new(current.api.fragments(&current.settings));
+    let mut by_owner: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for change in breaking {
+        let owner = owners.of(change).or_else(|| before.of(change));
+        by_owner.entry(owner.map_or("", |(name, _)| name)).or_default().push(change);
+    }
+    let warn = |(name, changes): (&str, Vec<&Change>)| {
+        told(&changes, name, next, &owners, Diagnostic::warning)
+    };
+    by_owner.into_iter().flat_map(warn).collect()
+}
+
+/// Breaking changes as diagnostics of a plugin, as many as are told one by one.
+fn told(
+    changes: &[&Change],
+    plugin: &str,
+    next: &Generation,
+    owners: &Owners<'_>,
+    make: impl Fn(&'static str, String) -> Diagnostic,
+) -> Vec<Diagnostic> {
+    let of_plugin = |fault: Diagnostic| match plugin {
+        "" => fault,
+        name => fault.of_plugin(name),
+    };
+    let one = |change: &&Change| {
+        let message =
+            format!("the accepted API is broken: {change} (rule `{}`)", change.rule_name());
+        let fault = of_plugin(make("contract-broken", message)).help(ACCEPT);
+        match place_of(change, next, owners) {
+            Some(place) => fault.at(place),
+            None => fault,
+        }
+    };
+    let mut faults: Vec<Diagnostic> = changes.iter().take(MOST_TOLD).map(one).collect();
+    if changes.len() > MOST_TOLD {
+        let message = format!(
+            "the accepted API is broken: {} more breaking changes",
+            changes.len() - MOST_TOLD
+        );
+        let help = "`hotplate openapi --check` lists them all";
+        faults.push(of_plugin(make("contract-broken", message)).help(help));
+    }
+    faults
+}
+
+/// Where the route that a change is of is declared now.
+fn place_of(change: &Change, next: &Generation, owners: &Owners<'_>) -> Option<Place> {
+    let (name, line) = owners.of(change)?;
+    let routes = next.serving(name)?.routes();
+    let route = routes.iter().find(|route| route.place.line == line)?;
+    Some(route.place.clone())
+}
+
+fn bytes_of(file: &PathBuf) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unreadable(why: String, place: Place) -> Diagnostic {
+    let message = format!("the accepted document {why}");
+    let help = "mend it, or write it anew with `hotplate openapi --accept`; under \
+                `on_breaking = \"refuse\"` what was accepted or served before holds until then";
+    Diagnostic::error("contract-unreadable", message).at(place).help(help)
+}
