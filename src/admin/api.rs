@@ -59,6 +59,7 @@ enum LoadAnswer {
     Ending(Json<Refusal>),
 }
 
+#[expect(clippy::large_enum_variant, reason = "made once for each answer")]
 #[derive(ApiResponse)]
 enum UnloadAnswer {
     /// It is served no more.

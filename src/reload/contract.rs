@@ -83,7 +83,7 @@ impl Contract {
                 self.judged = None;
                 self.read = None;
                 self.fault =
-                    Some(unreadable(format!("cannot be read: {error}"), Place::file(FILE)));
+                    Some(unreadable(&format!("cannot be read: {error}"), Place::file(FILE)));
                 return;
             }
         };
@@ -103,7 +103,7 @@ impl Contract {
                     0 => Place::file(FILE),
                     line => Place::at(FILE, &text, line, fault.column.max(1)),
                 };
-                self.fault = Some(unreadable(format!("cannot be used: {fault}"), place));
+                self.fault = Some(unreadable(&format!("cannot be used: {fault}"), place));
             }
         }
     }
@@ -147,15 +147,15 @@ impl Reloader {
         mut candidates: Candidates,
         diagnostics: &[Diagnostic],
     ) -> Generation {
-        let refuses = settings.contract.on_breaking == OnBreaking::Refuse;
-        if refuses {
+        let is_strict = settings.contract.on_breaking == OnBreaking::Refuse;
+        if is_strict {
             self.contract.stand_in(current);
         }
         loop {
             let mut next =
                 assemble(current, Arc::clone(settings), candidates.clone(), diagnostics.to_vec());
             let differs = self.contract.compare(current, &next);
-            let refused = match refuses && current.number > 0 {
+            let refused = match is_strict && current.number > 0 {
                 true => self.offenders(current, &next, &candidates, &differs),
                 false => BTreeMap::new(),
             };
@@ -353,7 +353,7 @@ fn bytes_of(file: &PathBuf) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unreadable(why: String, place: Place) -> Diagnostic {
+fn unreadable(why: &str, place: Place) -> Diagnostic {
     let message = format!("the accepted document {why}");
     let help = "mend it, or write it anew with `hotplate openapi --accept`; under \
                 `on_breaking = \"refuse\"` what was accepted or served before holds until then";
