@@ -28,7 +28,6 @@ struct Own {
 }
 
 const BAD_REQUEST: Own = Own { name: "BadRequest", description: "The request cannot be read." };
-const UNAUTHORIZED: Own = Own { name: "Unauthorized", description: "A key is needed." };
 const FORBIDDEN: Own =
     Own { name: "Forbidden", description: "No key was sent, or none that may do this." };
 const UNSUPPORTED: Own = Own {
@@ -80,7 +79,6 @@ fn own(pattern: &Pattern, spec: &Spec, access: &Access) -> BTreeMap<u16, Own> {
         own.insert(422, INVALID);
     }
     if access.is_guarded() {
-        own.insert(401, UNAUTHORIZED);
         own.insert(403, FORBIDDEN);
     }
     if spec.rate_limit.is_some() {
@@ -128,11 +126,11 @@ pub(super) fn components() -> Map<String, Value> {
         json!({ "description": own.description, "content": content })
     };
     let mut components: Map<String, Value> =
-        [BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, UNSUPPORTED, INVALID, TOO_MANY, OTHER]
+        [BAD_REQUEST, FORBIDDEN, UNSUPPORTED, INVALID, TOO_MANY, OTHER]
             .iter()
             .map(|own| (own.name.to_owned(), problem(own)))
             .collect();
-    // A guard that the configuration sets answers as the administration does.
+    // Whoever has no key that fits is answered as by the administration.
     if let Some(content) = components.get_mut(FORBIDDEN.name).and_then(|own| own.get_mut("content"))
     {
         *content = json!({ "application/json": { "schema": schema_reference(REFUSAL) } });
@@ -160,6 +158,21 @@ pub(super) fn schemas() -> Map<String, Value> {
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "detail": { "type": "string", "description": "What went wrong this time." },
             "error_id": { "type": "string", "description": "What the log has it under." },
+            "errors": {
+                "type": "array",
+                "description": "Everything in the request that is not as described.",
+                "items": {
+                    "type": "object",
+                    "required": ["in", "detail"],
+                    "properties": {
+                        "in": { "type": "string", "enum": ["path", "query", "header", "cookie", "body"] },
+                        "name": { "type": "string", "description": "The parameter." },
+                        "pointer": { "type": "string", "format": "json-pointer",
+                                     "description": "The part of the body." },
+                        "detail": { "type": "string", "description": "What is wrong with it." },
+                    },
+                },
+            },
         },
     });
     let refusal = json!({

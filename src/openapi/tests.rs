@@ -197,7 +197,7 @@ fn a_key_and_a_rate_have_answers_of_their_own() {
         ])
     );
     let statuses: Vec<&String> = operation["responses"].as_object().unwrap().keys().collect();
-    assert_eq!(statuses, ["401", "403", "429", "default"]);
+    assert_eq!(statuses, ["403", "429", "default"]);
     let too_many = &document["components"]["responses"]["TooManyRequests"];
     assert_eq!(too_many["headers"]["Retry-After"]["schema"]["type"], "integer");
     assert!(document["components"]["securitySchemes"].get("query").is_none());

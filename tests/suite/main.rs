@@ -24,6 +24,7 @@ mod limits;
 mod names;
 mod natives;
 mod openapi;
+mod openapi_info;
 mod page;
 mod reload;
 mod request;
