@@ -81,8 +81,19 @@ pub(super) fn responses<'a>(
         all.map(|(status, value)| (status.replace('x', "X"), value)).collect()
     };
     let (before, after) = (statuses(old), statuses(new));
-    let gone: Vec<&String> = before.keys().filter(|status| !after.contains_key(*status)).collect();
-    let come: Vec<&String> = after.keys().filter(|status| !before.contains_key(*status)).collect();
+    // A range of which the new document names some is said more exactly now.
+    let is_narrowed = |range: &str| {
+        let first = range.strip_suffix("XX");
+        first.is_some_and(|first| after.keys().any(|status| status.starts_with(first)))
+    };
+    let gone: Vec<&String> = before
+        .keys()
+        .filter(|status| !after.contains_key(*status) && !is_narrowed(status))
+        .collect();
+    let come: Vec<&String> = after
+        .keys()
+        .filter(|status| !before.contains_key(*status) && in_range(&before, status).is_none())
+        .collect();
     let only = |statuses: &[&String]| {
         let mut successes = statuses.iter().filter(|status| is_success(status));
         successes.next().filter(|_| successes.next().is_none()).map(|only| (*only).clone())
@@ -118,8 +129,12 @@ pub(super) fn responses<'a>(
     for (status, value) in &after {
         let was = match &replaced {
             Some((a, b)) if b == status => before.get(a),
-            // A new status may have been promised as one of a range.
-            _ => before.get(status).or_else(|| ranged(&before, status)),
+            // A new status may have been promised as one of a range, or its answer by one that says
+            // nothing of statuses.
+            _ => before.get(status).or_else(|| in_range(&before, status)).or_else(|| {
+                let generic = before.get("default").filter(|_| successes(&before) == 0);
+                generic.filter(|_| is_success(status))
+            }),
         };
         let Some(was) = was else { continue };
         let words = match is_success(status) && alone {
@@ -131,13 +146,12 @@ pub(super) fn responses<'a>(
     changes
 }
 
-/// The range that promised a status, or whatever else there may be.
-fn ranged<'m, 'a>(
+/// The range that promised a status.
+fn in_range<'m, 'a>(
     statuses: &'m BTreeMap<String, &'a Value>,
     status: &str,
 ) -> Option<&'m &'a Value> {
-    let range = format!("{}XX", status.chars().next()?);
-    statuses.get(&range).or_else(|| statuses.get("default"))
+    statuses.get(&format!("{}XX", status.chars().next()?))
 }
 
 fn is_success(status: &str) -> bool {

@@ -1,11 +1,17 @@
 //! Two documents beside each other: what references mean in each, and which mean the same in both.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+};
 
 use serde_json::{Map, Value};
 
 /// How many references may lead from one to the next.
 const LONGEST_CHAIN: usize = 32;
+
+/// How many pairs of schemas are looked at, and changes of them told, in all.
+const MOST_PAIRS: u32 = 500_000;
 
 /// A part of a document, and the schema that its local references (`#/$defs/…`) are relative to.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +45,8 @@ pub(super) struct Documents<'a> {
     pub(super) new: &'a Value,
     /// Components, as `schemas/User`, that mean something else in the new document.
     changed: HashSet<&'a str>,
+    /// How many pairs of schemas may still be looked at, so that no documents keep it busy for long.
+    pub(super) fuel: Cell<u32>,
 }
 
 impl<'a> Documents<'a> {
@@ -48,7 +56,8 @@ impl<'a> Documents<'a> {
         new: &'a Value,
         parts: impl Iterator<Item = &'a Value>,
     ) -> Self {
-        let mut documents = Self { old, new, changed: HashSet::new() };
+        let fuel = Cell::new(MOST_PAIRS);
+        let mut documents = Self { old, new, changed: HashSet::new(), fuel };
         documents.changed = documents.changed(parts);
         documents
     }

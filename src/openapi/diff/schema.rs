@@ -20,8 +20,9 @@ use super::{
 /// How deep schemas may be nested before they are only told to differ.
 const DEEPEST: usize = 100;
 
-/// How many pairs of schemas are looked at for one message before the rest is only told to differ.
-const MOST_PAIRS: u32 = 20_000;
+/// How many pairs of schemas are looked at and changes told for one message before the rest is only told to
+/// differ.
+const MOST_PAIRS: u32 = 5_000;
 
 /// What allows everything, for what is not there.
 static ANYTHING: Value = Value::Bool(true);
@@ -65,6 +66,8 @@ pub(super) struct Comparer<'a, 's> {
     /// Pairs of references that were compared, or are being: each is told once in a message.
     pub(super) met: HashSet<(&'a str, &'a str, Turn)>,
     pub(super) fuel: u32,
+    /// Whether it was told that there is more.
+    pub(super) is_cut: bool,
 }
 
 /// Compares the schema of one site; a schema that is not there allows everything.
@@ -82,9 +85,12 @@ pub(super) fn compare<'a>(
         turn: Turn::Straight,
         changes: Vec::new(),
         met: HashSet::new(),
-        fuel: MOST_PAIRS,
+        fuel: documents.fuel.get().min(MOST_PAIRS),
+        is_cut: false,
     };
+    let fuel = comparer.fuel;
     comparer.nodes(old.map(Node::root), new.map(Node::root));
+    documents.fuel.set(documents.fuel.get().saturating_sub(fuel - comparer.fuel));
     comparer.changes
 }
 
@@ -119,11 +125,9 @@ impl<'a> Comparer<'a, '_> {
 
     /// Compares two schemas as they are seen.
     pub(super) fn views(&mut self, old: &View<'a>, new: &View<'a>) {
-        if self.fuel == 0 || self.path.len() > DEEPEST {
-            let too_much = "differs in more than can be compared";
-            return self.tell(SchemaRule::UndecidableChange, too_much);
+        if self.path.len() > DEEPEST || !self.spend() {
+            return self.cut();
         }
-        self.fuel -= 1;
         self.annotations(old, new);
         if let Some(lost) = old.lost.or(new.lost) {
             let what = format!("may have changed: `{lost}` cannot be followed");
@@ -326,8 +330,29 @@ impl<'a> Comparer<'a, '_> {
         }
     }
 
+    /// Whether there is fuel for one step more.
+    fn spend(&mut self) -> bool {
+        let left = self.fuel.checked_sub(1);
+        self.fuel = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    /// Tells once that there is more than can be compared.
+    fn cut(&mut self) {
+        if !std::mem::replace(&mut self.is_cut, true) {
+            self.put(SchemaRule::UndecidableChange, "differs in more than can be compared");
+        }
+    }
+
     /// Tells a change of what is at the path now.
     pub(super) fn tell(&mut self, rule: SchemaRule, what: &str) {
+        match self.spend() {
+            true => self.put(rule, what),
+            false => self.cut(),
+        }
+    }
+
+    fn put(&mut self, rule: SchemaRule, what: &str) {
         let effect = match (rule.effect(), self.turn) {
             (Effect::Narrows, Turn::Reversed) => Effect::Widens,
             (Effect::Widens, Turn::Reversed) => Effect::Narrows,
@@ -359,6 +384,7 @@ impl<'a> Comparer<'a, '_> {
             changes: Vec::new(),
             met: self.met.clone(),
             fuel: self.fuel,
+            is_cut: false,
         };
         aside.views(old, new);
         self.fuel = aside.fuel;

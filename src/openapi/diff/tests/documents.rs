@@ -114,6 +114,20 @@ fn schemas_that_grow_without_end_are_cut_short() {
 }
 
 #[test]
+fn more_changes_than_anybody_reads_are_cut_short() {
+    let many = |prefix: &str| {
+        let properties: serde_json::Map<String, Value> =
+            (0..20_000).map(|index| (format!("{prefix}{index}"), json!({}))).collect();
+        answering(&["/a"], json!({ "User": { "properties": properties } }))
+    };
+    let changes = compare(&many("a"), &many("b"));
+    assert!((1000..6000).contains(&changes.len()), "{}", changes.len());
+    let cut = "GET /a: response property \"";
+    let told = changes.iter().find(|change| change.rule_name() == "response-undecidable-change");
+    assert!(told.unwrap().message.starts_with(cut));
+}
+
+#[test]
 fn a_renamed_path_parameter_keeps_its_schema() {
     let document = |name: &str, kind: &str| {
         let parameter =
@@ -151,6 +165,28 @@ fn a_success_in_the_place_of_another_has_its_answer_compared() {
             "POST /a: response property \"id\" removed: breaking",
         ]
     );
+}
+
+#[test]
+fn statuses_may_be_promised_as_a_range_or_not_at_all() {
+    let document =
+        |responses: Value| json!({ "paths": { "/a": { "get": { "responses": responses } } } });
+    let content = |kind: &str| json!({ "content": { (kind): { "schema": { "type": "object" } } } });
+    let graded = |old: &Value, new: &Value| graded(&compare(old, new));
+    let range = document(json!({ "2XX": content("application/json") }));
+    let exact = document(json!({ "200": content("application/json") }));
+    assert_eq!(graded(&range, &exact), [""; 0]);
+    assert_eq!(graded(&exact, &range), ["breaking success-status-changed"]);
+    // What a route answers that says nothing, and then says what.
+    let silent = document(json!({ "default": { "description": "anything" } }));
+    let failures = json!({ "description": "anything", "content": content("application/problem+json")["content"] });
+    let said = document(json!({ "200": content("application/json"), "default": failures }));
+    let breaks = |all: Vec<String>| all.iter().any(|one| one.starts_with("breaking"));
+    assert!(!breaks(graded(&silent, &said)), "{:?}", graded(&silent, &said));
+    assert!(graded(&said, &silent).contains(&"breaking success-status-removed".to_owned()));
+    // The answer to all failures says nothing of another success.
+    let more = json!({ "200": content("application/json"), "202": content("text/plain"), "default": failures });
+    assert_eq!(graded(&said, &document(more)), ["compatible success-status-added"]);
 }
 
 #[test]
