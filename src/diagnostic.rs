@@ -120,7 +120,7 @@ impl Diagnostic {
         Self {
             severity: Severity::Error,
             code,
-            message: message.into(),
+            message: shortened(message.into()),
             plugin: None,
             place: None,
             help: None,
@@ -166,6 +166,20 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+}
+
+/// The most bytes of a message: some of it is what a script threw, which may be as long as it likes.
+const MOST_MESSAGE: usize = 4 << 10;
+
+/// A message that a person can read, with `…` where it was cut.
+fn shortened(mut message: String) -> String {
+    if message.len() > MOST_MESSAGE {
+        let end = (0..=MOST_MESSAGE).rev().find(|&end| message.is_char_boundary(end));
+        message.truncate(end.unwrap_or(0));
+        message.shrink_to_fit();
+        message.push('…');
+    }
+    message
 }
 
 /// The known name nearest to `written`, if one is near enough to be what was meant.

@@ -24,6 +24,8 @@ mod time;
 mod url;
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod testing;
 
 use rhai::Module;

@@ -3,7 +3,10 @@
 //! Natives are registered once for all plugins, so they learn here whom they serve. Nothing is known
 //! outside a run.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
 
 use rhai::Dynamic;
 
@@ -48,23 +51,51 @@ pub(crate) struct Run {
     pub(crate) phase: Phase,
 }
 
+/// What a run has logged so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Logged {
+    /// How many records.
+    pub(crate) records: usize,
+    /// How many bytes, of all of them.
+    pub(crate) bytes: usize,
+    /// Whether no more is taken.
+    pub(crate) is_closed: bool,
+}
+
 thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+    static LOGGED: Cell<Logged> =
+        const { Cell::new(Logged { records: 0, bytes: 0, is_closed: false }) };
 }
 
 /// A run in force on this thread until it is dropped; then the one before it, if any.
-pub(crate) struct Guard(Option<Run>);
+pub(crate) struct Guard(Option<Run>, Logged);
 
 /// Says which plugin's script runs on this thread from now on.
 pub(crate) fn enter(plugin: Arc<PluginContext>, phase: Phase) -> Guard {
-    Guard(RUN.with(|run| run.replace(Some(Run { plugin, phase }))))
+    Guard(RUN.with(|run| run.replace(Some(Run { plugin, phase }))), LOGGED.take())
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         let before = self.0.take();
         RUN.with(|run| run.replace(before));
+        LOGGED.set(self.1);
     }
+}
+
+/// Counts a record of so many bytes, and tells what the run has logged with it.
+pub(crate) fn logged(bytes: usize) -> Logged {
+    let mut logged = LOGGED.get();
+    logged.records = logged.records.saturating_add(1);
+    logged.bytes = logged.bytes.saturating_add(bytes);
+    LOGGED.set(logged);
+    logged
+}
+
+/// Takes no more records of this run.
+pub(crate) fn close_log() {
+    LOGGED.set(Logged { is_closed: true, ..LOGGED.get() });
 }
 
 /// The plugin whose script runs on this thread.

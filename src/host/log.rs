@@ -1,7 +1,8 @@
 //! `log::`, and where `print` and `debug` go.
 //!
 //! One record is one line, whatever the script puts in it: control characters are escaped. A
-//! message and its fields are cut to [`MOST_BYTES`].
+//! message and its fields are cut to [`MOST_BYTES`]. One run writes so many records and bytes and no
+//! more: a loop that prints must not fill a disk.
 
 use rhai::{Dynamic, ImmutableString, Map, Module};
 use tracing::Level;
@@ -11,6 +12,10 @@ use crate::script::{Native, budget, json};
 
 /// The most bytes of a message, and of its fields.
 const MOST_BYTES: usize = 16 << 10;
+
+/// The most records of one run, and the most bytes of all of them together.
+const MOST_RECORDS: usize = 1000;
+const MOST_RUN_BYTES: usize = 1 << 20;
 
 /// The functions of `log::`.
 pub(crate) fn module() -> Module {
@@ -63,6 +68,15 @@ fn fields_of(fields: &Dynamic) -> String {
 }
 
 fn emit(level: Level, message: &str, fields: Option<&str>) {
+    let logged = current::logged(message.len() + fields.map_or(0, str::len));
+    let (message, fields) = match logged.records <= MOST_RECORDS && logged.bytes <= MOST_RUN_BYTES {
+        true => (message, fields),
+        false if logged.is_closed => return,
+        false => {
+            current::close_log();
+            ("this run has logged too much: the rest of it is left out", None)
+        }
+    };
     let plugin = current::plugin();
     let plugin = plugin.as_ref().map_or("", |plugin| plugin.name.as_str());
     // A level is part of a call site, so each needs its own.

@@ -113,6 +113,13 @@ impl Problem {
         Some(problem)
     }
 
+    /// About how many bytes its texts have, before anything is escaped.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = [&self.kind, &self.title, &self.detail];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        texts + self.extra.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>()
+    }
+
     /// The response on the wire, `application/problem+json`; a 5xx is never cached.
     pub(crate) fn into_response(self) -> Response {
         let mut headers = HeaderMap::with_capacity(4);
@@ -153,6 +160,18 @@ pub(crate) fn usual_title(status: StatusCode) -> &'static str {
 pub(crate) fn error_status(number: INT) -> Option<StatusCode> {
     let number = u16::try_from(number).ok().filter(|number| (400..=599).contains(number))?;
     StatusCode::from_u16(number).ok()
+}
+
+/// About how many bytes a value has as JSON.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(items) => items.iter().map(|item| size(item) + 1).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, item)| name.len() + size(item) + 4).sum()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
+    }
 }
 
 fn text(value: &Dynamic) -> Option<String> {

@@ -23,6 +23,9 @@ const KNOWN: [&str; 7] =
 const LATER: [&str; 9] =
     ["params", "query", "headers", "cookies", "body", "returns", "errors", "auth", "rate_limit"];
 
+/// The most bytes that a route says about itself: all of it is in `/plugins`.
+const MOST_SAID: usize = 64 << 10;
+
 /// A route of a plugin.
 #[derive(Debug)]
 pub(crate) struct Route {
@@ -50,6 +53,13 @@ impl Route {
     ) -> Result<Self, String> {
         let mut spec = Spec::read(&declared.spec)?;
         spec.fill_from(doc.unwrap_or_default());
+        let said = [&spec.summary, &spec.description, &spec.operation_id];
+        let said: usize = said.into_iter().flatten().chain(&spec.tags).map(String::len).sum();
+        if said > MOST_SAID {
+            return Err(format!(
+                "a spec has at most {MOST_SAID} bytes of text, this one has {said}"
+            ));
+        }
         Ok(Self {
             methods: declared.methods,
             names: declared.pattern.names().map(Arc::from).collect(),

@@ -209,8 +209,11 @@ fn no_property(message: &str) -> Option<String> {
 /// What a script threw, in words.
 fn raised(value: &rhai::Dynamic) -> String {
     if let Some(map) = value.read_lock::<rhai::Map>() {
-        let part =
-            |name: &str| map.get(name).map(ToString::to_string).filter(|text| !text.is_empty());
+        // Only what is text already: a value that holds itself has no end as text.
+        let part = |name: &str| {
+            let text = map.get(name)?.read_lock::<rhai::ImmutableString>()?.to_string();
+            (!text.is_empty()).then_some(text)
+        };
         if let Some(text) = part("detail").or_else(|| part("title")).or_else(|| part("message")) {
             return text;
         }

@@ -10,27 +10,33 @@ use crate::{
     script::budget,
 };
 
+/// The bytes of a value that are printed, at most.
+const SHOWN: usize = 16 << 10;
+
 pub(super) fn register(module: &mut Module) {
-    for name in ["print", "debug", "to_string", "to_debug"] {
+    // What is printed is cut in the log: there is no use in more.
+    let all =
+        [("print", SHOWN), ("debug", SHOWN), ("to_string", usize::MAX), ("to_debug", usize::MAX)];
+    for (name, most) in all {
         let about = "The value as text.";
         global(name, &["array: &mut Array", "String"], about).set_into_module(
             module,
-            |ctx: NativeCallContext, array: &mut Array| {
-                lent(array, |value| display_in(&ctx, value, usize::MAX))
+            move |ctx: NativeCallContext, array: &mut Array| {
+                lent(array, |value| display_in(&ctx, value, most))
             },
         );
         global(name, &["map: &mut Map", "String"], about).set_into_module(
             module,
-            |ctx: NativeCallContext, map: &mut Map| {
-                lent(map, |value| display_in(&ctx, value, usize::MAX))
+            move |ctx: NativeCallContext, map: &mut Map| {
+                lent(map, |value| display_in(&ctx, value, most))
             },
         );
         global(name, &["blob: &mut Blob", "String"], about)
             .set_into_module(module, |blob: &mut Blob| format!("<blob of {} bytes>", blob.len()));
         global(name, &["f: &mut Fn", "String"], about).set_into_module(
             module,
-            |ctx: NativeCallContext, f: &mut FnPtr| {
-                display_in(&ctx, &Dynamic::from(f.clone()), usize::MAX)
+            move |ctx: NativeCallContext, f: &mut FnPtr| {
+                display_in(&ctx, &Dynamic::from(f.clone()), most)
             },
         );
     }

@@ -19,8 +19,11 @@ use crate::{
 /// How many sets of surroundings are kept for calls to come.
 const MOST_KEPT: usize = 64;
 
-/// How deep captured values are looked into.
+/// How deep captured values are looked into; deeper ones are refused.
 const DEEPEST: usize = 32;
+
+/// How many names of functions a set of surroundings may remember and be kept.
+const MOST_NAMES: usize = 1024;
 
 /// A function to call later.
 ///
@@ -94,7 +97,11 @@ impl Callback {
                 "this function takes {takes} arguments; it must be {closure}"
             )));
         }
-        flatten(&mut function, 0);
+        if !flatten(&mut function, 0) {
+            return Err(raise(format!(
+                "this function captures values that are nested deeper than {DEEPEST} levels"
+            )));
+        }
         Ok(Self {
             parameters: definition.params.iter().cloned().collect(),
             statements: statements(&definition),
@@ -146,6 +153,8 @@ impl Callback {
             _ => self.interpret(engine, &mut surroundings, given),
         };
         match result {
+            // Names that a script makes up must not be remembered for ever.
+            Ok(value) if caches.fn_resolution_cache_mut().dict.len() > MOST_NAMES => Ok(value),
             Ok(value) => {
                 let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() < MOST_KEPT {
@@ -238,29 +247,32 @@ fn statements(definition: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
 }
 
 /// Captured variables become values: each call starts from what they were at registration, and none
-/// waits for another's lock.
-fn flatten(function: &mut FnPtr, depth: usize) {
-    for captured in function.iter_curry_mut() {
-        flatten_value(captured, depth);
-    }
+/// waits for another's lock. `false` where something is too deep to be sure of that.
+#[must_use]
+fn flatten(function: &mut FnPtr, depth: usize) -> bool {
+    function.iter_curry_mut().all(|captured| flatten_value(captured, depth))
 }
 
-fn flatten_value(value: &mut Dynamic, depth: usize) {
+fn flatten_value(value: &mut Dynamic, depth: usize) -> bool {
     if depth > DEEPEST {
-        return;
+        return !holds_values(value);
     }
     if value.is_shared() {
         *value = std::mem::take(value).flatten();
     }
     if let Some(mut inner) = value.write_lock::<FnPtr>() {
-        flatten(&mut inner, depth + 1);
-        return;
+        return flatten(&mut inner, depth + 1);
     }
     if let Some(mut items) = value.write_lock::<rhai::Array>() {
-        items.iter_mut().for_each(|item| flatten_value(item, depth + 1));
-        return;
+        return items.iter_mut().all(|item| flatten_value(item, depth + 1));
     }
     if let Some(mut map) = value.write_lock::<rhai::Map>() {
-        map.values_mut().for_each(|item| flatten_value(item, depth + 1));
+        return map.values_mut().all(|item| flatten_value(item, depth + 1));
     }
+    true
+}
+
+/// Whether a value may hold others, or be shared with others.
+fn holds_values(value: &Dynamic) -> bool {
+    value.is_shared() || value.is_fnptr() || value.is_array() || value.is_map()
 }

@@ -29,12 +29,18 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
     out.push(b'"');
+    write_piece(bytes, out);
+    out.push(b'"');
+}
+
+/// Appends bytes of a string, escaped; they may begin and end inside of a character.
+#[inline]
+pub(super) fn write_piece(bytes: &[u8], out: &mut Vec<u8>) {
     if needs_escape(bytes) {
         write_escaped(bytes, out);
     } else {
         out.extend_from_slice(bytes);
     }
-    out.push(b'"');
 }
 
 /// Whether any byte is escaped, eight bytes at a time.

@@ -7,9 +7,15 @@
 use rhai::{Array, Blob, Dynamic, FLOAT, FnPtr, INT, ImmutableString, Map};
 
 use super::{
-    CHECK_EVERY, Fallible, MOST_DEPTH, Step, Unserializable, Why, escape::write_string, fault,
+    CHECK_EVERY, Fallible, MOST_DEPTH, Step, Unserializable, Why,
+    escape::{write_piece, write_string},
+    fault,
 };
 use crate::script::budget;
+
+/// A string of more bytes than this is written in pieces, with a look at the budget after each: six
+/// bytes may come of one.
+const LONG: usize = 64 << 10;
 
 /// Gives the JSON form of a type that the host registered, or nothing if it has none.
 pub(crate) type Hook = fn(&Dynamic) -> Option<Dynamic>;
@@ -111,7 +117,19 @@ impl<'a> Writer<'a> {
         if text.len() > self.end.saturating_sub(self.out.len()) {
             return fault(Why::Size(self.most_bytes));
         }
-        write_string(text, self.out);
+        if text.len() <= LONG {
+            write_string(text, self.out);
+            return Ok(());
+        }
+        self.out.push(b'"');
+        for piece in text.as_bytes().chunks(LONG) {
+            write_piece(piece, self.out);
+            if self.out.len() > self.end {
+                return fault(Why::Size(self.most_bytes));
+            }
+            budget::check().or_else(|_| fault(Why::Stopped))?;
+        }
+        self.out.push(b'"');
         Ok(())
     }
 
