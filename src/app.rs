@@ -6,6 +6,8 @@ mod endpoint;
 pub mod measured;
 mod openapi;
 pub(crate) mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -65,9 +67,9 @@ impl Hotplate {
     /// Looks again at the plugin folder and the configuration, and tells what became of it.
     ///
     /// # Errors
-    /// [`StartError::Ended`] after [`Hotplate::end`].
+    /// [`StartError::Ended`] after [`Hotplate::end`], [`StartError::GaveUp`] when the look panicked.
     pub async fn reload(&self) -> Result<Report, StartError> {
-        self.inner.reloader.reload(Scope::All).await.map_err(|_| StartError::Ended)
+        self.inner.reloader.reload(Scope::All).await.map_err(StartError::from)
     }
 
     /// What the first load did.

@@ -50,6 +50,9 @@ pub(crate) enum Scope {
     Unload(String),
 }
 
+/// Where the report of a look goes.
+type Reply = oneshot::Sender<Result<Report, NoReport>>;
+
 /// Why the reloader looks.
 enum Trigger {
     /// Files changed.
@@ -57,7 +60,7 @@ enum Trigger {
     /// SIGHUP.
     Signal,
     /// Somebody waits for the report.
-    Asked(Scope, oneshot::Sender<Report>),
+    Asked(Scope, Reply),
     /// The program ends: run `on_stop` everywhere.
     End(oneshot::Sender<()>),
 }
@@ -68,10 +71,16 @@ pub(crate) struct Handle {
     triggers: mpsc::Sender<Trigger>,
 }
 
-/// The reloader has ended.
+/// Why there is no report.
 #[derive(Debug, Error)]
-#[error("the server is ending")]
-pub(crate) struct Ended;
+pub(crate) enum NoReport {
+    /// The reloader has ended.
+    #[error("the server is ending")]
+    Ended,
+    /// The look did not come to its end; what was served is served on.
+    #[error("the load gave up; the log tells why")]
+    GaveUp,
+}
 
 impl Handle {
     /// A handle of no reloader: whatever is asked, the answer is that it has ended.
@@ -80,10 +89,14 @@ impl Handle {
     }
 
     /// Looks again and gives the report of the load that contains the caller's change.
-    pub(crate) async fn reload(&self, scope: Scope) -> Result<Report, Ended> {
+    pub(crate) async fn reload(&self, scope: Scope) -> Result<Report, NoReport> {
         let (reply, report) = oneshot::channel();
-        self.triggers.send(Trigger::Asked(scope, reply)).map_err(|_| Ended)?;
-        report.await.map_err(|_| Ended)
+        self.triggers.send(Trigger::Asked(scope, reply)).map_err(|_| NoReport::Ended)?;
+        match report.await {
+            Ok(report) => report,
+            // Whoever asks while the reloader ends is never answered.
+            Err(_) => Err(NoReport::Ended),
+        }
     }
 
     /// Looks again, for a signal.
@@ -155,7 +168,7 @@ impl Seen {
 /// The task itself.
 struct Reloader {
     parts: Parts,
-    signatures: Signatures,
+    signatures: Arc<Signatures>,
     /// The configuration at the start, which what cannot change while running still follows.
     started_with: Arc<Settings>,
     triggers: mpsc::Receiver<Trigger>,
@@ -178,7 +191,7 @@ impl Reloader {
     /// One that has not looked yet.
     fn new(parts: Parts, triggers: mpsc::Receiver<Trigger>) -> Self {
         Self {
-            signatures: Signatures::of(&parts.natives),
+            signatures: Arc::new(Signatures::of(&parts.natives)),
             started_with: Arc::clone(&parts.settings),
             contract: Contract::at(parts.sources.as_ref().map(Sources::contract_file)),
             parts,
@@ -198,7 +211,7 @@ impl Reloader {
 
 /// Somebody who waits for a report.
 struct Waiting {
-    reply: oneshot::Sender<Report>,
+    reply: Reply,
     since: Instant,
     report: Option<Report>,
 }

@@ -12,7 +12,7 @@ use crate::{
     diagnostic::Diagnostic,
     host,
     plugin::execute::Executor,
-    reload::{self, Apply, Parts},
+    reload::{self, Apply, NoReport, Parts},
     server::ServerLimits,
     services::state::States,
     settings::{Exposure, Overrides, Settings, Sources},
@@ -47,6 +47,18 @@ pub enum StartError {
     /// [`Hotplate::end`] was called.
     #[error("the instance has ended")]
     Ended,
+    /// A load panicked; what was served is served on, and the next load begins anew.
+    #[error("the load gave up")]
+    GaveUp,
+}
+
+impl From<NoReport> for StartError {
+    fn from(why: NoReport) -> Self {
+        match why {
+            NoReport::Ended => Self::Ended,
+            NoReport::GaveUp => Self::GaveUp,
+        }
+    }
 }
 
 impl Builder {

@@ -1,6 +1,6 @@
-//! Where the program's log goes, and how much of it.
+//! Where the program's log goes, and how much of it. Panics go there too: whatever caught one goes on.
 
-use std::{fs::OpenOptions, io::IsTerminal as _, sync::Mutex};
+use std::{fs::OpenOptions, io::IsTerminal as _, panic, sync::Mutex};
 
 use tracing_subscriber::{
     Layer as _, Registry, filter::LevelFilter, fmt, layer::SubscriberExt as _, reload,
@@ -33,7 +33,20 @@ pub(super) fn begin(settings: &LogSettings) -> Result<Level, Failure> {
     };
     // A second instance in the process finds a log there already, and that one goes on.
     drop(tracing_subscriber::registry().with(filter).with(layer).try_init());
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or_default();
+        tracing::error!(thread, place, "panicked: {}", panic_text(panic));
+    }));
     Ok(Level(handle))
+}
+
+/// What a panic says.
+fn panic_text<'a>(panic: &'a panic::PanicHookInfo<'_>) -> &'a str {
+    let payload = panic.payload();
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    payload.downcast_ref::<&str>().copied().or(owned).unwrap_or("(no text)")
 }
 
 impl Level {

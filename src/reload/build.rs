@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -12,7 +13,7 @@ use rhai::Dynamic;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Place},
     host::current::PluginContext,
     plugin::{
         Made,
@@ -23,7 +24,7 @@ use crate::{
         Text,
         compile::{Compiled, compile},
         engine::Natives,
-        import::Shelf,
+        import::{Libraries, Shelf},
         lint::signatures::Signatures,
     },
     services::state::States,
@@ -147,9 +148,16 @@ impl<'a> Workshop<'a> {
             natives: self.natives,
             signatures: self.signatures,
         };
-        load(inputs, |libraries| {
+        let made = |libraries: &Libraries| {
             let names = libraries.names();
             self.made(job.name, job.script, names.iter().map(String::as_str))
+        };
+        // Whatever a script does to its loading is a fault of that script alone.
+        catch_unwind(AssertUnwindSafe(|| load(inputs, made))).unwrap_or_else(|_| {
+            let fault = Diagnostic::error("panic", "loading this script gave up")
+                .at(Place::file(&*job.script.file))
+                .help("take back the last change; please report the script");
+            Err(vec![fault.of_plugin(job.name)])
         })
     }
 }
@@ -160,7 +168,7 @@ impl Shelf for Workshop<'_> {
         if !library.confined {
             let message = format!("`{name}` is a link that leads out of the plugin folder");
             let fault = Diagnostic::error("import-outside", message)
-                .at(crate::diagnostic::Place::file(&*library.file))
+                .at(Place::file(&*library.file))
                 .help("copy the file into the plugin folder");
             return Some(Err(Box::new(fault)));
         }

@@ -135,7 +135,7 @@ impl Reloader {
         retry: bool,
     ) -> Candidates {
         let (natives, states) = (self.parts.natives.clone(), Arc::clone(&self.parts.states));
-        let signatures = std::mem::take(&mut self.signatures);
+        let signatures = Arc::clone(&self.signatures);
         let workshop = Workshop::new(settings, snapshot, &states, &natives, &signatures);
         let libraries: Arc<[u8]> = snapshot.libraries_digest().into();
         let seen = |script: &Arc<Script>| Seen {
@@ -225,7 +225,6 @@ impl Reloader {
             }
         }
         self.gone(snapshot, &mut candidates);
-        self.signatures = signatures;
         candidates
     }
 

@@ -1,13 +1,14 @@
 //! The reloader's loop: wait for triggers, take all that are there, look once, answer those who asked.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 
-use super::{Handle, Parts, Reloader, Scope, Trigger, Waiting, report::Report};
+use super::{Handle, NoReport, Parts, Reloader, Scope, Trigger, Waiting, report::Report};
 use crate::{
     diagnostic::Diagnostic,
     plugin::pool::STACK,
@@ -85,12 +86,11 @@ impl Reloader {
     fn run(mut self) {
         loop {
             let Some(round) = self.next_round() else { return };
-            if round.changed.is_some() || round.asked || !self.held.is_empty() {
-                let changed = round.changed.unwrap_or(Changed::Unclear);
-                let report = self.look(&changed, round.asked);
-                self.answer(&report);
+            // One look may give up; without the reloader nothing would ever be loaded again.
+            let looked = catch_unwind(AssertUnwindSafe(|| self.work(&round)));
+            if looked.is_err() {
+                self.give_up();
             }
-            self.retired.run(&self.parts.executor);
             if let Some(ended) = round.ending {
                 self.end();
                 if ended.send(()).is_err() {
@@ -98,6 +98,30 @@ impl Reloader {
                 }
                 return;
             }
+        }
+    }
+
+    fn work(&mut self, round: &Round) {
+        if round.changed.is_some() || round.asked || !self.held.is_empty() {
+            let unclear = Changed::Unclear;
+            let report = self.look(round.changed.as_ref().unwrap_or(&unclear), round.asked);
+            self.answer(&report);
+        }
+        self.retired.run(&self.parts.executor);
+    }
+
+    /// After a look that panicked: forgets what it may have left half done, so that the next one judges
+    /// everything anew.
+    fn give_up(&mut self) {
+        tracing::error!("a look at the plugins gave up; what is served stays");
+        self.snapshot = None;
+        self.held.clear();
+        for known in self.known.values_mut() {
+            known.seen = None;
+        }
+        for waiting in std::mem::take(&mut self.waiting) {
+            // Whoever asked may have gone away.
+            drop(waiting.reply.send(Err(NoReport::GaveUp)));
         }
     }
 
@@ -168,7 +192,7 @@ impl Reloader {
             let report = report.clone().after(waiting.report.take());
             if settled || waiting.since.elapsed() > PATIENCE {
                 // Whoever asked may have gone away.
-                drop(waiting.reply.send(report));
+                drop(waiting.reply.send(Ok(report)));
             } else {
                 waiting.report = Some(report);
                 self.waiting.push(waiting);

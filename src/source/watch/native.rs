@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -61,7 +62,13 @@ impl Native {
         pulse: &Arc<Pulse>,
     ) -> Result<Self, Refusal> {
         let (interest, pulse) = (Arc::clone(interest), Arc::clone(pulse));
-        let handler = move |event: notify::Result<Event>| handle(event, &interest, &pulse);
+        let handler = move |event: notify::Result<Event>| {
+            let handled = catch_unwind(AssertUnwindSafe(|| handle(event, &interest, &pulse)));
+            if handled.is_err() {
+                tracing::error!("an event of the watcher was given up");
+                pulse.now(Changed::Unclear);
+            }
+        };
         let watcher = notify::recommended_watcher(handler).map_err(|error| match &error.kind {
             ErrorKind::Io(io) if io.raw_os_error() == Some(libc::EMFILE) => Refusal::Instances,
             _ => Refusal::of(&error),

@@ -6,6 +6,7 @@
 use std::{
     collections::HashMap,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -83,7 +84,14 @@ impl Pulse {
         let pulse = Arc::clone(pulse);
         thread::Builder::new()
             .name("hotplate-watch".to_owned())
-            .spawn(move || pulse.run())
+            .spawn(move || {
+                // Whatever one turn gives up on, changes must go on being told.
+                while catch_unwind(AssertUnwindSafe(|| pulse.run())).is_err() {
+                    tracing::error!("the watcher gave up a turn and goes on");
+                    thread::sleep(MISSING);
+                    pulse.now(Changed::Unclear);
+                }
+            })
             .map(drop)
     }
 
