@@ -5,6 +5,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod execute;
+mod growth;
 pub(crate) mod load;
 pub(crate) mod pool;
 pub(crate) mod route;
@@ -14,13 +15,16 @@ pub(crate) mod spec;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use rhai::Engine;
 
-use self::{admission::Admission, route::Route};
+use self::{admission::Admission, execute::Pace, growth::Growth, route::Route};
 use crate::{
     compile::Obstacle,
     diagnostic::Diagnostic,
@@ -28,6 +32,9 @@ use crate::{
     script::Texts,
     settings::ScriptLimits,
 };
+
+/// How many quick calls after the last slow one make a slow route a quick one.
+const QUICK_AGAIN: u32 = 32;
 
 /// What a plugin was made of; two loads of the same digest are the same plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +59,10 @@ pub(crate) struct Plugin {
     texts: Texts,
     admission: Admission,
     counters: Counters,
+    growth: Growth,
+    /// For each route, how many calls must be quick before it no longer counts as slow; 0 when it does
+    /// not.
+    slow: Box<[AtomicU32]>,
     /// What went wrong in `on_start`, which runs after the plugin is served.
     start_fault: Mutex<Option<Diagnostic>>,
 }
@@ -63,6 +74,8 @@ pub(crate) struct Counters {
     pub(crate) requests: AtomicU64,
     /// Requests whose script failed.
     pub(crate) faults: AtomicU64,
+    /// Requests that were turned away because too many others were being answered.
+    pub(crate) refused: AtomicU64,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -111,7 +124,12 @@ impl Plugin {
     /// What is served but probably not what was meant.
     pub(crate) fn warnings(&self) -> Vec<Diagnostic> {
         let fault = self.start_fault.lock().unwrap_or_else(PoisonError::into_inner);
-        self.warnings.iter().chain(fault.iter()).cloned().collect()
+        self.warnings.iter().chain(fault.iter()).cloned().chain(self.leak()).collect()
+    }
+
+    /// That what it keeps grows from request to request, if that is so.
+    pub(crate) fn leak(&self) -> Option<Diagnostic> {
+        self.growth.leak(&self.name)
     }
 
     /// Why functions of it are left to the interpreter, each reason once.
@@ -151,6 +169,25 @@ impl Plugin {
     /// Whether anything is to be run once it is served.
     pub(crate) fn has_on_start(&self) -> bool {
         !self.on_start.is_empty()
+    }
+
+    /// Whether calls of a route took long lately.
+    fn pace(&self, route: usize) -> Pace {
+        let slow = self.slow.get(route).is_some_and(|left| left.load(Ordering::Relaxed) > 0);
+        if slow { Pace::Slow } else { Pace::Quick }
+    }
+
+    /// Notes a call of a route, and whether it held up the worker it ran on, or would have.
+    fn note_pace(&self, route: usize, pace: Pace) {
+        let Some(slow) = self.slow.get(route) else { return };
+        // Two calls at once may count as one: it is the trend that matters.
+        match pace {
+            Pace::Slow => slow.store(QUICK_AGAIN, Ordering::Relaxed),
+            Pace::Quick => {
+                let left = slow.load(Ordering::Relaxed);
+                slow.store(left.saturating_sub(1), Ordering::Relaxed);
+            }
+        }
     }
 
     fn script_time(&self) -> Duration {

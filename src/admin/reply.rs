@@ -231,6 +231,8 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
         "requests": plugin.counters().requests.load(Ordering::Relaxed),
         "faults": plugin.counters().faults.load(Ordering::Relaxed),
         "interpreted": plugin.obstacles().into_iter().map(obstacle).collect::<Vec<_>>(),
+        "refused": plugin.counters().refused.load(Ordering::Relaxed),
+        "leak": plugin.leak().map(|leak| leak.message),
         "limits": {
             "script_ms": limits.script_ms,
             "load_ms": limits.load_ms,

@@ -12,7 +12,8 @@ mod stream;
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
-use hyper::body::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body as _, Bytes};
 use poem::{Body, Response, ResponseParts};
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
@@ -41,6 +42,17 @@ pub(crate) enum Answer {
     Ready(Response),
     /// A response whose body a script writes piece by piece.
     Stream(StreamSpec),
+}
+
+impl Answer {
+    /// How many bytes its body has, as far as that is known already.
+    pub(crate) fn bytes(&mut self) -> u64 {
+        let Self::Ready(response) = self else { return 0 };
+        let body: BoxBody<Bytes, std::io::Error> = response.take_body().into();
+        let bytes = body.size_hint().exact();
+        response.set_body(Body::from(body));
+        bytes.unwrap_or_default()
+    }
 }
 
 /// A response whose body `closure` writes to the [`StreamWriter`] that it is called with.

@@ -6,13 +6,13 @@
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU32},
     time::Instant,
 };
 
 use rhai::{AST, EvalAltResult, Scope};
 
-use super::{Counters, Made, Plugin, admission::Admission, route::Route};
+use super::{Counters, Made, Plugin, admission::Admission, growth::Growth, route::Route};
 use crate::{
     diagnostic::{Diagnostic, Place},
     host::{
@@ -115,6 +115,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         admission: Admission::new(inputs.limits.concurrency, inputs.limits.queue),
         context: inputs.context,
         limits: inputs.limits,
+        slow: routes.iter().map(|_| AtomicU32::new(0)).collect(),
         routes,
         before: declared.before,
         after: declared.after,
@@ -125,6 +126,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         warnings,
         texts,
         counters: Counters::default(),
+        growth: Growth::default(),
         start_fault: Mutex::new(None),
     })
 }

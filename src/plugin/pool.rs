@@ -1,5 +1,6 @@
 //! Threads of our own, for scripts that may not run where the request was taken: in a runtime that is
-//! not ours, for streams, and for what runs at the beginning and end of a plugin.
+//! not ours, for streams, for plugins that are known to be slow, and for what runs at the beginning and
+//! end of a plugin.
 //!
 //! Threads are made when all are at work and end when they were idle for a while, so a program that
 //! runs no scripts has none.
@@ -27,7 +28,20 @@ struct Shared {
     state: Mutex<State>,
     work: Condvar,
     most: usize,
+    precedence: Precedence,
 }
+
+/// How the threads stand to the others of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precedence {
+    /// As all others.
+    Usual,
+    /// Behind the workers: what is slow waits when there is not enough processor for all.
+    BehindWorkers,
+}
+
+/// How much less processor a thread behind the workers gets, as the system counts it.
+const NICE: i32 = 10;
 
 #[derive(Default)]
 struct State {
@@ -48,14 +62,30 @@ pub(crate) struct NoThread;
 
 impl Pool {
     /// At most `most` threads.
-    pub(crate) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize, precedence: Precedence) -> Self {
         let state = Mutex::new(State::default());
-        Self(Arc::new(Shared { state, work: Condvar::new(), most }))
+        Self(Arc::new(Shared { state, work: Condvar::new(), most, precedence }))
+    }
+
+    /// Runs `job` on one of the threads if one is free now.
+    pub(crate) fn run_now(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
+        let state = self.0.lock();
+        if state.idle <= state.jobs.len() && state.threads >= self.0.most {
+            return Err(NoThread);
+        }
+        self.take(state, job)
     }
 
     /// Runs `job` on one of the threads, as soon as one is free.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
-        let mut state = self.0.lock();
+        self.take(self.0.lock(), job)
+    }
+
+    fn take(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        job: impl FnOnce() + Send + 'static,
+    ) -> Result<(), NoThread> {
         state.jobs.push_back(Box::new(job));
         if state.idle >= state.jobs.len() || state.threads >= self.0.most {
             self.0.work.notify_one();
@@ -84,6 +114,12 @@ impl Shared {
     }
 
     fn work(&self) {
+        if self.precedence == Precedence::BehindWorkers
+            // Of this thread alone: that is what the system means by no process.
+            && let Err(error) = rustix::process::setpriority_process(None, NICE)
+        {
+            tracing::debug!(%error, "a script thread stands beside the workers");
+        }
         let mut state = self.lock();
         loop {
             if let Some(job) = state.jobs.pop_front() {

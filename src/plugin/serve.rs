@@ -14,7 +14,11 @@ use rhai::{Dynamic, EvalAltResult};
 use tokio::{runtime::Handle, sync::mpsc};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
-use super::{Plugin, execute::Executor, route::Route};
+use super::{
+    Plugin,
+    execute::{Executor, Pace},
+    route::Route,
+};
 use crate::{
     diagnostic::{Diagnostic, Place},
     host::{
@@ -27,7 +31,7 @@ use crate::{
     },
     script::{
         budget::{self, Limits, Spent, Thread},
-        fault,
+        fault, memory,
     },
 };
 
@@ -55,12 +59,15 @@ impl Plugin {
         };
         let time = route.spec.timeout.unwrap_or(self.script_time());
         let Ok(_place) = self.admission.enter(time).await else {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return busy(&format!("{} has too many requests to answer", self.mount));
         };
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let id = request.data().id;
         let plugin = Arc::clone(self);
-        let ran = executor.run(move |thread| plugin.run_route(index, request, time, thread)).await;
+        let ran = executor
+            .run(self.pace(index), move |thread| plugin.run_route(index, request, time, thread))
+            .await;
         match ran {
             Some(Ran::Answer(Answer::Ready(response))) => response,
             Some(Ran::Answer(Answer::Stream(stream))) => self.stream(stream, time, executor),
@@ -82,12 +89,21 @@ impl Plugin {
         let Some(route) = self.routes.get(index) else {
             return Ran::Problem(Problem::new(StatusCode::NOT_FOUND));
         };
+        let began = matches!(thread, Thread::Own).then(Instant::now);
         let budget = budget::enter(self.budget(time), thread);
+        let before = memory::balance();
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let value = self.call(route, request)?;
             Ok::<_, Box<EvalAltResult>>(into_answer(value, &self.context))
         }));
+        match began.map(|began| began.elapsed() >= budget::ESCALATE_AFTER) {
+            None if budget.gave_way() => self.note_pace(index, Pace::Slow),
+            // On a worker, and quick: there is nothing to note.
+            None => {}
+            Some(true) => self.note_pace(index, Pace::Slow),
+            Some(false) => self.note_pace(index, Pace::Quick),
+        }
         if let Some(spent) = budget.spent() {
             let place = match result {
                 Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.handler))),
@@ -96,7 +112,11 @@ impl Plugin {
             return Ran::Spent(spent, place);
         }
         match result {
-            Ok(Ok(Ok(answer))) => Ran::Answer(answer),
+            Ok(Ok(Ok(mut answer))) => {
+                let left = memory::balance().wrapping_sub(before);
+                self.growth.note(&self.name, left, answer.bytes(), || self.state_bytes());
+                Ran::Answer(answer)
+            }
             Ok(Ok(Err(AnswerError::Raised(error))) | Err(error)) => self.judge(error, route),
             Ok(Ok(Err(error))) => {
                 Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
@@ -112,6 +132,10 @@ impl Plugin {
     /// Whether an error is one that the script means its client to see.
     fn judge(&self, error: Box<EvalAltResult>, route: &Route) -> Ran {
         match outcome(error) {
+            Raised::Problem(problem) if problem.bytes() > self.limits.output_bytes => {
+                let error = AnswerError::TooLarge { most: self.limits.output_bytes };
+                Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
+            }
             Raised::Problem(problem) => Ran::Problem(problem),
             Raised::Fault(error) => Ran::Fault(Box::new(self.diagnose(&error, &route.handler))),
             Raised::Spent => Ran::Spent(Spent::Operations, None),

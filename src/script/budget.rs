@@ -173,6 +173,14 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// Whether the run took so long that its worker gave up its other work.
+    #[expect(clippy::unused_self, reason = "the guard is the proof that a budget is in force")]
+    pub(crate) fn gave_way(&self) -> bool {
+        METER.with(|meter| meter.escalated.borrow().is_some())
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         METER.with(|meter| {
