@@ -1,6 +1,7 @@
 //! What the tests stand on: a project in a temporary folder, a running server, a client.
 
 mod client;
+mod planted;
 mod project;
 mod server;
 

@@ -181,7 +181,7 @@ fn a_folder_of_links_through_data_that_is_swapped_as_orchestrators_do() {
 fn a_plugin_folder_that_is_itself_a_swapped_link() {
     let project = crate::harness::Project::new(&[]);
     let (root, folder) = (project.root().to_owned(), project.plugins());
-    fs::remove_dir(&folder).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
     let release = |version: usize| {
         let name = format!("release{version}");
         fs::create_dir(root.join(&name)).unwrap();

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::{PATIENCE, planted::Planted};
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -105,6 +105,7 @@ impl Answer {
 pub(crate) struct Connection {
     address: SocketAddr,
     stream: BufReader<TcpStream>,
+    planted: Planted,
 }
 
 impl Connection {
@@ -117,13 +118,24 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { address, stream: BufReader::new(stream) })
+        Ok(Self { address, stream: BufReader::new(stream), planted: Planted::default() })
+    }
+
+    /// The same, where no answer may hold what is planted.
+    pub(super) fn guarding(mut self, planted: Planted) -> Self {
+        self.planted = planted;
+        self
     }
 
     /// Sends bytes; a server that has closed the connection already is no error.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let stream = self.stream.get_mut();
         drop(stream.write_all(bytes).and_then(|()| stream.flush()));
+    }
+
+    /// Sends bytes, which fails once the server has closed the connection.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
     }
 
     /// Sends a request and reads its answer.
@@ -139,7 +151,14 @@ impl Connection {
     }
 
     /// Reads an answer; nothing when the connection ends before one.
+    #[track_caller]
     pub(crate) fn answer(&mut self, to_head: bool) -> Option<Answer> {
+        let answer = self.read_answer(to_head)?;
+        self.planted.assert_not_in_answer(&format!("{:?} {}", answer.headers, answer.text()));
+        Some(answer)
+    }
+
+    fn read_answer(&mut self, to_head: bool) -> Option<Answer> {
         let status = self.line()?.split(' ').nth(1)?.parse().ok()?;
         let mut headers = Vec::new();
         loop {

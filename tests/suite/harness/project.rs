@@ -7,13 +7,17 @@ use std::{
     time::Instant,
 };
 
-use super::{Ended, Server};
+use super::{
+    Ended, Server,
+    planted::{OF_ENVIRONMENT, OF_FILE, Planted},
+};
 
 /// A folder with plugins, and how the program is started in it.
 #[derive(Debug)]
 pub(crate) struct Project {
     folder: tempfile::TempDir,
     arguments: Vec<String>,
+    around: Vec<String>,
     variables: Vec<(String, String)>,
 }
 
@@ -24,9 +28,13 @@ impl Project {
         let project = Self {
             folder,
             arguments: vec!["serve".to_owned()],
+            around: Vec::new(),
             variables: vec![("HOTPLATE_NETWORK__PORT".to_owned(), "0".to_owned())],
         };
         fs::create_dir(project.plugins()).unwrap();
+        for folder in [project.root(), &project.plugins()] {
+            fs::write(folder.join(".env"), format!("SECRET={OF_FILE}\n")).unwrap();
+        }
         for (name, text) in files {
             project.save(name, text);
         }
@@ -62,6 +70,12 @@ impl Project {
         self
     }
 
+    /// The same, started through a command that becomes the program: `unshare`, `setpriv`.
+    pub(crate) fn through(mut self, command: &[&str]) -> Self {
+        self.around = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.folder.path()
     }
@@ -90,7 +104,10 @@ impl Project {
 
     /// The program, ready to start in this project.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hotplate"));
+        let program = [env!("CARGO_BIN_EXE_hotplate").to_owned()];
+        let mut words = self.around.iter().chain(&program);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         let inherited = std::env::vars_os().map(|(name, _)| name);
         for name in inherited.filter(|name| name.to_string_lossy().starts_with("HOTPLATE_")) {
             command.env_remove(name);
@@ -98,11 +115,19 @@ impl Project {
         command
             .args(&self.arguments)
             .envs(self.variables.iter().cloned())
+            .env("PLANTED_SECRET", OF_ENVIRONMENT)
             .current_dir(self.root())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// What the program may not say.
+    pub(super) fn planted(&self) -> Planted {
+        let config = fs::read_to_string(self.root().join("config/hotplate.toml"));
+        let variables = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Planted::of(self.root(), &config.unwrap_or_default(), variables)
     }
 
     /// Starts the program, which must come to serve.

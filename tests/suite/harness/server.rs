@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Answer, Ask, Connection, PATIENCE, Project, wait_until};
+use super::{Answer, Ask, Connection, PATIENCE, Project, planted::Planted, wait_until};
 
 /// How a program ended.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ pub(crate) struct Server {
     first_line: String,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
+    planted: Planted,
 }
 
 impl Server {
@@ -62,7 +63,8 @@ impl Server {
             drop(reader.join());
             panic!("it did not come to serve: {first_line:?}\n{}", log.lock().unwrap());
         };
-        Self { project, child, address, first_line, log, reader: Some(reader) }
+        let planted = project.planted();
+        Self { project, child, address, first_line, log, reader: Some(reader), planted }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -75,6 +77,13 @@ impl Server {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The most memory that it held so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10
     }
 
     /// The line that it began with.
@@ -118,7 +127,7 @@ impl Server {
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Connection::open(self.address)
+        Connection::open(self.address).guarding(self.planted.clone())
     }
 
     /// Reloads one plugin, or `all`, and gives the report.
@@ -172,6 +181,7 @@ impl Server {
         };
         let time = began.elapsed();
         drop(self.reader.take().map(JoinHandle::join));
+        self.planted.assert_not_in_log(&self.log());
         Ended { status, stdout: self.first_line.clone(), stderr: self.log(), time }
     }
 
@@ -197,7 +207,10 @@ impl Drop for Server {
         drop(self.child.wait());
         if std::thread::panicking() {
             eprintln!("--- log of the server\n{}", self.log());
+            return;
         }
+        drop(self.reader.take().map(JoinHandle::join));
+        self.planted.assert_not_in_log(&self.log());
     }
 }
 

@@ -1,0 +1,230 @@
+//! Clients that are hostile: bombs, floods, forms that mean something else to another server.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ask, Project, Server, assert_problem, wait_until};
+
+const ECHO: &str = "post(|req| req.text().len());\nget(|req| \"ok\");";
+
+#[test]
+fn chunks_that_are_none_end_the_connection() {
+    let server = Server::start(&[("t.rhai", ECHO)]);
+    let tail = "GET /t HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for body in [
+        "zz\r\nabc\r\n0\r\n\r\n".to_owned(),
+        "fffffffffffffffff\r\nabc\r\n0\r\n\r\n".to_owned(),
+        "-1\r\nabc\r\n0\r\n\r\n".to_owned(),
+        "0x3\r\nabc\r\n0\r\n\r\n".to_owned(),
+        "3\r\nabcXX0\r\n\r\n".to_owned(),
+        format!("3;{}\r\nabc\r\n0\r\n\r\n", "a".repeat(1 << 20)),
+        format!("3\r\nabc\r\n0\r\nX-T: {}\r\n\r\n", "a".repeat(1 << 20)),
+        format!("3\r\nabc\r\n0\r\n{}\r\n", "X-T: a\r\n".repeat(20_000)),
+    ] {
+        let mut connection = server.connect();
+        let head = "POST /t HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+        connection.send(format!("{head}{body}{tail}").as_bytes());
+        let begins: String = body.chars().take(30).collect();
+        let first = connection.answer(false);
+        assert!(first.is_none_or(|answer| answer.status >= 400), "{begins}");
+        assert!(connection.answer(false).is_none(), "{begins}: the rest was taken for a request");
+    }
+    assert_eq!(server.get("/t").ok(), "ok");
+}
+
+#[test]
+fn heads_that_are_none_are_refused() {
+    let server = Server::start(&[("t.rhai", ECHO)]);
+    let host = "Host: localhost\r\n";
+    for head in [
+        format!("GE T /t HTTP/1.1\r\n{host}\r\n"),
+        format!("G\u{1}T /t HTTP/1.1\r\n{host}\r\n"),
+        format!("GET /t\0 HTTP/1.1\r\n{host}\r\n"),
+        format!("GET /a b HTTP/1.1\r\n{host}\r\n"),
+        format!("GET /t HTTP/1.1\r\n{host}X\0A: b\r\n\r\n"),
+        format!("GET /t HTTP/1.1\r\n{host}X-A: b\0c\r\n\r\n"),
+        format!("GET /t HTTP/1.1\r\n{host}X-A: b\rX-B: c\r\n\r\n"),
+        format!("GET /t HTTP/1.1\r\n{host}NoColonHere\r\n\r\n"),
+        format!("GET /t HTTP/1.1\r\n{host}: b\r\n\r\n"),
+        format!("GET /t HTTP/1.1\r\n {host}\r\n"),
+        format!("{} /t HTTP/1.1\r\n{host}\r\n", "A".repeat(65_536)),
+        format!("GET /{} HTTP/1.1\r\n{host}\r\n", "a".repeat(1 << 20)),
+    ] {
+        let begins: String = head.chars().take(60).collect();
+        let mut connection = server.connect();
+        connection.send(head.as_bytes());
+        let answer = connection.answer(false);
+        assert!(answer.is_none_or(|answer| (400..500).contains(&answer.status)), "{begins:?}");
+    }
+    assert_eq!(server.get("/t").ok(), "ok");
+}
+
+#[test]
+fn no_form_of_a_target_leads_elsewhere_and_nothing_is_echoed() {
+    let server = Server::start(&[("t.rhai", "any(|req| req.path);")]);
+    for (line, statuses) in [
+        ("GET http://169.254.169.254/latest/meta-data/ HTTP/1.1", [400, 404, 421]),
+        ("GET file:///etc/passwd HTTP/1.1", [400, 404, 421]),
+        ("GET evil.example:80 HTTP/1.1", [400, 404, 421]),
+        ("CONNECT 127.0.0.1:22 HTTP/1.1", [501, 405, 400]),
+        ("TRACE /t HTTP/1.1", [501, 405, 400]),
+    ] {
+        let bytes = format!("{line}\r\nHost: localhost\r\nX-Secret: echoed\r\n\r\n");
+        let answer = server.raw(bytes.as_bytes());
+        assert!(statuses.contains(&answer.status), "{line}: {}", answer.status);
+        assert!(!answer.text().contains("echoed"), "{line}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_in_headers_are_no_panic() {
+    let server = Server::start(&[("t.rhai", "get(|req| { req.headers; req.cookies; \"ok\" });")]);
+    for name in [
+        "Origin",
+        "Cookie",
+        "Authorization",
+        "X-Custom-Auth",
+        "Accept",
+        "Range",
+        "X-Forwarded-For",
+        "Content-Encoding",
+    ] {
+        for target in ["/t", "/plugins", "/none"] {
+            let mut bytes = format!(
+                "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{name}: "
+            )
+            .into_bytes();
+            bytes.extend([0xff, 0xfe, b'\r', b'\n', b'\r', b'\n']);
+            let answer = server.raw(&bytes);
+            assert!(answer.status < 500, "{name} at {target}: {}", answer.status);
+        }
+    }
+}
+
+#[test]
+fn bodies_that_are_bombs_are_bad_requests() {
+    let server = Server::start(&[("t.rhai", "post(|req| { req.body; \"read\" });")]);
+    for body in [
+        format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("{}1{}", "{\"a\":".repeat(50_000), "}".repeat(50_000)),
+        "{\"a\":1e400}".to_owned(),
+        "{\"a\":\"\\ud800\"}".to_owned(),
+        "[".to_owned(),
+    ] {
+        let answer = server.ask(Ask::post("/t").body("application/json", body));
+        assert!([200, 400].contains(&answer.status), "{}", answer.text());
+    }
+    assert_problem(
+        &server.ask(Ask::post("/t").body("application/json", &b"{\"a\":\"\xff\"}"[..])),
+        400,
+    );
+    let keys: Vec<String> = (0..80_000).map(|n| format!("\"k{n}\":1")).collect();
+    let answer =
+        server.ask(Ask::post("/t").body("application/json", format!("{{{}}}", keys.join(","))));
+    assert!([200, 400, 413, 503].contains(&answer.status), "{}", answer.text());
+    assert_eq!(server.ask(Ask::post("/t").body("application/json", "{}")).ok(), "read");
+}
+
+#[test]
+fn a_compressed_body_is_never_inflated() {
+    let server = Server::start(&[("t.rhai", "post(|req| req.bytes().len());")]);
+    let packed: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\xff";
+    let ask =
+        Ask::post("/t").header("Content-Encoding", "gzip").body("application/octet-stream", packed);
+    let answer = server.ask(ask);
+    assert!(answer.status == 415 || answer.text() == packed.len().to_string(), "{}", answer.text());
+}
+
+#[test]
+fn many_wrong_keys_cost_little_and_lock_nobody_out() {
+    let server =
+        Project::new(&[("t.rhai", ECHO)]).config("[auth]\napikey = \"the-right-key\"\n").start();
+    let mut connection = server.connect();
+    let began = Instant::now();
+    for n in 0..500 {
+        let ask = Ask::get("/plugins").header("Authorization", &format!("Bearer wrong{n}"));
+        assert_eq!(connection.ask(&ask).status, 403);
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let right = Ask::get("/plugins").header("Authorization", "Bearer the-right-key");
+    assert_eq!(connection.ask(&right).status, 200);
+}
+
+#[test]
+fn few_descriptors_are_enough_to_serve_on_and_nothing_spins() {
+    let server = Project::new(&[("t.rhai", ECHO)]).through(&["prlimit", "--nofile=80"]).start();
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        let Ok(mut connection) = crate::harness::Connection::try_open(server.address()) else {
+            break;
+        };
+        connection.send(b"GET /t HTTP/1.1\r\nHost: localhost\r\nX-");
+        held.push(connection);
+    }
+    assert!(held.len() > 80);
+    let before = cpu_ticks(server.pid());
+    let began = Instant::now();
+    wait_until("somebody is served beside them", || {
+        let mut connection = server.connect();
+        connection.begin(&Ask::get("/t").header("Connection", "close"));
+        connection.answer(false).is_some_and(|answer| answer.status == 200)
+    });
+    while began.elapsed() < Duration::from_secs(1) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let used = Duration::from_millis(10 * (cpu_ticks(server.pid()) - before));
+    assert!(used < began.elapsed() / 2, "{used:?} of processor time in {:?}", began.elapsed());
+    drop(held);
+    wait_until("it recovers", || server.get("/t").status == 200);
+}
+
+/// The processor time of a process, in ticks of ten milliseconds.
+fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut bytes = vec![length[1], length[2], length[3], kind, flags];
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+/// Floods a connection with `rounds` of frames, which must be cut before they are over.
+#[track_caller]
+fn assert_cut(server: &Server, what: &str, rounds: u32, make: impl Fn(u32) -> Vec<u8>) {
+    let mut connection = server.connect();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    connection.send(&bytes);
+    let before = server.peak_memory();
+    let sent = (0..rounds).take_while(|&n| connection.try_send(&make(n)).is_ok()).count();
+    assert!(sent < rounds as usize, "{what}: all of {rounds} rounds were taken");
+    assert!(server.peak_memory() - before < 64 << 20, "{what} took memory");
+    assert_eq!(server.get("/t").ok(), "ok", "{what}");
+}
+
+#[test]
+fn floods_of_http2_frames_are_cut() {
+    let server = Server::start(&[("t.rhai", ECHO)]);
+    // GET, http, /, and the name of the host.
+    let mut head = b"\x82\x86\x84\x41\x09".to_vec();
+    head.extend(b"localhost");
+    let reset = |n: u32| {
+        let one = |k: u32| {
+            let stream = 2 * (n * 20 + k) + 1;
+            [frame(1, 5, stream, &head), frame(3, 0, stream, &[0, 0, 0, 8])].concat()
+        };
+        (0..20).flat_map(one).collect::<Vec<u8>>()
+    };
+    assert_cut(&server, "rapid reset", 20_000, reset);
+    let first_then = |n: u32, rest: Vec<u8>| if n == 0 { frame(1, 1, 1, &head) } else { rest };
+    let field = [&b"\x00\x01a\x7f\x81\x7e"[..], &[b'b'; 253]].concat();
+    assert_cut(&server, "a head without an end", 100_000, |n| {
+        first_then(n, frame(9, 0, 1, &field))
+    });
+    assert_cut(&server, "a head of nothing", 1_000_000, |n| first_then(n, frame(9, 0, 1, &[])));
+}

@@ -1,0 +1,94 @@
+//! A plugin that is asked too much, on one worker: it turns callers away, and no other plugin notices.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Ask, Project, Server};
+
+/// How long another route may take meanwhile, on a machine that does much else.
+const OTHERS: Duration = Duration::from_millis(800);
+
+fn one_worker(script: &str) -> Server {
+    Project::new(&[("busy.rhai", script), ("ok.rhai", "get(|req| \"ok\");")])
+        .config("[plugins.busy.limits]\nscript_ms = 1500\nconcurrency = 2\nqueue = 3\n")
+        .env("HOTPLATE_NETWORK__WORKERS", "1")
+        .start()
+}
+
+/// Asks a plugin that holds two calls and three more in its queue for twenty: those that there is no
+/// room for are told so at once, and the others of another plugin are answered all the while.
+#[track_caller]
+fn assert_turns_away(script: &str) {
+    let server = one_worker(script);
+    let began = Instant::now();
+    let mut all: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    for connection in &mut all {
+        connection.begin(&Ask::get("/busy").header("Connection", "close"));
+    }
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert_eq!(server.get("/ok").ok(), "ok");
+        assert!(asked.elapsed() < OTHERS, "another plugin took {:?}", asked.elapsed());
+    }
+    let answers: Vec<_> = all.iter_mut().map(|c| c.answer(false).expect("an answer")).collect();
+    let took = began.elapsed();
+    let is_refused = |text: &str| text.contains("too many requests to answer");
+    let refused: Vec<_> = answers.iter().filter(|answer| is_refused(&answer.text())).collect();
+    assert!(refused.len() >= 15, "only {} were turned away", refused.len());
+    for answer in &refused {
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let told = server.plugin("busy");
+    assert_eq!(told["refused"].as_u64(), Some(refused.len() as u64), "{told}");
+    assert_eq!(server.plugin("ok")["refused"], 0);
+    assert_eq!(told["limits"]["concurrency"], 2);
+    assert_eq!(told["limits"]["queue"], 3);
+}
+
+#[test]
+fn a_plugin_of_endless_loops_turns_callers_away_and_no_other_notices() {
+    assert_turns_away("get(|req| { loop { } });");
+}
+
+#[test]
+fn a_plugin_that_sleeps_turns_callers_away_and_no_other_notices() {
+    assert_turns_away("get(|req| { sleep(3600); });");
+}
+
+#[test]
+fn a_queue_that_empties_is_answered_in_full() {
+    let server = one_worker("get(|req| { sleep(0.05); \"done\" });");
+    let mut all: Vec<_> = (0..5).map(|_| server.connect()).collect();
+    for connection in &mut all {
+        connection.begin(&Ask::get("/busy"));
+    }
+    for connection in &mut all {
+        assert_eq!(connection.answer(false).expect("an answer").ok(), "done");
+    }
+    assert_eq!(server.plugin("busy")["refused"], 0);
+}
+
+#[test]
+fn many_hostile_plugins_at_once_leave_the_others_alone() {
+    let names: Vec<String> = (0..8).map(|n| format!("bad{n}.rhai")).collect();
+    let loops = "get(|req| { loop { try { loop { } } catch { } } });";
+    let mut files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), loops)).collect();
+    files.push(("ok.rhai", "get(|req| \"ok\");"));
+    let server = Project::new(&files)
+        .env("HOTPLATE_NETWORK__WORKERS", "1")
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", "1000")
+        .start();
+    let mut all: Vec<_> = (0..64).map(|_| server.connect()).collect();
+    for (n, connection) in all.iter_mut().enumerate() {
+        connection.begin(&Ask::get(&format!("/bad{}", n % 8)));
+    }
+    for _ in 0..10 {
+        let asked = Instant::now();
+        assert_eq!(server.get("/ok").ok(), "ok");
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    }
+    for connection in &mut all {
+        assert_eq!(connection.answer(false).expect("an answer").status, 503);
+    }
+}

@@ -1,0 +1,64 @@
+//! Secrets that every server of the suite is given, and that nothing it says may hold.
+//!
+//! In no answer: a key of its configuration, a secret of its environment or of a file beside its scripts,
+//! the folder it runs in. In no log: the same, but for the folder.
+
+use std::path::Path;
+
+/// A secret of the environment.
+pub(super) const OF_ENVIRONMENT: &str = "planted-4f1d9c-in-the-environment";
+
+/// A secret in a file.
+pub(super) const OF_FILE: &str = "planted-a83e07-in-a-file";
+
+/// A key shorter than this is a word that may stand anywhere.
+const SHORTEST_KEY: usize = 6;
+
+/// What a server may not say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Planted {
+    secrets: Vec<String>,
+    folder: String,
+}
+
+impl Planted {
+    /// What a server in `root` may not say that has this configuration and these variables.
+    pub(super) fn of<'a>(
+        root: &Path,
+        config: &str,
+        variables: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let mut secrets = vec![OF_ENVIRONMENT.to_owned(), OF_FILE.to_owned()];
+        for line in config.lines() {
+            if let Some((name, value)) = line.split_once('=')
+                && ["apikey", "key"].contains(&name.trim())
+            {
+                secrets.push(value.trim().trim_matches('"').to_owned());
+            }
+        }
+        let of_keys = variables.filter(|(name, _)| name.ends_with("KEY"));
+        secrets.extend(of_keys.map(|(_, value)| value.to_owned()));
+        // Files and variables are named openly.
+        secrets.retain(|secret| {
+            secret.len() >= SHORTEST_KEY && !secret.contains("${") && !secret.ends_with(".pem")
+        });
+        Self { secrets, folder: root.to_string_lossy().into_owned() }
+    }
+
+    /// Fails if an answer holds anything of it.
+    #[track_caller]
+    pub(super) fn assert_not_in_answer(&self, told: &str) {
+        self.assert_not_in_log(told);
+        if !self.folder.is_empty() {
+            assert!(!told.contains(&self.folder), "the folder is in an answer: {told}");
+        }
+    }
+
+    /// Fails if a log holds any of the secrets.
+    #[track_caller]
+    pub(super) fn assert_not_in_log(&self, told: &str) {
+        for secret in &self.secrets {
+            assert!(!told.contains(secret.as_str()), "`{secret}` is told: {told}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The scripts of `tests/hostile`: the first comment of each says what must happen to it, and within
+//! what time. Each folder is a group with a server of its own.
+//!
+//! Whatever they do, the server lives, others are answered, its memory stays within bounds, nothing
+//! that they try to smuggle reaches the wire, and no answer tells a path or a key.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::harness::{Answer, Ask, Project, Server};
+
+/// How long a call and a load may take here: less than usual, for there are many.
+const TIME_MS: &str = "500";
+
+/// How much the memory of the server may grow, in bytes.
+const MOST_GROWTH: u64 = 256 << 20;
+
+/// How long another route may take while hostile scripts run, on a machine that does much else.
+const OTHERS: Duration = Duration::from_secs(5);
+
+/// What must happen to a script.
+#[derive(Debug)]
+enum Expected {
+    /// A request is answered with one of these statuses.
+    Request(Vec<u16>),
+    /// A request is answered, and the body ends before its end.
+    Cut,
+    /// The script is served or fails to load.
+    Load { may_serve: bool, may_fail: bool },
+}
+
+#[derive(Debug)]
+struct Hostile {
+    name: String,
+    text: String,
+    expected: Expected,
+    within: Duration,
+}
+
+impl Hostile {
+    /// Reads what the first comment says.
+    fn of(name: &str, text: &str) -> Self {
+        let first = text.lines().next().unwrap_or_default();
+        let said = first.strip_prefix("// ").unwrap_or_else(|| panic!("{name} says nothing"));
+        let (what, rest) = said.split_once(" within ").unwrap_or_else(|| panic!("{name}: {said}"));
+        let seconds = rest.split(' ').next().unwrap().parse().unwrap();
+        let words = |list: &str| {
+            let words = list.split([',', ' ']).filter(|word| !matches!(*word, "" | "or" | "is"));
+            words.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let expected = if let Some(statuses) = what.strip_prefix("request: ") {
+            match statuses {
+                "cut" => Expected::Cut,
+                list => Expected::Request(words(list).iter().map(|s| s.parse().unwrap()).collect()),
+            }
+        } else {
+            let words =
+                words(what.strip_prefix("load: ").unwrap_or_else(|| panic!("{name}: {said}")));
+            assert!(
+                words.iter().all(|word| ["served", "fails"].contains(&&**word)),
+                "{name}: {said}"
+            );
+            let has = |wanted: &str| words.iter().any(|word| word == wanted);
+            Expected::Load { may_serve: has("served"), may_fail: has("fails") }
+        };
+        let within = Duration::from_secs(seconds);
+        Self { name: name.to_owned(), text: text.to_owned(), expected, within }
+    }
+}
+
+fn folder(name: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile").join(name);
+    let mut found: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (stem, fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn group(name: &str) -> Vec<Hostile> {
+    let found: Vec<_> = folder(name).iter().map(|(name, text)| Hostile::of(name, text)).collect();
+    // One script of a group alone, for whoever looks into it.
+    match std::env::var("HOTPLATE_HOSTILE") {
+        Ok(only) => found.into_iter().filter(|hostile| hostile.name.contains(&only)).collect(),
+        Err(_) => found,
+    }
+}
+
+/// A server with a plugin that must always answer, and the libraries of the hostile.
+fn server(scripts: &[Hostile]) -> Server {
+    let project = Project::new(&[("ok.rhai", "get(|req| \"ok\");")]);
+    fs::create_dir(project.plugins().join("lib")).unwrap();
+    for (name, text) in folder("lib") {
+        project.save(&format!("lib/{name}.rhai"), &text);
+    }
+    for hostile in scripts {
+        project.save(&format!("{}.rhai", hostile.name), &hostile.text);
+    }
+    project
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", TIME_MS)
+        .env("HOTPLATE_LIMITS__LOAD_MS", TIME_MS)
+        .env("HOTPLATE_WATCH__MODE", "off")
+        .env("HOTPLATE_NETWORK__WORKERS", "2")
+        .start()
+}
+
+/// Others are served as if nothing were.
+#[track_caller]
+fn assert_serves(server: &Server, after: &str) {
+    let began = Instant::now();
+    assert_eq!(server.get("/ok").ok(), "ok", "after {after}");
+    assert!(began.elapsed() < OTHERS, "another route took {:?} beside {after}", began.elapsed());
+}
+
+/// What is wrong with an answer to a hostile script, if anything is.
+fn fault(hostile: &Hostile, answer: &Answer, took: Duration, root: &str) -> Option<String> {
+    let told = format!("{:?} {}", answer.headers, answer.text());
+    let shown: String = told.chars().take(600).collect();
+    let fits = match &hostile.expected {
+        Expected::Request(statuses) => statuses.contains(&answer.status) && answer.whole,
+        Expected::Cut => answer.status == 200 && !answer.whole,
+        Expected::Load { .. } => true,
+    };
+    let name = &hostile.name;
+    if !fits {
+        let (status, whole) = (answer.status, answer.whole);
+        return Some(format!(
+            "{name}: {status}, whole {whole}, not {:?}: {shown}",
+            hostile.expected
+        ));
+    }
+    if took > hostile.within {
+        return Some(format!("{name} took {took:?}"));
+    }
+    let smuggled = answer.header("x-injected").is_some()
+        || answer.headers.iter().any(|(_, value)| value.to_lowercase().contains("; domain=evil"));
+    if smuggled || told.contains(root) {
+        return Some(format!("{name} smuggled something out: {shown}"));
+    }
+    None
+}
+
+/// Asks for each script, `at_a_time` together.
+fn requests(name: &str, at_a_time: usize) {
+    let scripts = group(name);
+    let server = server(&scripts);
+    let root = server.root().to_string_lossy().into_owned();
+    let before = server.peak_memory();
+    let mut faults = Vec::new();
+    for some in scripts.chunks(at_a_time) {
+        let began = Instant::now();
+        let mut open: Vec<_> = some.iter().map(|_| server.connect()).collect();
+        for (hostile, connection) in some.iter().zip(&mut open) {
+            let target = format!("/{}", hostile.name);
+            connection.begin(&Ask::get(&target).header("Connection", "close"));
+        }
+        let names: Vec<_> = some.iter().map(|hostile| hostile.name.as_str()).collect();
+        assert_serves(&server, &names.join(", "));
+        for (hostile, connection) in some.iter().zip(&mut open) {
+            match connection.answer(false) {
+                Some(answer) => faults.extend(fault(hostile, &answer, began.elapsed(), &root)),
+                None => faults.push(format!("{} has no answer", hostile.name)),
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    assert_serves(&server, "all of them");
+    let growth = server.peak_memory().saturating_sub(before);
+    assert!(at_a_time > 1 || growth < MOST_GROWTH, "the server grew by {} MiB", growth >> 20);
+    let ended = server.terminate();
+    assert!(ended.status.success(), "{:?}", ended.status);
+    let longest = ended.stderr.lines().map(str::len).max().unwrap_or_default();
+    assert!(longest < 64 << 10, "a line of the log has {longest} bytes");
+}
+
+/// Loads each script beside the others.
+fn loads(name: &str) {
+    let scripts = group(name);
+    let server = server(&[]);
+    let root = server.root().to_string_lossy().into_owned();
+    let mut faults = Vec::new();
+    for hostile in &scripts {
+        let Expected::Load { may_serve, may_fail } = hostile.expected else {
+            faults.extend(one_request(&server, hostile, &root));
+            continue;
+        };
+        let file = format!("{}.rhai", hostile.name);
+        server.save(&file, &hostile.text);
+        let began = Instant::now();
+        let mut loading = server.connect();
+        loading.begin(&Ask::post(&format!("/reload/{}", hostile.name)));
+        assert_serves(&server, &hostile.name);
+        let answer = loading.answer(false).unwrap_or_else(|| panic!("{}: no report", hostile.name));
+        let took = began.elapsed();
+        faults.extend(fault(hostile, &answer, took, &root));
+        let served = answer.status == 200;
+        let fits = if served { may_serve } else { may_fail && answer.status == 422 };
+        if !fits {
+            let told: String = answer.text().chars().take(600).collect();
+            faults.push(format!("{}: {} {told}", hostile.name, answer.status));
+        }
+        if served {
+            server.get(&format!("/{}", hostile.name));
+        }
+        server.remove(&file);
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    server.report();
+    assert_serves(&server, "all of them");
+    let ended = server.terminate();
+    assert!(ended.status.success(), "{:?}", ended.status);
+}
+
+fn one_request(server: &Server, hostile: &Hostile, root: &str) -> Option<String> {
+    let file = format!("{}.rhai", hostile.name);
+    server.save(&file, &hostile.text);
+    server.reload(&hostile.name);
+    let began = Instant::now();
+    let answer = server.get(&format!("/{}", hostile.name));
+    let found = fault(hostile, &answer, began.elapsed(), root);
+    server.remove(&file);
+    found
+}
+
+#[test]
+fn hostile_scripts_that_take_time_are_stopped() {
+    requests("cpu", 4);
+}
+
+#[test]
+fn hostile_scripts_that_take_memory_are_stopped() {
+    requests("memory", 1);
+}
+
+#[test]
+fn hostile_scripts_with_deep_values_are_stopped() {
+    requests("nest", 1);
+}
+
+#[test]
+fn hostile_scripts_put_nothing_odd_on_the_wire() {
+    requests("wire", 4);
+}
+
+#[test]
+fn hostile_scripts_find_no_native_that_gives_up() {
+    requests("native", 4);
+}
+
+#[test]
+fn hostile_scripts_do_not_end_the_parser() {
+    loads("parse");
+}
+
+#[test]
+fn hostile_scripts_are_stopped_while_they_load() {
+    loads("load");
+}
+
+#[test]
+fn hostile_scripts_import_nothing_from_elsewhere() {
+    loads("import");
+}
+
+#[test]
+fn there_are_many_hostile_scripts() {
+    let groups = ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import"];
+    let all: usize = groups.iter().map(|name| folder(name).len()).sum();
+    assert!(all >= 150, "only {all}");
+}
