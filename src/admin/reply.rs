@@ -12,6 +12,7 @@ use crate::{
     plugin::{Plugin, route::Route},
     reload::report::Report,
     script::memory,
+    settings::ScriptLimits,
 };
 
 /// What is served.
@@ -24,6 +25,8 @@ pub(super) struct Plugins {
     generation: u64,
     /// Whether the memory budget of scripts is `enforced`; it needs jemalloc.
     memory: String,
+    /// The limits of plugins that have none of their own.
+    limits: Any<Value>,
     /// How changes of files are noticed, and why so.
     watching: String,
     /// Every plugin that is known, with its routes, limits and faults.
@@ -154,6 +157,7 @@ impl From<&Generation> for Plugins {
             loaded_plugins: generation.served().map(|(name, _)| name.to_owned()).collect(),
             generation: generation.number,
             memory: if memory::is_enforced() { "enforced" } else { "unenforced" }.to_owned(),
+            limits: Any(limits(&generation.settings.limits.script)),
             watching: generation.watching.clone(),
             plugins: generation
                 .plugins
@@ -221,7 +225,6 @@ fn plugin(name: &str, entry: &Entry) -> Value {
 }
 
 fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
-    let limits = plugin.limits();
     let routes: Vec<Value> = plugin.routes().iter().map(route).collect();
     let fields = json!({
         "description": plugin.about(),
@@ -233,17 +236,7 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
         "interpreted": plugin.obstacles().into_iter().map(obstacle).collect::<Vec<_>>(),
         "refused": plugin.counters().refused.load(Ordering::Relaxed),
         "leak": plugin.leak().map(|leak| leak.message),
-        "limits": {
-            "script_ms": limits.script_ms,
-            "load_ms": limits.load_ms,
-            "operations": limits.operations,
-            "call_depth": limits.call_depth,
-            "memory_bytes": limits.memory_bytes,
-            "output_bytes": limits.output_bytes,
-            "concurrency": limits.concurrency,
-            "queue": limits.queue,
-            "compile": limits.compile,
-        },
+        "limits": limits(plugin.limits()),
     });
     match fields {
         Value::Object(fields) => fields,
@@ -263,6 +256,20 @@ fn obstacle(obstacle: &Obstacle) -> Value {
         "file": obstacle.file,
         "line": obstacle.position.line(),
         "column": obstacle.position.position(),
+    })
+}
+
+fn limits(limits: &ScriptLimits) -> Value {
+    json!({
+        "script_ms": limits.script_ms,
+        "load_ms": limits.load_ms,
+        "operations": limits.operations,
+        "call_depth": limits.call_depth,
+        "memory_bytes": limits.memory_bytes,
+        "output_bytes": limits.output_bytes,
+        "concurrency": limits.concurrency,
+        "queue": limits.queue,
+        "compile": limits.compile,
     })
 }
 

@@ -15,6 +15,10 @@ const MOST_DEPTH: usize = 64;
 /// Bytes of text that are not worth asking the budget for.
 const SMALL: usize = 4096;
 
+/// What is done between two looks at the budget, and the bytes of text that count as one value.
+const STRETCH: usize = 256;
+const STEP: usize = 256;
+
 /// A value as text of about `most_bytes` bytes at most. A string is itself, null is nothing.
 pub(crate) fn display(value: &Dynamic, most_bytes: usize) -> String {
     display_with(value, most_bytes, &mut |_| None)
@@ -31,7 +35,7 @@ pub(crate) fn display_in(ctx: &NativeCallContext, value: &Dynamic, most_bytes: u
 type Own<'a> = dyn FnMut(&Dynamic) -> Option<String> + 'a;
 
 fn display_with(value: &Dynamic, most_bytes: usize, own: &mut Own) -> String {
-    let mut text = Text { out: String::new(), most_bytes, nodes: 0, full: false, own };
+    let mut text = Text { out: String::new(), most_bytes, work: 0, full: false, own };
     if let Some(string) = value.read_lock::<ImmutableString>() {
         text.push(&string);
     } else if !value.is_unit() {
@@ -46,7 +50,8 @@ fn display_with(value: &Dynamic, most_bytes: usize, own: &mut Own) -> String {
 struct Text<'a, 'b> {
     out: String,
     most_bytes: usize,
-    nodes: u32,
+    /// What was done since the last look at the budget: values, and pieces of long texts.
+    work: usize,
     full: bool,
     own: &'a mut Own<'b>,
 }
@@ -73,9 +78,11 @@ impl Text<'_, '_> {
     }
 
     fn any(&mut self, value: &Dynamic, depth: usize) {
-        self.nodes += 1;
-        if self.nodes.is_multiple_of(256) && budget::check().is_err() {
-            self.full = true;
+        let text = value.read_lock::<ImmutableString>().map_or(0, |text| text.len());
+        self.work += 1 + text / STEP;
+        if self.work >= STRETCH {
+            self.work = 0;
+            self.full |= budget::check().is_err();
         }
         if self.full {
             return;

@@ -86,7 +86,7 @@ fn many_hostile_plugins_at_once_leave_the_others_alone() {
     for _ in 0..10 {
         let asked = Instant::now();
         assert_eq!(server.get("/ok").ok(), "ok");
-        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     }
     for connection in &mut all {
         assert_eq!(connection.answer(false).expect("an answer").status, 503);

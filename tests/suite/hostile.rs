@@ -201,13 +201,13 @@ fn loads(name: &str) {
         let answer = loading.answer(false).unwrap_or_else(|| panic!("{}: no report", hostile.name));
         let took = began.elapsed();
         faults.extend(fault(hostile, &answer, took, &root));
-        let served = answer.status == 200;
-        let fits = if served { may_serve } else { may_fail && answer.status == 422 };
+        let loaded = answer.status == 200;
+        let fits = if loaded { may_serve } else { may_fail && answer.status == 422 };
         if !fits {
             let told: String = answer.text().chars().take(600).collect();
             faults.push(format!("{}: {} {told}", hostile.name, answer.status));
         }
-        if served {
+        if loaded {
             server.get(&format!("/{}", hostile.name));
         }
         server.remove(&file);

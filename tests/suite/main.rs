@@ -42,4 +42,5 @@ mod safety;
 mod saving;
 mod signals;
 mod state;
+mod tls;
 mod wire;

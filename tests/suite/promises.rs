@@ -34,7 +34,7 @@ fn every_test_that_the_security_document_names_is_there() {
         }
         let parts: Vec<&str> = code.split("::").collect();
         if let [module @ .., function] = &parts[..]
-            && function.contains("_")
+            && function.contains('_')
             && !module.is_empty()
             && module.iter().all(|part| part.chars().all(|c| c.is_ascii_lowercase()))
         {

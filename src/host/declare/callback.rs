@@ -154,7 +154,9 @@ impl Callback {
         };
         match result {
             // Names that a script makes up must not be remembered for ever.
-            Ok(value) if surroundings.caches.fn_resolution_cache_mut().dict.len() > MOST_NAMES => Ok(value),
+            Ok(value) if surroundings.caches.fn_resolution_cache_mut().dict.len() > MOST_NAMES => {
+                Ok(value)
+            }
             Ok(value) => {
                 let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() < MOST_KEPT {

@@ -14,6 +14,11 @@ pub(super) const OF_FILE: &str = "planted-a83e07-in-a-file";
 /// A key shorter than this is a word that may stand anywhere.
 const SHORTEST_KEY: usize = 6;
 
+/// Whether a value names a file, as the key of a certificate does.
+fn is_file(value: &str) -> bool {
+    [".pem", ".key"].iter().any(|end| value.ends_with(end))
+}
+
 /// What a server may not say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Planted {
@@ -40,7 +45,7 @@ impl Planted {
         secrets.extend(of_keys.map(|(_, value)| value.to_owned()));
         // Files and variables are named openly.
         secrets.retain(|secret| {
-            secret.len() >= SHORTEST_KEY && !secret.contains("${") && !secret.ends_with(".pem")
+            secret.len() >= SHORTEST_KEY && !secret.contains("${") && !is_file(secret)
         });
         Self { secrets, folder: root.to_string_lossy().into_owned() }
     }

@@ -56,7 +56,10 @@ impl Server {
         let reader = keep(child.stderr.take().unwrap(), Arc::clone(&log));
         let mut first_line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
-        let url = first_line.split_whitespace().find_map(|word| word.strip_prefix("http://"));
+        let without = |word: &str| {
+            word.strip_prefix("http://").or(word.strip_prefix("https://")).map(str::to_owned)
+        };
+        let url = first_line.split_whitespace().find_map(without);
         let Some(address) = url.and_then(|url| url.parse().ok()) else {
             drop(child.kill());
             drop(child.wait());
