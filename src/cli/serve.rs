@@ -20,6 +20,9 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
     for warning in &loaded.warnings {
         tracing::warn!("{}", warning.render(false));
     }
+    if let Err(error) = crate::script::memory::give_back_soon() {
+        tracing::debug!(%error, "memory goes back to the system late");
+    }
     let settings = loaded.settings;
     let tls = certificates(&settings.tls)?;
     // A port in use is told before the scripts are loaded, and nothing connects before they are.

@@ -5,7 +5,10 @@
 
 use std::{cell::Cell, sync::OnceLock};
 
-use tikv_jemalloc_ctl::thread::{ThreadLocal, allocatedp, deallocatedp};
+use tikv_jemalloc_ctl::{
+    Access as _, AsName as _, background_thread, max_background_threads,
+    thread::{ThreadLocal, allocatedp, deallocatedp},
+};
 
 /// The counters of one thread: bytes ever allocated and ever freed.
 #[derive(Clone, Copy)]
@@ -52,4 +55,21 @@ pub(crate) fn is_enforced() -> bool {
         drop(block);
         moved
     })
+}
+
+/// How long memory that was freed is kept for what comes next, in milliseconds.
+const KEPT_FREE_MS: isize = 1000;
+
+/// Lets the allocator give memory that nobody uses back to the system soon, and by itself: else it does
+/// so only when the thread that freed it allocates again, which after a flood may be never.
+///
+/// # Errors
+/// The allocator of this program cannot do that; nothing else depends on it.
+pub(crate) fn give_back_soon() -> Result<(), tikv_jemalloc_ctl::Error> {
+    // For what threads allocate from that are to come, and from what there is already.
+    for name in [&b"arenas.dirty_decay_ms\0"[..], b"arena.0.dirty_decay_ms\0"] {
+        name.name().write(KEPT_FREE_MS)?;
+    }
+    max_background_threads::write(1)?;
+    background_thread::write(true)
 }

@@ -114,7 +114,7 @@ fn what_grows_beyond_the_budget_is_stopped() {
         r#"let s = "a".repeat(50000000); s.to_debug()"#,
         r#"let s = "x".repeat(1000000); let a = []; a.pad(1000, s); a.to_string()"#,
         r#"let s = "x".repeat(1000000); let a = []; a.pad(1000, s); `${a}`"#,
-        r#"let s = "x".repeat(1000000); let a = []; a.pad(1000, s); print(#{ a: a })"#,
+        r#"let s = "x".repeat(1000000); let a = []; a.pad(1000, s); #{ a: a }.to_string()"#,
         r#"let s = "x".repeat(1000000); let a = []; a.pad(1000, s); json::stringify(a)"#,
         r#"let s = "x".repeat(1000000); let a = []; a.pad(1000, s); state::set("k", a)"#,
         r#"let s = "x".repeat(60000000); url::encode(s + "é")"#,
