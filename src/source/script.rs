@@ -22,8 +22,9 @@ use crate::diagnostic::{Diagnostic, Place};
 /// The largest script, in bytes.
 pub(super) const LARGEST: u64 = 1024 * 1024;
 
-/// How old a change must be before its time can be trusted: two ticks of the slowest kernel clock.
-const RACY: Duration = Duration::from_millis(20);
+/// How old a change must be before its time can be trusted: many ticks of the slowest kernel clock, for on a
+/// machine that shares its processors a tick may come late.
+const RACY: Duration = Duration::from_millis(200);
 
 /// A script as it was read, or why it could not be.
 #[derive(Debug, Clone)]

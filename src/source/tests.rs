@@ -49,7 +49,7 @@ fn rest(root: &Path) {
         let snapshot = Snapshot::read(root, None).unwrap();
         snapshot.plugins().chain(snapshot.libraries()).map(|script| Snapshot::age(script)).min()
     };
-    while newest().is_some_and(|age| age < Duration::from_millis(25)) {
+    while newest().is_some_and(|age| age < Duration::from_millis(220)) {
         thread::yield_now();
     }
 }
