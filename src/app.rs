@@ -2,6 +2,7 @@
 
 mod build;
 pub(crate) mod check;
+mod documents;
 mod endpoint;
 pub mod measured;
 mod openapi;

@@ -3,6 +3,7 @@
 //! A request takes one generation and keeps it to its end. Nothing in a generation is behind a lock.
 
 pub(crate) mod assemble;
+mod mounts;
 pub(crate) mod path;
 pub(crate) mod router;
 
@@ -11,6 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use self::router::Router;
 use crate::{
     diagnostic::Diagnostic,
+    documents::Documents,
     openapi::{Api, Format, Fragment, Rendering, Surroundings, contract::Standing, diff::Change},
     plugin::Plugin,
     settings::Settings,
@@ -37,6 +39,8 @@ pub(crate) struct Generation {
     pub(crate) changes: Vec<Change>,
     /// How it stands to the accepted document.
     pub(crate) standing: Standing,
+    /// The folders of documents. The same as before where their configuration is.
+    pub(crate) documents: Arc<Documents>,
     /// What is wrong with no plugin in particular: the configuration, the folder, odd names.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -78,6 +82,7 @@ impl Generation {
         Self {
             number: 0,
             watching: String::new(),
+            documents: Documents::new(&settings),
             settings,
             plugins: BTreeMap::new(),
             served: Vec::new(),

@@ -12,6 +12,7 @@ mod choice;
 mod compare;
 mod decode;
 mod document;
+mod documents;
 mod environment;
 mod fields;
 mod info;
@@ -38,6 +39,7 @@ pub use check::Exposure;
 pub use choice::{
     AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, StringType, WatchMode,
 };
+pub use documents::{DocumentSettings, MountSettings};
 pub use info::{ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag};
 pub use limits::{LimitOverrides, Limits, ScriptLimits};
 pub use load::{Loaded, Overrides, Sources, process_environment};
@@ -81,6 +83,8 @@ pub struct Settings {
     pub contract: ContractSettings,
     /// `[tls]`.
     pub tls: TlsSettings,
+    /// `[documents]`.
+    pub documents: DocumentSettings,
 }
 
 /// What holds for a plugin that has no section.

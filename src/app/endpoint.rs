@@ -6,7 +6,7 @@ use http::{Method, StatusCode, Uri, Version, header, uri::Scheme};
 use hyper::body::Bytes;
 use poem::{Endpoint, Request, Response};
 
-use super::{Inner, openapi};
+use super::{Inner, documents, openapi};
 use crate::{
     admin::{Area, Caller, Denied},
     documents::start,
@@ -48,6 +48,9 @@ impl HotplateEndpoint {
     }
 
     async fn dispatch(&self, request: &mut Request, generation: &Arc<Generation>) -> Response {
+        if let Some(response) = documents::kept(request, generation) {
+            return response;
+        }
         let uri = request.uri().clone();
         let Ok(path) = path::canonical(uri.path()) else {
             return Problem::new(StatusCode::BAD_REQUEST)
@@ -62,7 +65,11 @@ impl HotplateEndpoint {
         if let Some(format) = openapi::format_at(&path) {
             return self.document(format, request, generation);
         }
-        match generation.router.find(request.method(), &path) {
+        let found = generation.router.find(request.method(), &path);
+        if let Some(mount) = documents::mount(&path, &found, generation) {
+            return Box::pin(documents::serve(mount, &path, request, generation)).await;
+        }
+        match found {
             Found::Route(target, values) => {
                 self.script(target, values, path, request, generation).await
             }
@@ -289,10 +296,10 @@ fn connection(request: &Request) -> (Option<IpAddr>, Option<IpAddr>) {
     (ip(request.remote_addr().as_socket_addr()), ip(request.local_addr().as_socket_addr()))
 }
 
-fn ip(address: Option<&std::net::SocketAddr>) -> Option<IpAddr> {
+pub(super) fn ip(address: Option<&std::net::SocketAddr>) -> Option<IpAddr> {
     address.map(std::net::SocketAddr::ip)
 }
 
-fn content_length(response: &Response) -> Option<u64> {
+pub(super) fn content_length(response: &Response) -> Option<u64> {
     response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -48,9 +48,11 @@ pub(crate) fn assemble(
         }
         false => routed(candidates),
     };
+    diagnostics.extend(super::mounts::diagnose(&settings, &served));
     let watching = String::new();
     diagnostics.extend(openapi::clashes(&served));
     let api = Api::following(&previous.api, &served);
+    let documents = previous.documents.follow(&previous.settings, &settings);
     Generation {
         number: 0,
         watching,
@@ -61,6 +63,7 @@ pub(crate) fn assemble(
         api,
         changes: Vec::new(),
         standing: Standing::default(),
+        documents,
         diagnostics,
     }
 }

@@ -204,6 +204,13 @@ impl Node {
 }
 
 impl Router {
+    /// A plugin that has a route at a canonical path, whatever the method: its place among those that are
+    /// served.
+    pub(crate) fn owner(&self, path: &str) -> Option<usize> {
+        let node = self.literal.get(path).or_else(|| Some(self.matching.at(path).ok()?.value))?;
+        Some(self.nodes.get(*node)?.targets.first()?.1.plugin)
+    }
+
     /// Finds what answers `method` at a canonical path.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Found<'_> {
         if let Some(node) = self.literal.get(path).and_then(|node| self.nodes.get(*node)) {

@@ -32,13 +32,7 @@ pub(crate) fn log(kind: AccessLog, record: &Record<'_>) {
     match kind {
         AccessLog::Off => {}
         AccessLog::Clf => {
-            let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
-            let bytes = record.bytes.map_or("-".to_owned(), |bytes| bytes.to_string());
-            let (method, version) = (record.method, record.version);
-            tracing::info!(
-                target: "hotplate::access",
-                "{client} - - [{time}] \"{method} {target} {version:?}\" {status} {bytes}"
-            );
+            tracing::info!(target: "hotplate::access", "{}", common(record, &target));
         }
         AccessLog::Text | AccessLog::Json => tracing::info!(
             target: "hotplate::access",
@@ -47,8 +41,17 @@ pub(crate) fn log(kind: AccessLog, record: &Record<'_>) {
     }
 }
 
+/// The record in the Common Log Format, for `target` instead of its own.
+pub(crate) fn common(record: &Record<'_>, target: &str) -> String {
+    let time = jiff::Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
+    let bytes = record.bytes.map_or("-".to_owned(), |bytes| bytes.to_string());
+    let Record { method, version, client, status, .. } = record;
+    let status = status.as_u16();
+    format!("{client} - - [{time}] \"{method} {target} {version:?}\" {status} {bytes}")
+}
+
 /// The path and query without keys and without characters that could pass for another record.
-fn shown(uri: &Uri) -> String {
+pub(crate) fn shown(uri: &Uri) -> String {
     let mut shown = escaped(uri.path());
     if let Some(query) = uri.query() {
         shown.push('?');
@@ -67,6 +70,6 @@ fn redacted(pair: &str) -> String {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.chars().flat_map(char::escape_debug).take(2048).collect()
 }

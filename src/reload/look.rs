@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, nearest},
+    documents::Documents,
     generation::{Entry, Generation, State, assemble::Candidate},
     plugin::{Plugin, load::Loaded},
     settings::Settings,
@@ -50,6 +51,7 @@ impl Reloader {
         let (settings, restart_needed) = self.reread_settings(changed, asked);
         self.contract.reread(changed, asked);
         let mut diagnostics = self.config_faults.clone();
+        diagnostics.extend(Documents::diagnose(&settings));
         let current = self.parts.site.current();
         let generation = match self.read(&settings, changed) {
             Ok(snapshot) => {
@@ -65,6 +67,9 @@ impl Reloader {
         };
         drop(current);
         let mut report = self.publish(generation);
+        if asked {
+            self.parts.site.current().documents.reopen_log();
+        }
         report.restart_needed = restart_needed;
         report.took(began.elapsed());
         self.rearm();

@@ -28,6 +28,7 @@ impl Settings {
         self.check_exposure(exposure, &mut broken);
         self.check_plugins(&mut broken);
         self.check_tls(&mut broken);
+        self.check_mounts(&mut broken);
         broken
     }
 
@@ -104,6 +105,21 @@ impl Settings {
                     "tls.enabled".to_owned(),
                     Diagnostic::error("config-incomplete", message)
                         .help(format!("set `tls.{key}` to the path of a PEM file")),
+                ));
+            }
+        }
+    }
+
+    fn check_mounts(&self, broken: &mut Vec<(String, Diagnostic)>) {
+        let mounts = &self.documents.mounts;
+        for (index, mount) in mounts.iter().enumerate() {
+            let before = mounts.iter().take(index).any(|other| other.path == mount.path);
+            if before {
+                let message = format!("two of `documents.mounts` have the path {}", mount.path);
+                broken.push((
+                    "documents.mounts".to_owned(),
+                    Diagnostic::error("config-bad-value", message)
+                        .help("give each folder a `path` of its own"),
                 ));
             }
         }

@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use super::Settings;
 use super::access::{AuthSettings, KeySettings, PluginSettings};
 use super::address::ProxyRange;
+use super::documents::{DocumentSettings, MountSettings};
 use super::fields::Fields;
 use super::limits::{LimitOverrides, Limits, ScriptLimits};
 use super::reader::Reader;
@@ -68,6 +69,7 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
             on_breaking: fields.choice("on_breaking"),
         }),
         tls: fields.section("tls", |fields| tls(fields, bases)),
+        documents: fields.section("documents", |fields| documents(fields, bases)),
     };
     reader.unknown("", fields.left().clone(), fields.names());
     read
@@ -223,6 +225,72 @@ fn tls(fields: &mut Fields, bases: &Bases) -> TlsSettings {
         cert: fields.file("cert", |text| bases.resolve(text)),
         key: fields.file("key", |text| bases.resolve(text)),
     }
+}
+
+fn documents(fields: &mut Fields, bases: &Bases) -> DocumentSettings {
+    let default = DocumentSettings::default();
+    DocumentSettings {
+        mounts: fields.tables("mounts", |fields| mount(fields, bases)),
+        markdown_css: fields.parsed("markdown_css", one_line),
+        highlight_css: fields.parsed("highlight_css", one_line),
+        envelope: fields.file("envelope", |text| bases.resolve(text)),
+        markdown_html: fields.boolean("markdown_html", default.markdown_html),
+        markdown_policy: fields
+            .parsed("markdown_policy", one_line)
+            .unwrap_or(default.markdown_policy),
+        error_page: fields.file("error_page", |text| bases.resolve(text)),
+        common_log: fields.file("common_log", |text| bases.resolve(text)),
+        log_includes: fields.boolean("log_includes", default.log_includes),
+        cache_bytes: fields.number("cache_bytes", 0..=MAX_BYTES).unwrap_or(default.cache_bytes),
+    }
+}
+
+fn mount(fields: &mut Fields, bases: &Bases) -> Option<MountSettings> {
+    let path = fields.parsed("path", route_path);
+    let path_is_set = path.is_some();
+    let folder = fields.required("folder", |text| folder(text, bases)).unwrap_or_default();
+    let base = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let default = MountSettings::new(path.unwrap_or_else(|| format!("/{base}")), folder);
+    let set = fields.left().contains_key("index");
+    let index = fields.list("index", file_name);
+    let read = MountSettings {
+        index: if set { index } else { default.index },
+        listing: fields.boolean("listing", default.listing),
+        dotfiles: fields.boolean("dotfiles", default.dotfiles),
+        symlinks: fields.boolean("symlinks", default.symlinks),
+        markdown: fields.boolean("markdown", default.markdown),
+        cache_control: fields.parsed("cache_control", one_line).unwrap_or(default.cache_control),
+        path: default.path,
+        folder: default.folder,
+    };
+    if !path_is_set && !base.is_empty() && route_path(&base).is_err() {
+        let message =
+            format!("`{}` must be set: {base:?} cannot be a path", fields.path_of("path"));
+        let mut fault = Diagnostic::error("config-incomplete", message);
+        fault.place = fields.reader().place_of(&fields.path_of("folder"));
+        fields.reader().report(fault);
+    }
+    (!read.folder.as_os_str().is_empty()).then_some(read)
+}
+
+fn folder(text: &str, bases: &Bases) -> Result<PathBuf, &'static str> {
+    if text.is_empty() || text.contains('\0') {
+        return Err("the path of a folder is wanted");
+    }
+    bases.resolve(text)
+}
+
+/// The value of a header or an attribute.
+fn one_line(text: &str) -> Result<String, &'static str> {
+    if !text.is_empty() && text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        return Ok(text.to_owned());
+    }
+    Err("printable ASCII characters are wanted")
+}
+
+fn file_name(text: &str) -> Result<String, &'static str> {
+    let sound = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\\', '\0']);
+    if sound { Ok(text.to_owned()) } else { Err("the name of a file is wanted, without a path") }
 }
 
 fn host(text: &str) -> Result<String, &'static str> {

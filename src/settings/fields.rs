@@ -258,8 +258,19 @@ impl<'r, 'a> Fields<'r, 'a> {
         let Some(node) = self.take(key) else { return Vec::new() };
         let path = self.path_of(key);
         self.reader.is_section(&path);
-        let Kind::Array(items) = node.kind else {
-            self.reader.wrong_type(&path, &node, &format!("tables, each begun with [[{path}]]"));
+        let written = match &node.kind {
+            Kind::Array(items) => Some(items.clone()),
+            Kind::Loose(text) => match parsed(text) {
+                Some(Kind::Array(items)) => {
+                    Some(items.into_iter().map(|item| item.set_at(&node.origin)).collect())
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(items) = written else {
+            let wanted = format!("tables, each begun with [[{path}]]");
+            self.reader.wrong_type(&path, &node, &wanted);
             return Vec::new();
         };
         let one = |item: Node| {

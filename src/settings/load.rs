@@ -139,6 +139,8 @@ pub(super) fn known_keys() -> Vec<String> {
     let empty = || Node::new(Kind::Table(Table::new()), Origin::Flag(""));
     put(&mut sample, &["auth", "keys", "NAME"].map(str::to_owned), empty());
     put(&mut sample, &["plugins", "NAME"].map(str::to_owned), empty());
+    let one = Node::new(Kind::Array(vec![empty()]), Origin::Flag(""));
+    put(&mut sample, &["documents", "mounts"].map(str::to_owned), one);
     decode::settings(&reader, sample, &Bases::default());
     reader.known()
 }

@@ -181,13 +181,13 @@ impl WatchSettings {
 }
 
 /// Scripts see no absolute path: where the server lives on disk is not theirs to pass on.
-fn last_part<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn last_part<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     serializer.serialize_str(&name)
 }
 
 #[expect(clippy::ref_option, reason = "the signature that serde calls")]
-fn last_part_if_any<S: Serializer>(
+pub(super) fn last_part_if_any<S: Serializer>(
     path: &Option<PathBuf>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -76,6 +76,26 @@ impl Node {
         Self { kind, origin }
     }
 
+    /// The same, with everything in it set at `origin`.
+    pub(super) fn set_at(self, origin: &Origin) -> Self {
+        let kind = match self.kind {
+            Kind::Array(items) => {
+                Kind::Array(items.into_iter().map(|item| item.set_at(origin)).collect())
+            }
+            Kind::Table(table) => Kind::Table(
+                table
+                    .into_iter()
+                    .map(|(name, entry)| {
+                        let node = entry.node.set_at(origin);
+                        (name, Entry { name: origin.clone(), node })
+                    })
+                    .collect(),
+            ),
+            kind => kind,
+        };
+        Self::new(kind, origin.clone())
+    }
+
     /// A value parsed from TOML.
     pub(super) fn from_toml(value: &Spanned<DeValue<'_>>) -> Self {
         let origin = Origin::File(value.span());

@@ -1,0 +1,97 @@
+//! Requests for documents: whether a plugin comes first, the answer, and its line in the log.
+
+use http::Uri;
+use poem::{Request, Response};
+
+use super::endpoint::{content_length, ip};
+use crate::{
+    documents::{Ask, Documents, Included, Mount},
+    generation::{Generation, router::Found},
+    middleware::{access, client},
+};
+
+/// What the server shows itself is below this path, whatever folder is served.
+const OWN: &str = "/_hotplate/";
+
+/// The answer from memory, if there is one that holds.
+pub(super) fn kept(request: &Request, generation: &Generation) -> Option<Response> {
+    let response = generation.documents.kept(&ask(request, generation))?;
+    log(&generation.documents, request, &response, generation);
+    Some(response)
+}
+
+/// The folder that answers a request for a canonical path, where no plugin comes first: the longer path
+/// wins, and the plugin where both are the same.
+pub(super) fn mount<'g>(
+    path: &str,
+    found: &Found<'_>,
+    generation: &'g Generation,
+) -> Option<&'g Mount> {
+    let mount = generation.documents.mount_of(path)?;
+    if path.starts_with(OWN) {
+        return None;
+    }
+    let owner = match found {
+        Found::Route(target, _) => Some(target.plugin),
+        Found::Options(_) | Found::OtherMethods(_) => generation.router.owner(path),
+        Found::Nothing => None,
+    };
+    let comes_first = match owner.and_then(|plugin| generation.served.get(plugin)) {
+        Some(plugin) => plugin.mount().len() >= mount.path().len(),
+        // A plugin that failed keeps its paths, so that nothing else seems to be there meanwhile.
+        None => generation
+            .failed_owner(path)
+            .is_some_and(|(_, entry)| entry.mount.len() > mount.path().len()),
+    };
+    (!comes_first).then_some(mount)
+}
+
+/// The answer of a folder.
+pub(super) async fn serve(
+    mount: &Mount,
+    path: &str,
+    request: &Request,
+    generation: &Generation,
+) -> Response {
+    let documents = &generation.documents;
+    let response = documents.serve(mount, path, &ask(request, generation)).await;
+    log(documents, request, &response, generation);
+    response
+}
+
+fn ask<'a>(request: &'a Request, generation: &Generation) -> Ask<'a> {
+    Ask {
+        method: request.method(),
+        headers: request.headers(),
+        uri: request.uri(),
+        original: request.original_uri(),
+        generation: generation.number,
+    }
+}
+
+/// Writes the lines of an answer.
+fn log(documents: &Documents, request: &Request, response: &Response, generation: &Generation) {
+    let Some(log) = documents.log() else { return };
+    let peer = ip(request.remote_addr().as_socket_addr());
+    let uri: &Uri = request.original_uri();
+    let mut record = access::Record {
+        method: request.method(),
+        uri,
+        version: request.version(),
+        client: client::address(peer, request.headers(), &generation.settings.network),
+        status: response.status(),
+        bytes: content_length(response),
+        time: std::time::Duration::ZERO,
+    };
+    let mut lines = access::common(&record, &access::shown(uri)) + "\n";
+    if documents.logs_includes()
+        && let Some(included) = response.extensions().get::<Vec<Included>>()
+    {
+        for file in included {
+            record.bytes = Some(file.bytes);
+            lines += &access::common(&record, &access::escaped(&file.path));
+            lines.push('\n');
+        }
+    }
+    log.write(&lines);
+}

@@ -1,0 +1,116 @@
+//! Whether a file is still the one that was read.
+
+use std::{
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::beneath::Links;
+
+/// What changes when a file changes or another takes its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The system stamps changes with a clock that ticks this often, at the slowest. Two changes within a
+/// tick cannot be told apart.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The same where the file system keeps whole seconds, or every other of them.
+const COARSE_TICK: Duration = Duration::from_secs(3);
+
+impl Identity {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// The identity of what has that name now, if anything has. Nothing is opened, and so it does not
+    /// matter where links lead: only to the same file is the same.
+    pub(super) fn at(path: &Path, links: Links) -> Option<Self> {
+        let metadata = match links {
+            Links::Refused => fs::symlink_metadata(path),
+            Links::Inside => fs::metadata(path),
+        };
+        metadata.ok().map(|metadata| Self::of(&metadata))
+    }
+
+    /// Whether a further change would show: the last one is longer ago than a tick of the file system's
+    /// clock. Before that, what was read cannot be kept.
+    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+        let tick = if self.changed.1 == 0 { COARSE_TICK } else { TICK };
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let changed = i128::from(self.changed.0) * 1_000_000_000 + i128::from(self.changed.1);
+        let age = i128::try_from(since_epoch.as_nanos()).unwrap_or(0) - changed;
+        age > i128::try_from(tick.as_nanos()).unwrap_or(i128::MAX)
+    }
+
+    /// When the content changed, for `Last-Modified`: whole seconds tell versions apart only once the second
+    /// is over.
+    pub(super) fn last_modified(&self, now: SystemTime) -> Option<SystemTime> {
+        let seconds = u64::try_from(self.modified.0).ok()?;
+        let modified = UNIX_EPOCH + Duration::from_secs(seconds);
+        let age = now.duration_since(modified).ok()?;
+        (age >= Duration::from_secs(2)).then_some(modified)
+    }
+
+    /// Its size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether its content was modified before that of the other.
+    pub(super) fn is_older_than(&self, other: &Self) -> bool {
+        self.modified < other.modified
+    }
+
+    /// A text that differs for what differs.
+    pub(super) fn tag(&self) -> String {
+        let Self { inode, size, modified, changed, .. } = self;
+        let (seconds, nanoseconds) = modified;
+        format!("{inode:x}-{size:x}-{seconds:x}.{nanoseconds:x}-{:x}.{:x}", changed.0, changed.1)
+    }
+}
+
+/// Something that an answer was made of, as it was then; nothing where there was nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    path: PathBuf,
+    links: Links,
+    identity: Option<Identity>,
+}
+
+impl Part {
+    /// A file that was read.
+    pub(super) fn read(path: PathBuf, links: Links, identity: Identity) -> Self {
+        Self { path, links, identity: Some(identity) }
+    }
+
+    /// What is at `path` now, if anything is.
+    pub(super) fn now(path: PathBuf, links: Links) -> Self {
+        let identity = Identity::at(&path, links);
+        Self { path, links, identity }
+    }
+
+    /// Whether it is as it was.
+    pub(super) fn is_same(&self) -> bool {
+        Identity::at(&self.path, self.links) == self.identity
+    }
+
+    /// Whether a further change would show.
+    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+        self.identity.is_none_or(|identity| identity.is_settled(now))
+    }
+}

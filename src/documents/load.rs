@@ -1,0 +1,216 @@
+//! What a path leads to, read from the disk. Everything here may block.
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use super::{
+    Documents,
+    beneath::Opened,
+    coding::Coding,
+    identity::{Identity, Part},
+    kind::Kind,
+    listing,
+    mount::Mount,
+    respond::Large,
+    way::Way,
+    whole::{Keeping, Nature, Whole},
+};
+
+/// The largest file that is read into memory, in bytes.
+pub(super) const SMALL: u64 = 256 << 10;
+
+/// How often a file is read again that changes while it is read.
+const TRIES: usize = 3;
+
+/// What a path leads to.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    /// A document in memory.
+    Whole(Arc<Whole>),
+    /// A file that is sent piece by piece.
+    Large(Box<Large>),
+    /// A folder that was asked for without the slash at its end.
+    Redirect,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    /// Where it is.
+    pub(super) way: Way,
+    /// Whether the path ends with a slash.
+    pub(super) has_slash: bool,
+    /// The path as the client knows it, for people.
+    pub(super) shown: String,
+    /// What stands before our own paths where we are part of another server.
+    pub(super) prefix: String,
+}
+
+impl Documents {
+    /// Reads what a path leads to.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] for what is not there; others as the system tells them.
+    pub(super) fn load(&self, mount: &Mount, wish: &Wish) -> io::Result<Loaded> {
+        let opened = mount.root.open(&wish.way)?;
+        if opened.metadata.is_file() {
+            return match wish.has_slash {
+                true => Err(io::ErrorKind::NotFound.into()),
+                false => self.file(mount, wish, &wish.way, opened, Vec::new()),
+            };
+        }
+        if !wish.has_slash {
+            return Ok(Loaded::Redirect);
+        }
+        let mut made_of = Vec::new();
+        for name in &mount.settings.index {
+            let way = wish.way.join(name);
+            match mount.root.open(&way) {
+                Ok(index) if index.metadata.is_file() => {
+                    return self.file(mount, wish, &way, index, made_of);
+                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                // One that appears later comes first.
+                _ => made_of.push(Part::now(mount.root.path_of(&way), mount.root.links())),
+            }
+        }
+        if !mount.settings.listing {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let html = listing::page(&opened, &mount.root, &wish.way, mount.dots, &wish.shown)?;
+        let nature = Nature {
+            content_type: "text/html; charset=utf-8".to_owned(),
+            is_compressible: true,
+            cache_control: mount.settings.cache_control.clone(),
+            policy: Some(listing::POLICY.to_owned()),
+            modified: None,
+        };
+        Ok(Loaded::Whole(Arc::new(Whole::new(html.into(), &nature, Vec::new(), Keeping::Not))))
+    }
+
+    fn file(
+        &self,
+        mount: &Mount,
+        wish: &Wish,
+        way: &Way,
+        opened: Opened,
+        mut made_of: Vec<Part>,
+    ) -> io::Result<Loaded> {
+        let kind = Kind::of(way.name());
+        let _ = (wish, &kind);
+        if opened.metadata.len() > SMALL {
+            return large(mount, way, opened, kind);
+        }
+        let Read { content, identity, is_torn } = read(opened.file, SMALL)?;
+        if content.len() as u64 > SMALL {
+            // It has grown meanwhile.
+            return large(mount, way, mount.root.open(way)?, kind);
+        }
+        made_of.push(Part::read(mount.root.path_of(way), mount.root.links(), identity));
+        let keeping = if is_torn { Keeping::Not } else { Keeping::WhileSame };
+        let is_utf8 = kind.is_text() && std::str::from_utf8(&content).is_ok();
+        let nature = nature(mount, kind, is_utf8, &identity);
+        let mut whole = Whole::new(content.into(), &nature, made_of, keeping);
+        for (coding, sibling) in siblings(mount, way, kind, &identity) {
+            let Ok(read) = read(sibling.file, SMALL) else { continue };
+            if read.content.len() as u64 <= SMALL && !read.is_torn {
+                let path = mount.root.path_of(&way.with_ending(coding.ending()));
+                let part = Part::read(path, mount.root.links(), read.identity);
+                whole = whole.with_sibling(coding, read.content.into(), part);
+            }
+        }
+        Ok(Loaded::Whole(Arc::new(whole)))
+    }
+}
+
+fn large(mount: &Mount, way: &Way, opened: Opened, kind: Kind) -> io::Result<Loaded> {
+    let now = SystemTime::now();
+    let identity = Identity::of(&opened.metadata);
+    // Before the clock has moved on, two versions cannot be told apart, and so none has a name.
+    let tag = |identity: &Identity| identity.is_settled(now).then(|| identity.tag());
+    let siblings = siblings(mount, way, kind, &identity)
+        .map(|(coding, sibling)| {
+            let tag = tag(&Identity::of(&sibling.metadata));
+            (coding, Arc::new(sibling.file), sibling.metadata.len(), tag)
+        })
+        .collect();
+    let is_utf8 = kind.is_text() && begins_as_utf8(&opened.file)?;
+    Ok(Loaded::Large(Box::new(Large {
+        length: opened.metadata.len(),
+        tag: tag(&identity),
+        nature: nature(mount, kind, is_utf8, &identity),
+        siblings,
+        file: Arc::new(opened.file),
+    })))
+}
+
+fn nature(mount: &Mount, kind: Kind, is_utf8: bool, identity: &Identity) -> Nature {
+    Nature {
+        content_type: kind.content_type(is_utf8),
+        is_compressible: kind.is_compressible(),
+        cache_control: mount.settings.cache_control.clone(),
+        policy: None,
+        modified: identity.last_modified(SystemTime::now()),
+    }
+}
+
+/// The compressed files beside a file. One that is older than the file says something else by now.
+fn siblings(
+    mount: &Mount,
+    way: &Way,
+    kind: Kind,
+    identity: &Identity,
+) -> impl Iterator<Item = (Coding, Opened)> {
+    let codings = if kind.is_compressible() { &Coding::REAL[..] } else { &[] };
+    codings.iter().filter_map(move |coding| {
+        let opened = mount.root.open(&way.with_ending(coding.ending())).ok()?;
+        let is_newer = !Identity::of(&opened.metadata).is_older_than(identity);
+        (opened.metadata.is_file() && is_newer).then_some((*coding, opened))
+    })
+}
+
+/// A file that was read.
+pub(super) struct Read {
+    /// What is in it, of at most one byte more than was asked for.
+    pub(super) content: Vec<u8>,
+    /// Which version it is.
+    pub(super) identity: Identity,
+    /// Whether it kept changing while it was read.
+    pub(super) is_torn: bool,
+}
+
+/// Reads a file of at most `most` bytes; one more is read of a larger one.
+pub(super) fn read(mut file: File, most: u64) -> io::Result<Read> {
+    use std::io::Seek as _;
+    let mut tries = 0;
+    loop {
+        let before = Identity::of(&file.metadata()?);
+        let mut content =
+            Vec::with_capacity(usize::try_from(before.size().min(most)).unwrap_or(0) + 1);
+        (&mut file).take(most + 1).read_to_end(&mut content)?;
+        let identity = Identity::of(&file.metadata()?);
+        let is_torn = identity != before;
+        tries += 1;
+        if !is_torn || tries == TRIES {
+            return Ok(Read { content, identity, is_torn });
+        }
+        file.rewind()?;
+    }
+}
+
+/// Whether a file begins as one in UTF-8 does.
+fn begins_as_utf8(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::FileExt as _;
+    let mut begin = vec![0; 16 << 10];
+    let read = file.read_at(&mut begin, 0)?;
+    begin.truncate(read);
+    Ok(match std::str::from_utf8(&begin) {
+        Ok(_) => true,
+        // A letter that is cut at the end is none that is wrong.
+        Err(error) => error.error_len().is_none(),
+    })
+}
