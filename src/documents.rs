@@ -8,20 +8,26 @@
 mod beneath;
 mod coding;
 mod common_log;
+mod compose;
 mod conditions;
 mod errors;
 mod escape;
+mod highlight;
 mod identity;
 mod kind;
 mod listing;
 mod load;
+mod magic;
+mod markdown;
 mod memory;
 mod mount;
+mod page;
 mod respond;
 pub(crate) mod start;
 mod stream;
 mod way;
 mod whole;
+mod workshop;
 
 use std::{io, sync::Arc};
 
@@ -35,6 +41,7 @@ use self::{
     load::{Loaded, Wish},
     memory::Memory,
     way::Way,
+    workshop::Workshop,
 };
 pub(crate) use self::{mount::Mount, whole::Included};
 use crate::{
@@ -53,6 +60,9 @@ pub(crate) struct Documents {
     mounts: Vec<Mount>,
     memory: Memory,
     error_page: Template,
+    envelope: Template,
+    workshop: Workshop,
+    development: bool,
     log: Option<CommonLog>,
 }
 
@@ -83,6 +93,9 @@ impl Documents {
                 documents.error_page.clone(),
                 include_str!("../static/error.html"),
             ),
+            envelope: page::envelope(&documents),
+            workshop: Workshop::default(),
+            development: settings.server.development,
             log: documents.common_log.clone().map(CommonLog::open),
             mounts,
             settings: documents,
@@ -174,7 +187,8 @@ impl Documents {
         let has_slash = ask.uri.path().ends_with('/');
         let way = mount.settings.below(path).and_then(|rest| Way::of(rest, mount.dots));
         let Some(way) = way else { return self.error(StatusCode::NOT_FOUND) };
-        let wish = Wish { way, has_slash, shown: path.to_owned(), prefix: prefix(ask).to_owned() };
+        let prefix = prefix(ask).to_owned();
+        let wish = Wish { way, has_slash, shown: path.to_owned(), prefix };
         let Some(place) = self.mounts.iter().position(|other| std::ptr::eq(other, mount)) else {
             return self.error(StatusCode::NOT_FOUND);
         };

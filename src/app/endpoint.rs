@@ -164,6 +164,11 @@ impl HotplateEndpoint {
         if path == "/favicon.ico" && request.method() == Method::GET {
             return start::icon();
         }
+        if let Some(style) = path.strip_prefix("/_hotplate/").and_then(start::style)
+            && matches!(*request.method(), Method::GET | Method::HEAD)
+        {
+            return style;
+        }
         if !generation.settings.server.development {
             return Problem::new(StatusCode::NOT_FOUND).into_response();
         }

@@ -28,6 +28,9 @@ const COMPRESSIBLE: [&str; 6] = [
 ];
 
 impl Kind {
+    /// Text and nothing more.
+    pub(super) const TEXT: Self = Self { media: "text/plain" };
+
     /// The kind of a file with that name.
     pub(super) fn of(name: &str) -> Self {
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();

@@ -1,6 +1,6 @@
 //! What is in a folder, as a page.
 
-use std::{fmt::Write as _, io};
+use std::io;
 
 use rustix::fs::{AtFlags, Dir, FileType, StatxFlags, statx};
 
@@ -82,11 +82,9 @@ fn html(entries: &[Entry], all: bool, way: &Way, shown: &str) -> String {
         let modified = jiff::Timestamp::from_second(entry.modified).unwrap_or_default();
         let modified = modified.strftime("%Y-%m-%d %H:%M");
         let size = if entry.is_file { size(entry.size) } else { String::new() };
-        // Writing to a string cannot fail.
-        drop(writeln!(
-            rows,
-            "<tr><td><a href=\"{target}{slash}\">{name}{slash}</a><td>{size}<td>{modified}"
-        ));
+        rows += &format!(
+            "<tr><td><a href=\"{target}{slash}\">{name}{slash}</a><td>{size}<td>{modified}\n"
+        );
     }
     if !all {
         rows.push_str("<tr><td>and more<td><td>\n");

@@ -15,6 +15,7 @@ use super::{
     kind::Kind,
     listing,
     mount::Mount,
+    page::{self, Source},
     respond::Large,
     way::Way,
     whole::{Keeping, Nature, Whole},
@@ -60,7 +61,7 @@ impl Documents {
         if opened.metadata.is_file() {
             return match wish.has_slash {
                 true => Err(io::ErrorKind::NotFound.into()),
-                false => self.file(mount, wish, &wish.way, opened, Vec::new()),
+                false => self.file(mount, wish, &wish.way, &opened, Vec::new()),
             };
         }
         if !wish.has_slash {
@@ -71,7 +72,7 @@ impl Documents {
             let way = wish.way.join(name);
             match mount.root.open(&way) {
                 Ok(index) if index.metadata.is_file() => {
-                    return self.file(mount, wish, &way, index, made_of);
+                    return self.file(mount, wish, &way, &index, made_of);
                 }
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 // One that appears later comes first.
@@ -92,47 +93,93 @@ impl Documents {
         Ok(Loaded::Whole(Arc::new(Whole::new(html.into(), &nature, Vec::new(), Keeping::Not))))
     }
 
+    /// A file, as a page if it is one. `made_of` is what it depends on that is not there.
     fn file(
         &self,
         mount: &Mount,
         wish: &Wish,
         way: &Way,
-        opened: Opened,
-        mut made_of: Vec<Part>,
+        opened: &Opened,
+        made_of: Vec<Part>,
     ) -> io::Result<Loaded> {
         let kind = Kind::of(way.name());
-        let _ = (wish, &kind);
-        if opened.metadata.len() > SMALL {
-            return large(mount, way, opened, kind);
+        let is_markdown = kind.is_markdown() && mount.settings.markdown;
+        if !is_markdown && !kind.is_html() {
+            return plain(mount, way, opened, kind, made_of);
         }
-        let Read { content, identity, is_torn } = read(opened.file, SMALL)?;
-        if content.len() as u64 > SMALL {
-            // It has grown meanwhile.
-            return large(mount, way, mount.root.open(way)?, kind);
+        // Its source is shown where rendering it would take too long.
+        let otherwise = if is_markdown { Kind::TEXT } else { kind };
+        if opened.metadata.len() > page::LARGEST {
+            return plain(mount, way, opened, otherwise, made_of);
         }
-        made_of.push(Part::read(mount.root.path_of(way), mount.root.links(), identity));
+        let Read { content, identity, is_torn } = read(&opened.file, page::LARGEST)?;
+        if content.len() as u64 > page::LARGEST {
+            return plain(mount, way, opened, otherwise, made_of);
+        }
+        let text = match String::from_utf8(content) {
+            Ok(text) => text,
+            Err(wrong) if is_markdown => String::from_utf8_lossy(wrong.as_bytes()).into_owned(),
+            // It says for itself what it is.
+            Err(_) => return plain(mount, way, opened, kind, made_of),
+        };
+        let mut depends_on = made_of.clone();
+        depends_on.push(Part::read(mount.root.path_of(way), mount.root.links(), identity));
         let keeping = if is_torn { Keeping::Not } else { Keeping::WhileSame };
-        let is_utf8 = kind.is_text() && std::str::from_utf8(&content).is_ok();
-        let nature = nature(mount, kind, is_utf8, &identity);
-        let mut whole = Whole::new(content.into(), &nature, made_of, keeping);
-        for (coding, sibling) in siblings(mount, way, kind, &identity) {
-            let Ok(read) = read(sibling.file, SMALL) else { continue };
-            if read.content.len() as u64 <= SMALL && !read.is_torn {
-                let path = mount.root.path_of(&way.with_ending(coding.ending()));
-                let part = Part::read(path, mount.root.links(), read.identity);
-                whole = whole.with_sibling(coding, read.content.into(), part);
-            }
+        let source = Source { text, keeping, made_of: depends_on };
+        if is_markdown {
+            return Ok(Loaded::Whole(self.markdown(mount, wish, way, source)?));
         }
-        Ok(Loaded::Whole(Arc::new(whole)))
+        match self.html(mount, wish, way, source)? {
+            Some(page) => Ok(Loaded::Whole(page)),
+            None => plain(mount, way, opened, kind, made_of),
+        }
     }
 }
 
-fn large(mount: &Mount, way: &Way, opened: Opened, kind: Kind) -> io::Result<Loaded> {
+/// A file as it is.
+fn plain(
+    mount: &Mount,
+    way: &Way,
+    opened: &Opened,
+    kind: Kind,
+    mut made_of: Vec<Part>,
+) -> io::Result<Loaded> {
+    let metadata = opened.file.metadata()?;
+    if metadata.len() > SMALL {
+        return large(mount, way, opened, &Identity::of(&metadata), kind);
+    }
+    let Read { content, identity, is_torn } = read(&opened.file, SMALL)?;
+    if content.len() as u64 > SMALL {
+        // It has grown meanwhile.
+        return large(mount, way, opened, &identity, kind);
+    }
+    made_of.push(Part::read(mount.root.path_of(way), mount.root.links(), identity));
+    let keeping = if is_torn { Keeping::Not } else { Keeping::WhileSame };
+    let is_utf8 = kind.is_text() && std::str::from_utf8(&content).is_ok();
+    let nature = nature(mount, kind, is_utf8, &identity);
+    let mut whole = Whole::new(content.into(), &nature, made_of, keeping);
+    for (coding, sibling) in siblings(mount, way, kind, &identity) {
+        let Ok(read) = read(&sibling.file, SMALL) else { continue };
+        if read.content.len() as u64 <= SMALL && !read.is_torn {
+            let path = mount.root.path_of(&way.with_ending(coding.ending()));
+            let part = Part::read(path, mount.root.links(), read.identity);
+            whole = whole.with_sibling(coding, read.content.into(), part);
+        }
+    }
+    Ok(Loaded::Whole(Arc::new(whole)))
+}
+
+fn large(
+    mount: &Mount,
+    way: &Way,
+    opened: &Opened,
+    identity: &Identity,
+    kind: Kind,
+) -> io::Result<Loaded> {
     let now = SystemTime::now();
-    let identity = Identity::of(&opened.metadata);
     // Before the clock has moved on, two versions cannot be told apart, and so none has a name.
     let tag = |identity: &Identity| identity.is_settled(now).then(|| identity.tag());
-    let siblings = siblings(mount, way, kind, &identity)
+    let siblings = siblings(mount, way, kind, identity)
         .map(|(coding, sibling)| {
             let tag = tag(&Identity::of(&sibling.metadata));
             (coding, Arc::new(sibling.file), sibling.metadata.len(), tag)
@@ -140,11 +187,11 @@ fn large(mount: &Mount, way: &Way, opened: Opened, kind: Kind) -> io::Result<Loa
         .collect();
     let is_utf8 = kind.is_text() && begins_as_utf8(&opened.file)?;
     Ok(Loaded::Large(Box::new(Large {
-        length: opened.metadata.len(),
-        tag: tag(&identity),
-        nature: nature(mount, kind, is_utf8, &identity),
+        length: identity.size(),
+        tag: tag(identity),
+        nature: nature(mount, kind, is_utf8, identity),
         siblings,
-        file: Arc::new(opened.file),
+        file: Arc::new(opened.file.try_clone()?),
     })))
 }
 
@@ -184,14 +231,15 @@ pub(super) struct Read {
 }
 
 /// Reads a file of at most `most` bytes; one more is read of a larger one.
-pub(super) fn read(mut file: File, most: u64) -> io::Result<Read> {
+pub(super) fn read(mut file: &File, most: u64) -> io::Result<Read> {
     use std::io::Seek as _;
+    file.rewind()?;
     let mut tries = 0;
     loop {
         let before = Identity::of(&file.metadata()?);
         let mut content =
             Vec::with_capacity(usize::try_from(before.size().min(most)).unwrap_or(0) + 1);
-        (&mut file).take(most + 1).read_to_end(&mut content)?;
+        file.take(most + 1).read_to_end(&mut content)?;
         let identity = Identity::of(&file.metadata()?);
         let is_torn = identity != before;
         tries += 1;

@@ -23,6 +23,16 @@ pub(crate) fn part(name: &str) -> Option<Response> {
     })
 }
 
+/// One of the built-in style sheets of pages, by its name below `/_hotplate/`.
+pub(crate) fn style(name: &str) -> Option<Response> {
+    let content: &[u8] = match name {
+        "markdown.css" => include_bytes!("../../static/markdown.css"),
+        "highlight.css" => include_bytes!("../../static/highlight.css"),
+        _ => return None,
+    };
+    Some(file("text/css; charset=utf-8", content))
+}
+
 /// The icon.
 pub(crate) fn icon() -> Response {
     file("image/x-icon", include_bytes!("../../static/favicon.ico"))

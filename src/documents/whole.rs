@@ -153,11 +153,6 @@ impl Whole {
         headers
     }
 
-    /// The content as it is.
-    pub(super) fn plain(&self) -> &Form {
-        &self.plain
-    }
-
     /// The document in a coding, if that is made already. `None`: it is not made yet.
     pub(super) fn ready(&self, coding: Coding) -> Option<&Form> {
         match place(coding) {
@@ -204,11 +199,6 @@ impl Whole {
         self.made_of.iter().all(Part::is_same)
     }
 
-    /// The files that it was made of.
-    pub(super) fn made_of(&self) -> &[Part] {
-        &self.made_of
-    }
-
     /// The most memory that it may take, in bytes.
     pub(super) fn weight(&self) -> usize {
         let forms = if self.is_compressible { 3 } else { 1 };
@@ -223,7 +213,6 @@ fn place(coding: Coding) -> Option<usize> {
 }
 
 fn digest(content: &[u8]) -> String {
-    use std::fmt::Write as _;
     Sha256::digest(content).iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
         // Writing to a string cannot fail.
         text.push_str(&format!("{byte:02x}"));

@@ -214,7 +214,7 @@ fn a_configuration_that_makes_no_sense_is_refused_with_its_line() {
         ("[documents]\nmounts = 1\n", "tables, each begun with [[documents.mounts]]"),
         (
             "[[documents.mounts]]\nfolder = \"a\"\nlist = true\n",
-            "did you mean `documents.mounts.listing`",
+            "unknown key `documents.mounts.list`",
         ),
         (
             "[[documents.mounts]]\nfolder = \"a\"\nindex = [\"../x\"]\n",

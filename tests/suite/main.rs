@@ -19,6 +19,7 @@ mod contract;
 mod documents;
 mod documents_http;
 mod documents_outside;
+mod documents_pages;
 mod embed;
 mod ending;
 mod errors;

@@ -1,0 +1,177 @@
+//! Markdown and HTML as pages: variables replaced, Markdown rendered and put into its envelope.
+
+use std::{io, sync::Arc, time::Instant};
+
+use super::{
+    Documents,
+    compose::{Composed, Into, compose},
+    errors::Template,
+    escape::{escaped, filled},
+    identity::Part,
+    load::Wish,
+    magic,
+    markdown::{RawHtml, Rendered, render},
+    mount::Mount,
+    way::Way,
+    whole::{Keeping, Nature, Whole},
+    workshop::TIME,
+};
+use crate::settings::DocumentSettings;
+
+/// The largest page, in bytes. What is larger is served as it is.
+pub(super) const LARGEST: u64 = 1 << 20;
+
+/// A page that was read.
+pub(super) struct Source {
+    /// Its text.
+    pub(super) text: String,
+    /// Whether it may be kept.
+    pub(super) keeping: Keeping,
+    /// What it depends on, its own file included.
+    pub(super) made_of: Vec<Part>,
+}
+
+impl Documents {
+    /// The page of a Markdown file.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] when it takes too long.
+    pub(super) fn markdown(
+        &self,
+        mount: &Mount,
+        wish: &Wish,
+        way: &Way,
+        source: Source,
+    ) -> io::Result<Arc<Whole>> {
+        let composed = compose(&source.text, mount, way, Into::Markdown);
+        let raw = self.raw_html();
+        let rendered = self.render(composed.text.clone(), raw)?;
+        let html = composed.put_in(&rendered.html, str::to_owned);
+        let title = composed.title.clone().or(rendered.title);
+        let title = title.unwrap_or_else(|| way.name().to_owned());
+        // HTML that is included in a heading is no text.
+        let bare = |text: &str| composed.put_in(text, |_| String::new());
+        let envelope = self.envelope.text();
+        let css = |set: &Option<String>, own| escaped(&address(set.as_deref(), own, mount, wish));
+        let settings = &self.settings;
+        let page = filled(
+            &envelope,
+            &[
+                ("title", &escaped(&bare(&title))),
+                ("markdown_css", &css(&settings.markdown_css, "markdown.css")),
+                ("highlight_css", &css(&settings.highlight_css, "highlight.css")),
+                ("mdhtml", &html),
+                ("toc", &bare(&rendered.contents)),
+            ],
+        );
+        let mut source = source;
+        source.made_of.extend(self.envelope.part());
+        let policy = Some(settings.markdown_policy.clone());
+        Ok(self.whole(page, mount, wish, source, composed, policy))
+    }
+
+    /// The page of an HTML file; nothing where it is served as it is.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] when Markdown that it includes takes too long.
+    pub(super) fn html(
+        &self,
+        mount: &Mount,
+        wish: &Wish,
+        way: &Way,
+        source: Source,
+    ) -> io::Result<Option<Arc<Whole>>> {
+        if !self.development && !magic::has_any(&source.text) {
+            return Ok(None);
+        }
+        let composed = compose(&source.text, mount, way, Into::Html);
+        let mut made = Vec::with_capacity(composed.parts.len());
+        for (_, markdown) in &composed.parts {
+            made.push((markdown.clone(), self.render(markdown.clone(), self.raw_html())?.html));
+        }
+        let html = composed.put_in(&composed.text, |part| {
+            let rendered = made.iter().find(|(markdown, _)| markdown == part);
+            rendered.map(|(_, html)| html.clone()).unwrap_or_default()
+        });
+        let html = match &composed.title {
+            Some(title) => titled(html, title),
+            None => html,
+        };
+        Ok(Some(self.whole(html, mount, wish, source, composed, None)))
+    }
+
+    fn raw_html(&self) -> RawHtml {
+        if self.settings.markdown_html { RawHtml::Kept } else { RawHtml::Omitted }
+    }
+
+    fn render(&self, text: String, raw: RawHtml) -> io::Result<Rendered> {
+        // Highlighting takes half of the time at most: code without colours is better than no page.
+        let until = Instant::now() + TIME / 2;
+        self.workshop.make(move || render(&text, raw, until))
+    }
+
+    fn whole(
+        &self,
+        mut html: String,
+        mount: &Mount,
+        wish: &Wish,
+        source: Source,
+        composed: Composed,
+        policy: Option<String>,
+    ) -> Arc<Whole> {
+        if self.development {
+            for fault in &composed.faults {
+                html += &format!("<p role=\"alert\"><code>{}</code></p>\n", escaped(fault));
+            }
+            let script = format!("{}/_hotplate/live.js", wish.prefix);
+            let script = format!("<script src=\"{}\" defer></script>\n", escaped(&script));
+            let end = html.to_ascii_lowercase().rfind("</body").unwrap_or(html.len());
+            html.insert_str(end, &script);
+        }
+        let nature = Nature {
+            content_type: "text/html; charset=utf-8".to_owned(),
+            is_compressible: true,
+            cache_control: mount.settings.cache_control.clone(),
+            policy,
+            // The page is newer than its file when something else that it was made of is.
+            modified: None,
+        };
+        let keeping = match composed.keeping() {
+            Keeping::WhileSame => source.keeping,
+            Keeping::Not => Keeping::Not,
+        };
+        let mut made_of = source.made_of;
+        made_of.extend(composed.made_of);
+        let mut whole = Whole::new(html.into(), &nature, made_of, keeping);
+        whole.included = composed.included;
+        Arc::new(whole)
+    }
+}
+
+/// The template of Markdown pages.
+pub(super) fn envelope(settings: &DocumentSettings) -> Template {
+    Template::new(settings.envelope.clone(), include_str!("../../static/envelope.html"))
+}
+
+/// The address of a style sheet: as it is set, from the mount on if it is relative; or our own.
+fn address(set: Option<&str>, own: &str, mount: &Mount, wish: &Wish) -> String {
+    match set {
+        None => format!("{}/_hotplate/{own}", wish.prefix),
+        Some(set) if set.starts_with('/') || set.contains("://") => set.to_owned(),
+        Some(set) => {
+            let path = mount.path().trim_end_matches('/');
+            format!("{}{path}/{set}", wish.prefix)
+        }
+    }
+}
+
+/// HTML with another title, where it has one.
+fn titled(html: String, title: &str) -> String {
+    let lower = html.to_ascii_lowercase();
+    let begin = lower.find("<title").and_then(|at| Some(at + lower.get(at..)?.find('>')? + 1));
+    let bounds =
+        begin.and_then(|begin| Some((begin, begin + lower.get(begin..)?.find("</title")?)));
+    let Some((begin, end)) = bounds else { return html };
+    let parts = html.get(..begin).zip(html.get(end..));
+    parts.map(|(before, after)| format!("{before}{}{after}", escaped(title))).unwrap_or(html)
+}
