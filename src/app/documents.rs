@@ -1,6 +1,6 @@
 //! Requests for documents: whether a plugin comes first, the answer, and its line in the log.
 
-use http::Uri;
+use http::{Method, Uri};
 use poem::{Request, Response};
 
 use super::endpoint::{content_length, ip};
@@ -54,7 +54,10 @@ pub(super) async fn serve(
     generation: &Generation,
 ) -> Response {
     let documents = &generation.documents;
-    let response = documents.serve(mount, path, &ask(request, generation)).await;
+    let mut response = documents.serve(mount, path, &ask(request, generation)).await;
+    if request.method() == Method::HEAD {
+        drop(response.take_body());
+    }
     log(documents, request, &response, generation);
     response
 }

@@ -87,6 +87,7 @@ pub(super) fn page(template: &Template, status: StatusCode) -> Response {
     let html = filled(&text, &[("status", status.as_str()), ("reason", reason)]);
     let mut response = Response::builder()
         .status(status)
+        .header(header::CONTENT_LENGTH, html.len())
         .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
         .header(
             header::CACHE_CONTROL,
