@@ -197,7 +197,7 @@ impl Documents {
         let (key, generation) = (ask.original.path().to_owned(), ask.generation);
         let work = move || documents.answer(place, &wish, &method, &headers, &key, generation);
         let answer = tokio::task::spawn_blocking(work).await;
-        match answer.map_err(io::Error::other).flatten() {
+        match answer.map_err(io::Error::other).and_then(|answer| answer) {
             Ok(Some(response)) => response,
             Ok(None) => self.redirect(path, ask),
             Err(error) => self.error(status_of(&error)),
@@ -231,7 +231,7 @@ impl Documents {
                 self.memory.keep(key, &whole, generation);
                 Some(answer(&whole))
             }
-            Loaded::Large(large) => Some(respond::large(*large, method, headers)),
+            Loaded::Large(large) => Some(respond::large(&large, method, headers)),
             Loaded::Redirect => None,
         })
     }

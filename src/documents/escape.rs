@@ -35,15 +35,12 @@ pub(super) fn filled(template: &str, values: &[(&str, &str)]) -> String {
         let value = values
             .iter()
             .find_map(|(name, value)| Some((value, after.strip_prefix(name)?.strip_prefix('}')?)));
-        match value {
-            Some((value, tail)) => {
-                out.push_str(value);
-                rest = tail;
-            }
-            None => {
-                out.push('{');
-                rest = after;
-            }
+        if let Some((value, tail)) = value {
+            out.push_str(value);
+            rest = tail;
+        } else {
+            out.push('{');
+            rest = after;
         }
     }
     out.push_str(rest);

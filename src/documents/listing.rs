@@ -82,9 +82,9 @@ fn html(entries: &[Entry], all: bool, way: &Way, shown: &str) -> String {
         let modified = jiff::Timestamp::from_second(entry.modified).unwrap_or_default();
         let modified = modified.strftime("%Y-%m-%d %H:%M");
         let size = if entry.is_file { size(entry.size) } else { String::new() };
-        rows += &format!(
-            "<tr><td><a href=\"{target}{slash}\">{name}{slash}</a><td>{size}<td>{modified}\n"
-        );
+        let modified = modified.to_string();
+        rows.extend(["<tr><td><a href=\"", &*target, slash, "\">", &*name, slash, "</a><td>"]);
+        rows.extend([&*size, "<td>", &*modified, "\n"]);
     }
     if !all {
         rows.push_str("<tr><td>and more<td><td>\n");

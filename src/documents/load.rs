@@ -90,7 +90,7 @@ impl Documents {
             policy: Some(listing::POLICY.to_owned()),
             modified: None,
         };
-        Ok(Loaded::Whole(Arc::new(Whole::new(html.into(), &nature, Vec::new(), Keeping::Not))))
+        Ok(Loaded::Whole(Arc::new(Whole::new(&html.into(), &nature, Vec::new(), Keeping::Not))))
     }
 
     /// A file, as a page if it is one. `made_of` is what it depends on that is not there.
@@ -157,13 +157,13 @@ fn plain(
     let keeping = if is_torn { Keeping::Not } else { Keeping::WhileSame };
     let is_utf8 = kind.is_text() && std::str::from_utf8(&content).is_ok();
     let nature = nature(mount, kind, is_utf8, &identity);
-    let mut whole = Whole::new(content.into(), &nature, made_of, keeping);
+    let mut whole = Whole::new(&content.into(), &nature, made_of, keeping);
     for (coding, sibling) in siblings(mount, way, kind, &identity) {
         let Ok(read) = read(&sibling.file, SMALL) else { continue };
         if read.content.len() as u64 <= SMALL && !read.is_torn {
             let path = mount.root.path_of(&way.with_ending(coding.ending()));
             let part = Part::read(path, mount.root.links(), read.identity);
-            whole = whole.with_sibling(coding, read.content.into(), part);
+            whole = whole.with_sibling(coding, &read.content.into(), part);
         }
     }
     Ok(Loaded::Whole(Arc::new(whole)))

@@ -42,15 +42,12 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
             continue;
         };
         let before = text.get(begin..at).unwrap_or_default();
-        match before.strip_suffix('\\') {
-            Some(before) => {
-                pieces.push(Piece::Text(before));
-                pieces.push(Piece::Text(text.get(at..at + length).unwrap_or_default()));
-            }
-            None => {
-                pieces.push(Piece::Text(before));
-                pieces.push(piece);
-            }
+        if let Some(before) = before.strip_suffix('\\') {
+            pieces.push(Piece::Text(before));
+            pieces.push(Piece::Text(text.get(at..at + length).unwrap_or_default()));
+        } else {
+            pieces.push(Piece::Text(before));
+            pieces.push(piece);
         }
         begin = at + length;
         from = begin;

@@ -45,7 +45,7 @@ const CONTENTS: &str = "<p>[TOC]</p>";
 /// The deepest heading in the table of contents.
 const DEEPEST: u8 = 3;
 
-/// What is done as GitHub does, beyond what CommonMark says.
+/// What is done as GitHub does, beyond what `CommonMark` says.
 fn options(raw: RawHtml) -> Options<'static> {
     let mut options = common_mark(raw);
     options.extension.strikethrough = true;
@@ -151,9 +151,10 @@ impl Seen {
         }
         let mut list = String::from("<nav class=\"toc\">\n<ul>\n");
         for heading in shown() {
-            let (level, text) = (heading.level, escaped(&heading.text));
+            let (level, text) = (heading.level.to_string(), escaped(&heading.text));
             let anchor = escaped(&heading.anchor);
-            list += &format!("<li class=\"toc-{level}\"><a href=\"#{anchor}\">{text}</a></li>\n");
+            list.extend(["<li class=\"toc-", &*level, "\"><a href=\"#", &*anchor, "\">"]);
+            list.extend([&*text, "</a></li>\n"]);
         }
         list + "</ul>\n</nav>\n"
     }

@@ -160,7 +160,7 @@ mod tests {
             policy: None,
             modified: None,
         };
-        Arc::new(Whole::new(vec![0; bytes].into(), &nature, Vec::new(), Keeping::WhileSame))
+        Arc::new(Whole::new(&vec![0; bytes].into(), &nature, Vec::new(), Keeping::WhileSame))
     }
 
     fn is_kept(memory: &Memory, key: &str) -> bool {

@@ -121,7 +121,7 @@ impl Documents {
     ) -> Arc<Whole> {
         if self.development {
             for fault in &composed.faults {
-                html += &format!("<p role=\"alert\"><code>{}</code></p>\n", escaped(fault));
+                html.extend(["<p role=\"alert\"><code>", &*escaped(fault), "</code></p>\n"]);
             }
             let script = format!("{}/_hotplate/live.js", wish.prefix);
             let script = format!("<script src=\"{}\" defer></script>\n", escaped(&script));
@@ -142,7 +142,7 @@ impl Documents {
         };
         let mut made_of = source.made_of;
         made_of.extend(composed.made_of);
-        let mut whole = Whole::new(html.into(), &nature, made_of, keeping);
+        let mut whole = Whole::new(&html.into(), &nature, made_of, keeping);
         whole.included = composed.included;
         Arc::new(whole)
     }

@@ -72,7 +72,7 @@ pub(super) fn whole(
 }
 
 /// The answer with a large file.
-pub(super) fn large(large: Large, method: &Method, headers: &HeaderMap) -> Response {
+pub(super) fn large(large: &Large, method: &Method, headers: &HeaderMap) -> Response {
     let has_range = *method == Method::GET && headers.contains_key(header::RANGE);
     let is_coded = large.nature.is_compressible && !has_range;
     let beside = |coding| large.siblings.iter().find(|sibling| sibling.0 == coding);

@@ -70,7 +70,7 @@ impl Body for FileBody {
             };
             let Poll::Ready(step) = Pin::new(reading).poll(cx) else { return Poll::Pending };
             self.reading = None;
-            let step = match step.map_err(io::Error::other).flatten() {
+            let step = match step.map_err(io::Error::other).and_then(|step| step) {
                 Ok(step) => step,
                 Err(error) => {
                     self.left = 0;

@@ -116,14 +116,14 @@ impl Form {
 impl Whole {
     /// A document with this content.
     pub(super) fn new(
-        content: Bytes,
+        content: &Bytes,
         nature: &Nature,
         made_of: Vec<Part>,
         keeping: Keeping,
     ) -> Self {
         let is_compressible = nature.is_compressible && content.len() >= super::coding::LEAST;
         let plain =
-            Form::new(content.clone(), nature.headers(), &digest(&content), Coding::Identity);
+            Form::new(content.clone(), nature.headers(), &digest(content), Coding::Identity);
         Self {
             plain,
             coded: Default::default(),
@@ -136,8 +136,8 @@ impl Whole {
     }
 
     /// Adds what was compressed before: the file beside it, with its own identity.
-    pub(super) fn with_sibling(mut self, coding: Coding, content: Bytes, part: Part) -> Self {
-        let form = Form::new(content.clone(), self.base_headers(), &digest(&content), coding);
+    pub(super) fn with_sibling(mut self, coding: Coding, content: &Bytes, part: Part) -> Self {
+        let form = Form::new(content.clone(), self.base_headers(), &digest(content), coding);
         if let Some(place) = place(coding).and_then(|place| self.coded.get(place))
             && place.set(Some(form)).is_ok()
         {
@@ -213,9 +213,8 @@ fn place(coding: Coding) -> Option<usize> {
 }
 
 fn digest(content: &[u8]) -> String {
-    Sha256::digest(content).iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+    Sha256::digest(content).iter().take(16).fold(String::with_capacity(32), |text, byte| {
         // Writing to a string cannot fail.
-        text.push_str(&format!("{byte:02x}"));
-        text
+        text + format!("{byte:02x}").as_str()
     })
 }

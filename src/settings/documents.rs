@@ -37,6 +37,7 @@ pub struct DocumentSettings {
 }
 
 /// `[[documents.mounts]]`: a folder and the path that it is served under.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key that a person turns on or off")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MountSettings {

@@ -118,7 +118,7 @@ fn an_edited_file_is_never_served_as_it_was() {
     let path = server.root().join("html/a.txt");
     let mut connection = server.connect();
     for round in 0..300 {
-        let text = format!("{:04}", round);
+        let text = format!("{round:04}");
         if round % 2 == 0 {
             fs::write(&path, &text).unwrap();
         } else {

@@ -254,7 +254,7 @@ fn a_file_that_may_not_be_read_is_forbidden() {
     use std::os::unix::fs::PermissionsExt as _;
     let server = serve(&[("html/a.txt", SECRET)]);
     let path = server.root().join("html/a.txt");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     let answer = server.get("/html/a.txt");
     // Who runs tests as root may read everything.
     if fs::read(&path).is_err() {
