@@ -17,14 +17,18 @@ mod builtin;
 mod call;
 mod chain;
 mod chain_lower;
+mod closures;
 mod flow;
+mod graph;
 mod iterate;
 mod literal;
 mod lower;
 mod lower_call;
+mod lower_closures;
 mod lower_expr;
 mod native;
 mod operator;
+mod part;
 mod switch;
 mod trial;
 mod vm;
@@ -62,6 +66,7 @@ pub(crate) struct Obstacle {
 /// A function with all that it calls, ready to run on any thread.
 pub(crate) struct Program {
     functions: Vec<Function>,
+    closures: graph::Closures,
     hooks: Hooks,
     /// Where types are found that can be iterated over.
     iterators: GlobalRuntimeState,
@@ -105,15 +110,20 @@ pub(crate) fn compile(
     iterators: &[Shared<Module>],
     hooks: Hooks,
 ) -> Result<Program, Obstacle> {
-    let functions = lower::functions(engine, global, function)?;
+    let (functions, closures) = graph::functions(engine, global, function)?;
     let mut known = engine.new_global_runtime_state();
     for module in iterators {
         known.push_import("", Shared::clone(module));
     }
-    Ok(Program { functions, hooks, iterators: known })
+    Ok(Program { functions, closures, hooks, iterators: known })
 }
 
 impl Program {
+    /// The number of a closure, and how many parameters it has.
+    fn closure(&self, name: &str) -> Option<(usize, usize)> {
+        self.closures.get(name).copied()
+    }
+
     /// Runs it. The stack of `run` holds the arguments and is empty afterwards, whatever happens.
     ///
     /// Errors are as Rhai's would be inside the function: its caller wraps them.

@@ -85,7 +85,7 @@ pub(super) fn element(length: usize, index: INT) -> Option<usize> {
 }
 
 /// The value at the end of steps that only read maps and arrays; `None` where there is anything else.
-fn peek(steps: &[Step], value: &Dynamic, operands: &[Dynamic]) -> Option<Dynamic> {
+pub(super) fn peek(steps: &[Step], value: &Dynamic, operands: &[Dynamic]) -> Option<Dynamic> {
     let Some((step, after)) = steps.split_first() else { return Some(value.flatten_clone()) };
     if value.is_shared() {
         return None;
@@ -305,6 +305,19 @@ impl Chain {
         if let Err(out) = vm.push_all(&self.operands) {
             return out;
         }
+        self.finish(vm, start)
+    }
+
+    /// Whether the last step calls a method that Rhai has of its own.
+    pub(super) fn last_is_built_in(&self) -> bool {
+        match self.steps.last() {
+            Some(Step { kind: StepKind::Method { site, .. }, .. }) => site.is_built_in(),
+            _ => false,
+        }
+    }
+
+    /// Runs the chain with its operands on the stack, and takes them from there.
+    pub(super) fn finish(&self, vm: &mut Vm<'_>, start: usize) -> Out {
         let walked = match &self.root {
             Root::Local(slot) => self.begin_at(vm, *slot, start),
             Root::Constant(value) => {

@@ -17,12 +17,13 @@ use super::{
 };
 
 /// A step as the syntax tree has it.
-struct Link<'e> {
-    is_index: bool,
-    flags: ASTFlags,
-    position: Position,
+#[derive(Clone, Copy)]
+pub(super) struct Link<'e> {
+    pub(super) is_index: bool,
+    pub(super) flags: ASTFlags,
+    pub(super) position: Position,
     /// A property, a method call or an index.
-    item: &'e Expr,
+    pub(super) item: &'e Expr,
 }
 
 /// The root of a chain and its steps.
@@ -131,6 +132,20 @@ impl Lower<'_, '_> {
     /// The code of a chain that is read.
     pub(super) fn chain(&mut self, expr: &Expr) -> Lowered<Code> {
         let (root, links) = links(expr);
+        if let Some(code) = self.closure_chain(root, &links)? {
+            return Ok(code);
+        }
+        let chain = self.chain_of(root, links, expr.position())?;
+        Ok(chain::code(chain))
+    }
+
+    /// A chain as Rhai walks it.
+    pub(super) fn chain_of(
+        &mut self,
+        root: &Expr,
+        links: Vec<Link<'_>>,
+        position: Position,
+    ) -> Lowered<Chain> {
         let draft = Draft::new(links);
         let operands =
             self.each(draft.operands.iter(), |this, operand| this.expression(operand, false))?;
@@ -154,13 +169,7 @@ impl Lower<'_, '_> {
             draft.names(name),
         );
         let steps = self.steps(&draft);
-        Ok(chain::code(Chain {
-            root: lowered,
-            operands,
-            steps,
-            interpreted,
-            position: expr.position(),
-        }))
+        Ok(Chain { root: lowered, operands, steps, interpreted, position })
     }
 
     fn steps(&mut self, draft: &Draft<'_>) -> Vec<Step> {

@@ -7,6 +7,7 @@ use rhai::{Dynamic, EvalAltResult, INT, Position};
 use super::{
     flow::{Body, Turn},
     native::filled,
+    part::Part,
     vm::{Code, Kind, Out, Vm},
 };
 
@@ -24,16 +25,18 @@ pub(super) struct For {
 pub(super) enum Over {
     /// A range between two values, written as one.
     Range { from: Code, to: Code, is_inclusive: bool, otherwise: Code },
+    /// What is in a variable, and its value where that is something else than an array.
+    Part(Part, Code),
     /// Anything else.
     Value(Code),
 }
 
 impl For {
-    fn slot(&self) -> usize {
+    pub(super) fn slot(&self) -> usize {
         self.depth + usize::from(self.has_counter)
     }
 
-    fn enter(&self, vm: &mut Vm<'_>) {
+    pub(super) fn enter(&self, vm: &mut Vm<'_>) {
         if self.has_counter {
             vm.stack.push(Dynamic::ZERO);
         }
@@ -42,7 +45,7 @@ impl For {
 
     /// One turn with this value, the `index`-th.
     #[inline]
-    fn turn(&self, vm: &mut Vm<'_>, index: INT, value: Dynamic) -> Turn {
+    pub(super) fn turn(&self, vm: &mut Vm<'_>, index: INT, value: Dynamic) -> Turn {
         if self.has_counter {
             set(vm, self.depth, Dynamic::from_int(index));
         }
@@ -119,6 +122,19 @@ fn set(vm: &mut Vm<'_>, slot: usize, value: Dynamic) {
 pub(super) fn code(each: For, over: Over) -> Code {
     let (from, to, is_inclusive, otherwise) = match over {
         Over::Range { from, to, is_inclusive, otherwise } => (from, to, is_inclusive, otherwise),
+        Over::Part(part, otherwise) => {
+            return Box::new(move |vm| {
+                if let Some(out) = part.run(vm, &each) {
+                    return out;
+                }
+                let out = otherwise(vm);
+                if out.stops() {
+                    return out;
+                }
+                let value = vm.value(out);
+                each.over(vm, value)
+            });
+        }
         Over::Value(value) => {
             return Box::new(move |vm| {
                 let out = value(vm);

@@ -1,129 +1,23 @@
-//! From the syntax tree to code: functions and statements.
+//! From the syntax tree to code: statements.
 //!
 //! Where a variable or a value on its way stands on the stack is known here: the scope has an entry for
 //! each of them, and running code leaves the stack as long as the scope says.
 
-use std::collections::HashMap;
-
-use rhai::{
-    AST, ASTFlags, ASTNode, Dynamic, Engine, EvalAltResult, Expr, FlowControl, GlobalRuntimeState,
-    ImmutableString, Module, Position, Scope, ScriptFuncDef, Shared, Stmt,
-};
+use rhai::{ASTFlags, Dynamic, Expr, FlowControl, ImmutableString, Position, ScriptFuncDef, Stmt};
 
 use super::{
-    Function, Obstacle,
+    Obstacle,
     call::constant,
     flow::{self, Body},
+    graph::Compiler,
     iterate::{self, For, Over},
+    part::{self, Part},
     trial::{self, Trial},
     vm::{Code, Out},
 };
 
 /// Code, or why there is none.
 pub(super) type Lowered<T> = Result<T, Obstacle>;
-
-/// A function and all that it calls, itself first.
-pub(super) fn functions(
-    engine: &Engine,
-    global: &GlobalRuntimeState,
-    first: &Shared<ScriptFuncDef>,
-) -> Lowered<Vec<Function>> {
-    let source = global.source().unwrap_or_default();
-    let mut compiler = Compiler { engine, global, index: HashMap::new(), waiting: Vec::new() };
-    compiler.number(first, source);
-    let mut done = Vec::new();
-    while let Some((definition, source)) = compiler.waiting.get(done.len()).cloned() {
-        done.push(compiler.function(&definition, &source)?);
-    }
-    Ok(done)
-}
-
-/// What is known of all functions.
-pub(super) struct Compiler<'c> {
-    pub(super) engine: &'c Engine,
-    pub(super) global: &'c GlobalRuntimeState,
-    index: HashMap<*const ScriptFuncDef, usize>,
-    /// All functions that are called, in the order of their numbers.
-    waiting: Vec<(Shared<ScriptFuncDef>, ImmutableString)>,
-}
-
-impl Compiler<'_> {
-    /// The number of a function.
-    fn number(&mut self, definition: &Shared<ScriptFuncDef>, source: &str) -> usize {
-        let next = self.waiting.len();
-        let number = *self.index.entry(Shared::as_ptr(definition)).or_insert(next);
-        if number == next {
-            self.waiting.push((Shared::clone(definition), source.into()));
-        }
-        number
-    }
-
-    /// The function that a call by name means, if it is one of the script.
-    pub(super) fn script_function(&mut self, name: &str, arguments: usize) -> Option<usize> {
-        let global = self.global;
-        let (module, definition) = global
-            .lib
-            .iter()
-            .rev()
-            .find_map(|module| Some((module, module.get_script_fn(name, arguments)?)))?;
-        let source = module.id().unwrap_or_default();
-        Some(self.number(definition, source))
-    }
-
-    /// Whether the script has a function that a method call of this name may mean.
-    pub(super) fn may_be_method(&self, name: &str, arguments: usize) -> bool {
-        self.global
-            .lib
-            .iter()
-            .flat_map(|module| module.iter_script_fn_info())
-            .any(|(.., function)| function.name == name && function.params.len() == arguments)
-    }
-
-    /// The value of an expression that depends on nothing but the surroundings.
-    pub(super) fn value_of(&self, expr: &Expr) -> Result<Dynamic, Box<EvalAltResult>> {
-        let (mut global, mut caches) = (self.global.clone(), rhai::Caches::new());
-        let statement = [Stmt::Expr(Box::new(expr.clone()))];
-        #[expect(deprecated, reason = "not deprecated but volatile; the version of rhai is pinned")]
-        self.engine.eval_statements_raw(&mut global, &mut caches, &mut Scope::new(), &statement)
-    }
-
-    fn function(
-        &mut self,
-        definition: &Shared<ScriptFuncDef>,
-        source: &ImmutableString,
-    ) -> Lowered<Function> {
-        let statements = statements(definition);
-        let mut lower = Lower {
-            scope: definition.params.iter().cloned().map(Some).collect(),
-            function: definition.name.clone(),
-            source: source.clone(),
-            nodes: 1,
-            compiler: self,
-        };
-        let code = lower.statements(&statements, true)?;
-        Ok(Function {
-            name: definition.name.clone(),
-            source: source.clone(),
-            weight: lower.nodes,
-            is_empty: statements.is_empty(),
-            code,
-        })
-    }
-}
-
-/// The statements of a function, which Rhai shows only while its tree is walked.
-pub(super) fn statements(definition: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
-    let mut module = Module::new();
-    module.set_script_fn(Shared::clone(definition));
-    let mut statements = Vec::new();
-    AST::new([], module).walk(&mut |path: &[ASTNode]| {
-        if let [ASTNode::Stmt(statement)] = path {
-            statements.push((*statement).clone());
-        }
-        true
-    });
-    statements
-}
 
 /// One function on its way.
 pub(super) struct Lower<'l, 'c> {
@@ -134,6 +28,22 @@ pub(super) struct Lower<'l, 'c> {
     /// How many nodes the function has so far.
     pub(super) nodes: u32,
     pub(super) compiler: &'l mut Compiler<'c>,
+}
+
+impl<'l, 'c> Lower<'l, 'c> {
+    pub(super) fn new(
+        definition: &ScriptFuncDef,
+        source: &ImmutableString,
+        compiler: &'l mut Compiler<'c>,
+    ) -> Self {
+        Self {
+            scope: definition.params.iter().cloned().map(Some).collect(),
+            function: definition.name.clone(),
+            source: source.clone(),
+            nodes: 1,
+            compiler,
+        }
+    }
 }
 
 impl Lower<'_, '_> {
@@ -189,7 +99,7 @@ impl Lower<'_, '_> {
         Ok(Some(if declares { flow::scoped(code, depth) } else { code }))
     }
 
-    fn statements(&mut self, statements: &[Stmt], is_last: bool) -> Lowered<Code> {
+    pub(super) fn statements(&mut self, statements: &[Stmt], is_last: bool) -> Lowered<Code> {
         let count = statements.len();
         let mut codes = Vec::with_capacity(count);
         for (index, statement) in statements.iter().enumerate() {
@@ -300,10 +210,7 @@ impl Lower<'_, '_> {
         expr: &Expr,
         body: &rhai::StmtBlock,
     ) -> Lowered<Code> {
-        let over = match self.range(expr)? {
-            Some(range) => range,
-            None => Over::Value(self.expression(expr, false)?),
-        };
+        let over = self.over(&name.name, expr, body)?;
         let depth = self.scope.len();
         if let Some(counter) = counter {
             self.scope.push(Some(counter.name.clone()));
@@ -318,6 +225,20 @@ impl Lower<'_, '_> {
             of: (expr.position(), expr.start_position()),
         };
         Ok(iterate::code(each, over))
+    }
+
+    /// What a loop with this variable and this body iterates over.
+    fn over(&mut self, name: &str, expr: &Expr, body: &rhai::StmtBlock) -> Lowered<Over> {
+        if let Some(range) = self.range(expr)? {
+            return Ok(range);
+        }
+        let value = self.expression(expr, false)?;
+        let Some((root, names)) = part::path(expr) else { return Ok(Over::Value(value)) };
+        let Some(slot) = self.slot(root).filter(|_| !part::mentions(body, root)) else {
+            return Ok(Over::Value(value));
+        };
+        let lends = part::only_reads(body, name);
+        Ok(Over::Part(Part { slot, names, lends }, value))
     }
 
     /// A range that is written where it is iterated over.

@@ -29,7 +29,13 @@ impl Lower<'_, '_> {
             | Expr::FloatConstant(..)
             | Expr::CharConstant(..)
             | Expr::StringConstant(..)
-            | Expr::Unit(..) => Ok(constant(expr.get_literal_value(None).unwrap_or(Dynamic::UNIT))),
+            | Expr::Unit(..) => {
+                let value = expr.get_literal_value(None).unwrap_or(Dynamic::UNIT);
+                if let Some(closure) = value.read_lock::<rhai::FnPtr>() {
+                    self.compiler.closure(closure.fn_name());
+                }
+                Ok(constant(value))
+            }
             Expr::InterpolatedString(parts, position) => {
                 let parts = parts.iter().map(|part| self.part(part)).collect::<Lowered<_>>()?;
                 Ok(literal::interpolated(parts, *position))

@@ -127,6 +127,15 @@ impl Site {
         None
     }
 
+    /// Whether it was found to be a function of Rhai's own for an array and a closure.
+    pub(super) fn is_built_in(&self) -> bool {
+        let wanted = [TypeId::of::<rhai::Array>(), TypeId::of::<rhai::FnPtr>()];
+        self.known.iter().filter_map(OnceLock::get).any(|known| {
+            known.types.starts_with(&wanted)
+                && matches!(known.function, RhaiFunc::Plugin { .. } | RhaiFunc::StaticPlugin { .. })
+        })
+    }
+
     /// Whether a function is known for these arguments, and whether it may change the first.
     pub(super) fn changes_first(&self, arguments: &[&mut Dynamic]) -> Option<bool> {
         self.known(arguments).map(|known| known.is_method)
@@ -139,7 +148,9 @@ impl Site {
         first: First,
         arguments: &mut [&mut Dynamic],
     ) -> Option<Given<Dynamic>> {
-        if arguments.iter().any(|argument| argument.is_shared()) {
+        // Rhai refuses a closure whose variables are in use by the call itself.
+        let in_use = |value: &Dynamic| value.is_shared() || value.is_fnptr() && value.is_locked();
+        if arguments.iter().any(|argument| in_use(argument)) {
             return None;
         }
         let known = self.known(arguments)?;

@@ -165,7 +165,7 @@ fn both(
     global.level = 1;
     global.scope_level = 1;
     let program = compile(engine, &global, &main, iterators, HOOKS)?;
-    let statements = super::lower::statements(&main);
+    let statements = super::graph::statements(&main);
     #[expect(deprecated, reason = "not deprecated but volatile")]
     let expected = outcome(engine.eval_statements_raw(
         &mut global.clone(),
