@@ -6,11 +6,13 @@
 //! plugin for as long as it goes on.
 //!
 //! What a call leaves behind is known from below only: the request that it ends was allocated before
-//! it, the answer is freed after it.
+//! it, the answer is freed after it. So what is left is summed up and never falls below nothing. Values
+//! that hold themselves are never freed, and a script can make them without end: a plugin that has left
+//! several times its `memory_bytes` behind is served no more until it changes.
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use crate::diagnostic::Diagnostic;
@@ -27,12 +29,16 @@ const SMALL: u64 = 256 << 10;
 /// What an answer takes besides its body, in bytes.
 const AROUND: i64 = 4 << 10;
 
+/// How many times `memory_bytes` the calls of a plugin may leave behind.
+const MOST_TIMES: i64 = 4;
+
 /// What is known of the growth of one plugin.
 #[derive(Debug, Default)]
 pub(crate) struct Growth {
     calls: AtomicU64,
     /// Bytes that calls left behind since the last look.
     left: AtomicI64,
+    exhausted: AtomicBool,
     seen: Mutex<Seen>,
 }
 
@@ -40,8 +46,24 @@ pub(crate) struct Growth {
 struct Seen {
     state: Trend,
     memory: Trend,
-    /// All that calls left behind, as far as it is known.
-    left: u64,
+    /// All that calls left behind, as far as it is known; never less than nothing.
+    left: i64,
+    /// The size of what the plugin kept at the last look.
+    kept: i64,
+    is_exhausted: bool,
+}
+
+/// A call that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The plugin's name.
+    pub(crate) plugin: &'a str,
+    /// Bytes that are allocated more than before it; less than nothing where it freed.
+    pub(crate) left: i64,
+    /// Bytes of the body it answered with.
+    pub(crate) body: u64,
+    /// Bytes that a call may hold.
+    pub(crate) memory_bytes: u64,
 }
 
 /// One size over time.
@@ -80,32 +102,47 @@ impl Trend {
 }
 
 impl Growth {
-    /// Notes a call that left so many bytes allocated and answered with a body of so many. `state` is
-    /// asked for the size of what the plugin keeps.
-    pub(crate) fn note(&self, plugin: &str, left: i64, body: u64, state: impl FnOnce() -> usize) {
-        let answer = i64::try_from(body).unwrap_or(i64::MAX).saturating_mul(2);
-        let left = left.saturating_sub(answer).saturating_sub(AROUND);
+    /// Notes a call that left so many bytes allocated and answered with a body of so many.
+    pub(crate) fn note(&self, call: &Call<'_>, state: impl FnOnce() -> usize) {
+        let answer = i64::try_from(call.body).unwrap_or(i64::MAX).saturating_mul(2);
+        let left = call.left.saturating_sub(answer).saturating_sub(AROUND);
         self.left.fetch_add(left, Ordering::Relaxed);
         let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if calls.is_multiple_of(WINDOW) {
-            self.look(plugin, state() as u64);
+        let is_whole = calls.is_multiple_of(WINDOW);
+        if is_whole || left.unsigned_abs() >= SMALL {
+            self.look(call, state() as u64, is_whole);
         }
     }
 
-    fn look(&self, plugin: &str, state: u64) {
+    fn look(&self, call: &Call<'_>, state: u64, is_whole: bool) {
         let left = self.left.swap(0, Ordering::Relaxed);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        // What went into `state` was left behind too, and is told as what it is.
-        let kept = state.saturating_sub(seen.state.highest);
-        let left = u64::try_from(left).unwrap_or(0).saturating_sub(kept.saturating_mul(2));
-        seen.left = seen.left.saturating_add(left);
-        let left = seen.left;
-        let begins = [seen.state.look(state), seen.memory.look(left)].contains(&true);
-        let told = seen.diagnostic(plugin).filter(|_| begins);
+        // What went into `state` was left behind too, and what was taken out was freed.
+        let kept = i64::try_from(state).unwrap_or(i64::MAX);
+        let more = left.saturating_sub(kept.saturating_sub(seen.kept));
+        seen.kept = kept;
+        seen.left = seen.left.saturating_add(more).max(0);
+        let size = seen.left.unsigned_abs();
+        let mut begins = seen.memory.look(size);
+        if is_whole {
+            begins |= seen.state.look(state);
+        }
+        let most = i64::try_from(call.memory_bytes).unwrap_or(i64::MAX).saturating_mul(MOST_TIMES);
+        if seen.left >= most && !seen.is_exhausted {
+            seen.is_exhausted = true;
+            begins = true;
+            self.exhausted.store(true, Ordering::Relaxed);
+        }
+        let told = seen.diagnostic(call.plugin).filter(|_| begins);
         drop(seen);
         if let Some(diagnostic) = told {
-            tracing::warn!(plugin, "{}", diagnostic.render(false));
+            tracing::warn!(plugin = call.plugin, "{}", diagnostic.render(false));
         }
+    }
+
+    /// Whether its calls left so much behind that it may not be called any more.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.exhausted.load(Ordering::Relaxed)
     }
 
     /// The leak, if there is one now.
@@ -116,7 +153,15 @@ impl Growth {
 
 impl Seen {
     fn diagnostic(&self, plugin: &str) -> Option<Diagnostic> {
-        let (message, help) = if self.state.is_leak {
+        let (message, help) = if self.is_exhausted {
+            (
+                format!(
+                    "calls of the plugin left {} bytes behind: it is called no more",
+                    self.left
+                ),
+                "values that hold themselves, such as `a.f = || a`, are never freed; change the script",
+            )
+        } else if self.state.is_leak {
             let grown = self.state.grown();
             (
                 format!(
@@ -128,7 +173,7 @@ impl Seen {
             let grown = self.memory.grown();
             (
                 format!("calls of the plugin leave memory behind, {grown} bytes so far"),
-                "a function of the program that it calls holds on to what it was given",
+                "values that hold themselves, such as `a.f = || a`, are never freed",
             )
         } else {
             return None;
@@ -142,8 +187,9 @@ mod tests {
     use super::*;
 
     fn calls(growth: &Growth, count: u64, left: i64, state: impl Fn(u64) -> usize) {
+        let one = Call { plugin: "t", left, body: 0, memory_bytes: 64 << 20 };
         for call in 0..count {
-            growth.note("t", left, 0, || state(call));
+            growth.note(&one, || state(call));
         }
     }
 
@@ -173,5 +219,27 @@ mod tests {
         assert_eq!(growth.leak("t"), None);
         calls(&growth, 1000, 20_000, |_| 0);
         assert!(growth.leak("t").unwrap().message.contains("behind"));
+    }
+
+    #[test]
+    fn state_that_comes_and_goes_is_nothing_left_behind() {
+        let growth = Growth::default();
+        for _ in 0..1000 {
+            let one = |left| Call { plugin: "t", left, body: 0, memory_bytes: 1 << 20 };
+            growth.note(&one(5_000_000), || 5_000_000);
+            growth.note(&one(-5_000_000), || 0);
+        }
+        assert_eq!(growth.leak("t"), None);
+        assert!(!growth.is_exhausted());
+    }
+
+    #[test]
+    fn whoever_leaves_much_behind_is_called_no_more() {
+        let growth = Growth::default();
+        calls(&growth, 10, 20 << 20, |_| 0);
+        assert!(growth.leak("t").is_some() && !growth.is_exhausted());
+        calls(&growth, 10, 20 << 20, |_| 0);
+        assert!(growth.is_exhausted());
+        assert!(growth.leak("t").unwrap().message.contains("no more"));
     }
 }

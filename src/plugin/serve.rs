@@ -17,6 +17,7 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use super::{
     Plugin,
     execute::{Executor, Pace},
+    growth::Call,
     route::Route,
 };
 use crate::{
@@ -57,6 +58,9 @@ impl Plugin {
         let Some(route) = self.routes.get(index) else {
             return Problem::new(StatusCode::NOT_FOUND).into_response();
         };
+        if self.growth.is_exhausted() {
+            return busy("this plugin has left too much memory behind");
+        }
         let time = route.spec.timeout.unwrap_or(self.script_time());
         let Ok(_place) = self.admission.enter(time).await else {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
@@ -105,6 +109,10 @@ impl Plugin {
             Some(false) => self.note_pace(index, Pace::Quick),
         }
         if let Some(spent) = budget.spent() {
+            self.note_left(before, 0);
+            if spent == Spent::Memory {
+                memory::give_back_now();
+            }
             let place = match result {
                 Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.handler))),
                 _ => None,
@@ -113,8 +121,7 @@ impl Plugin {
         }
         match result {
             Ok(Ok(Ok(mut answer))) => {
-                let left = memory::balance().wrapping_sub(before);
-                self.growth.note(&self.name, left, answer.bytes(), || self.state_bytes());
+                self.note_left(before, answer.bytes());
                 Ran::Answer(answer)
             }
             Ok(Ok(Err(AnswerError::Raised(error))) | Err(error)) => self.judge(error, route),
@@ -127,6 +134,17 @@ impl Plugin {
                     .help("please report the script"),
             )),
         }
+    }
+
+    /// Notes what a call left behind that began at a balance of `before`.
+    fn note_left(&self, before: i64, body: u64) {
+        let call = Call {
+            plugin: &self.name,
+            left: memory::balance().wrapping_sub(before),
+            body,
+            memory_bytes: self.limits.memory_bytes,
+        };
+        self.growth.note(&call, || self.state_bytes());
     }
 
     /// Whether an error is one that the script means its client to see.

@@ -73,3 +73,17 @@ pub(crate) fn give_back_soon() -> Result<(), tikv_jemalloc_ctl::Error> {
     max_background_threads::write(1)?;
     background_thread::write(true)
 }
+
+/// Gives back at once what this thread has freed: a script that took all it may leaves much of it.
+pub(crate) fn give_back_now() {
+    let given = || {
+        let arena: u32 = b"thread.arena\0"[..].name().read()?;
+        let time = format!("arena.{arena}.dirty_decay_ms\0");
+        // Nothing may be kept, and from now on again for a while.
+        time.as_bytes().name().write(0_isize)?;
+        time.as_bytes().name().write(KEPT_FREE_MS)
+    };
+    if let Err(error) = given() {
+        tracing::debug!(%error, "memory goes back to the system late");
+    }
+}

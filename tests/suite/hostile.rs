@@ -94,8 +94,17 @@ fn group(name: &str) -> Vec<Hostile> {
     }
 }
 
+/// How functions of scripts are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Run {
+    /// As it is set by default: compiled where they can be.
+    Usual,
+    /// By the interpreter alone.
+    Interpreted,
+}
+
 /// A server with a plugin that must always answer, and the libraries of the hostile.
-fn server(scripts: &[Hostile]) -> Server {
+fn server(scripts: &[Hostile], run: Run) -> Server {
     let project = Project::new(&[("ok.rhai", "get(|req| \"ok\");")]);
     fs::create_dir(project.plugins().join("lib")).unwrap();
     for (name, text) in folder("lib") {
@@ -108,6 +117,7 @@ fn server(scripts: &[Hostile]) -> Server {
         .env("HOTPLATE_LIMITS__SCRIPT_MS", TIME_MS)
         .env("HOTPLATE_LIMITS__LOAD_MS", TIME_MS)
         .env("HOTPLATE_WATCH__MODE", "off")
+        .env("HOTPLATE_LIMITS__COMPILE", if run == Run::Usual { "true" } else { "false" })
         .env("HOTPLATE_NETWORK__WORKERS", "2")
         .start()
 }
@@ -149,9 +159,9 @@ fn fault(hostile: &Hostile, answer: &Answer, took: Duration, root: &str) -> Opti
 }
 
 /// Asks for each script, `at_a_time` together.
-fn requests(name: &str, at_a_time: usize) {
+fn requests(name: &str, at_a_time: usize, run: Run) {
     let scripts = group(name);
-    let server = server(&scripts);
+    let server = server(&scripts, run);
     let root = server.root().to_string_lossy().into_owned();
     let before = server.peak_memory();
     let mut faults = Vec::new();
@@ -184,7 +194,7 @@ fn requests(name: &str, at_a_time: usize) {
 /// Loads each script beside the others.
 fn loads(name: &str) {
     let scripts = group(name);
-    let server = server(&[]);
+    let server = server(&[], Run::Usual);
     let root = server.root().to_string_lossy().into_owned();
     let mut faults = Vec::new();
     for hostile in &scripts {
@@ -232,27 +242,37 @@ fn one_request(server: &Server, hostile: &Hostile, root: &str) -> Option<String>
 
 #[test]
 fn hostile_scripts_that_take_time_are_stopped() {
-    requests("cpu", 4);
+    requests("cpu", 4, Run::Usual);
+}
+
+#[test]
+fn hostile_scripts_that_take_time_are_stopped_by_the_interpreter_too() {
+    requests("cpu", 4, Run::Interpreted);
+}
+
+#[test]
+fn hostile_scripts_with_deep_values_are_stopped_by_the_interpreter_too() {
+    requests("nest", 1, Run::Interpreted);
 }
 
 #[test]
 fn hostile_scripts_that_take_memory_are_stopped() {
-    requests("memory", 1);
+    requests("memory", 1, Run::Usual);
 }
 
 #[test]
 fn hostile_scripts_with_deep_values_are_stopped() {
-    requests("nest", 1);
+    requests("nest", 1, Run::Usual);
 }
 
 #[test]
 fn hostile_scripts_put_nothing_odd_on_the_wire() {
-    requests("wire", 4);
+    requests("wire", 4, Run::Usual);
 }
 
 #[test]
 fn hostile_scripts_find_no_native_that_gives_up() {
-    requests("native", 4);
+    requests("native", 4, Run::Usual);
 }
 
 #[test]

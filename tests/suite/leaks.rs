@@ -80,3 +80,27 @@ fn what_a_script_throws_is_cut_short_in_the_log_and_forges_no_line() {
     assert!(!log.lines().any(|line| line.starts_with("ERROR forged")), "{log}");
     assert!(!log.contains('\u{1b}'), "{log}");
 }
+
+#[test]
+fn a_plugin_whose_values_hold_themselves_is_flagged_and_then_called_no_more() {
+    let leaking = "get(|req| { for i in 0..200 { let a = #{ x: \"x\".repeat(10000) }; a.f = || a; } \"done\" });";
+    let server =
+        crate::harness::Project::new(&[("t.rhai", leaking), ("ok.rhai", "get(|req| \"ok\");")])
+            .env("HOTPLATE_LIMITS__MEMORY_BYTES", "8388608")
+            .env("HOTPLATE_LIMITS__SCRIPT_MS", "20000")
+            .start();
+    let mut flagged = false;
+    let mut calls = 0;
+    wait_until("it is called no more", || {
+        calls += 1;
+        flagged |= calls == 12 && !server.plugin("t")["leak"].is_null();
+        server.get("/t").status == 503
+    });
+    assert!(flagged, "it was called {calls} times and not flagged");
+    assert!(calls > 12 && calls < 100, "{calls}");
+    assert!(server.plugin("t")["leak"].as_str().unwrap().contains("no more"));
+    server.wait_for_log("it is called no more");
+    assert_eq!(server.get("/ok").ok(), "ok");
+    server.save("t.rhai", "get(|req| \"mended\");");
+    server.wait_for("/t", "mended");
+}
