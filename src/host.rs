@@ -9,7 +9,7 @@ mod bulk;
 mod crypto;
 pub(crate) mod current;
 pub(crate) mod declare;
-mod define;
+pub(crate) mod define;
 pub(crate) mod error;
 mod extras;
 mod json;
@@ -17,6 +17,7 @@ pub(crate) mod log;
 pub(crate) mod problem;
 mod regex;
 pub(crate) mod request;
+pub(crate) mod schema;
 mod sleep;
 mod state;
 mod text;
@@ -42,6 +43,7 @@ pub(crate) fn natives() -> Natives {
     sleep::register(&mut global);
     declare::register(&mut global);
     request::register(&mut global);
+    schema::register(&mut global);
     answer::register(&mut global);
     error::register(&mut global);
     Natives::standard()

@@ -31,7 +31,6 @@ mod middleware;
 mod openapi;
 mod plugin;
 mod reload;
-#[allow(dead_code, reason = "made by scripts, which are about to")]
 mod schema;
 mod script;
 mod server;
@@ -52,8 +51,8 @@ pub use settings::{
     DocumentSettings, Exposure, InvalidDigest, InvalidRange, KeySettings, LimitOverrides, Limits,
     Loaded, LogFormat, LogLevel, LogSettings, MountSettings, NetworkSettings, OnBreaking,
     OpenApiAccess, OpenApiSettings, Overrides, PathSettings, PluginAuth, PluginSettings,
-    ProxyRange, ScriptLimits, Secret, ServerSettings, Settings, Sources, StringType, TlsSettings,
-    WatchMode, WatchSettings, process_environment,
+    ProxyRange, Responses, ScriptLimits, Secret, ServerSettings, Settings, Sources, StringType,
+    TlsSettings, WatchMode, WatchSettings, process_environment,
 };
 
 // Tests see the memory budget only where the program allocates through jemalloc.

@@ -4,17 +4,17 @@
 //! A plugin owns no socket, file or connection, so undoing a load is dropping it.
 
 pub(crate) mod admission;
+pub(crate) mod checks;
 pub(crate) mod execute;
 mod growth;
 pub(crate) mod load;
 pub(crate) mod pool;
 pub(crate) mod route;
 pub(crate) mod serve;
-#[allow(dead_code, reason = "read by the document and the checks, which are being built")]
 pub(crate) mod spec;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -28,9 +28,13 @@ use self::{admission::Admission, execute::Pace, growth::Growth, route::Route};
 use crate::{
     compile::Obstacle,
     diagnostic::Diagnostic,
-    host::{current::PluginContext, declare::callback::Callback},
+    host::{
+        current::PluginContext,
+        declare::{Component, callback::Callback},
+    },
+    schema::{Components, closure},
     script::Texts,
-    settings::ScriptLimits,
+    settings::{Responses, ScriptLimits},
 };
 
 /// How many quick calls after the last slow one make a slow route a quick one.
@@ -48,7 +52,15 @@ pub(crate) struct Plugin {
     engine: Engine,
     context: Arc<PluginContext>,
     limits: ScriptLimits,
+    responses: Responses,
     routes: Vec<Route>,
+    components: BTreeMap<String, Component>,
+    /// Names of schemas that it refers to and does not declare.
+    foreign: Vec<String>,
+    /// Those schemas of other plugins as it was made with, and all that they refer to.
+    borrowed: Components,
+    /// Why it cannot be served yet: schemas that it refers to were not known when it was loaded.
+    lacks: Vec<Diagnostic>,
     before: Vec<Callback>,
     after: Vec<Callback>,
     on_start: Vec<Callback>,
@@ -76,6 +88,8 @@ pub(crate) struct Counters {
     pub(crate) faults: AtomicU64,
     /// Requests that were turned away because too many others were being answered.
     pub(crate) refused: AtomicU64,
+    /// Answers that were not what their route promises.
+    pub(crate) broken_promises: AtomicU64,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -111,6 +125,50 @@ impl Plugin {
         self.routes.len() == other.routes.len() && self.routes.iter().zip(&other.routes).all(same)
     }
 
+    /// The named schemas it declares, its libraries' among them, by name.
+    pub(crate) fn components(&self) -> &BTreeMap<String, Component> {
+        &self.components
+    }
+
+    /// Whether its schemas are those of another version.
+    pub(crate) fn has_schemas_of(&self, other: &Self) -> bool {
+        self.components.len() == other.components.len()
+            && self.components.iter().all(|(name, component)| {
+                other.components.get(name).is_some_and(|there| there.json == component.json)
+            })
+    }
+
+    /// Whether it was made with what these named schemas of all plugins say.
+    pub(crate) fn is_made_with(&self, shared: &Components) -> bool {
+        self.foreign.is_empty() || self.borrowed == closure(self.foreign.clone(), shared)
+    }
+
+    /// It, or why it cannot be served: schemas that it refers to are nowhere.
+    pub(crate) fn complete(self) -> Result<Self, Vec<Diagnostic>> {
+        if self.lacks.is_empty() { Ok(self) } else { Err(self.lacks) }
+    }
+
+    /// What to say where it declares a named schema that is another one in a plugin that was there first.
+    pub(crate) fn clashes_with(&self, first: &Self) -> Vec<Diagnostic> {
+        let place = |plugin: &Self, component: &Component| {
+            plugin.texts.place(&component.file, component.position)
+        };
+        let clash = |(name, component): (&String, &Component)| {
+            let there = first.components.get(name).filter(|there| there.json != component.json)?;
+            let message =
+                format!("the schema `{name}` is another one in the plugin {}", first.name);
+            Some(
+                Diagnostic::error("schema-collision", message)
+                    .at(place(self, component))
+                    .related("declared here first", place(first, there))
+                    .help(
+                        "give one of them another name, or move it to a library that both import",
+                    ),
+            )
+        };
+        self.components.iter().filter_map(clash).collect()
+    }
+
     /// The names of the libraries it imports, directly or through others.
     pub(crate) fn imports(&self) -> &BTreeSet<String> {
         &self.imports
@@ -134,7 +192,7 @@ impl Plugin {
 
     /// Why functions of it are left to the interpreter, each reason once.
     pub(crate) fn obstacles(&self) -> Vec<&Obstacle> {
-        let handlers = self.routes.iter().map(|route| &route.handler);
+        let handlers = self.routes.iter().filter_map(Route::script);
         let hooks =
             self.before.iter().chain(&self.after).chain(&self.on_start).chain(&self.on_stop);
         let mut found: Vec<&Obstacle> = Vec::new();

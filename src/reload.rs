@@ -5,12 +5,14 @@
 //! in place. Digests decide what changed, so lost, doubled and misnamed events do not matter.
 
 mod build;
+mod configured;
 mod contract;
 mod look;
 mod publish;
 pub(crate) mod report;
 mod retire;
 mod run;
+mod share;
 pub(crate) mod unpublished;
 
 use std::{

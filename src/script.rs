@@ -13,6 +13,7 @@ pub(crate) mod json;
 pub(crate) mod lint;
 mod locate;
 pub(crate) mod memory;
+pub(crate) mod mistake;
 mod token;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -47,6 +48,17 @@ impl Texts {
     /// The syntax tree of a file.
     fn script(&self, file: &str) -> Option<&compile::Compiled> {
         self.0.get(file)
+    }
+
+    /// Where a name stands in the map that a call of a file has as an argument; the call where the map
+    /// is not written there.
+    pub(crate) fn argument(
+        &self,
+        file: &str,
+        call: rhai::Position,
+        path: &[String],
+    ) -> rhai::Position {
+        self.script(file).map_or(call, |script| locate::argument(script, call, path))
     }
 
     /// A place in one of the texts.

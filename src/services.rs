@@ -1,3 +1,4 @@
 //! What outlives every reload and knows nothing of Rhai.
 
+pub(crate) mod rates;
 pub(crate) mod state;

@@ -37,7 +37,8 @@ pub use access::{AuthSettings, KeySettings, PluginSettings};
 pub use address::{InvalidRange, ProxyRange};
 pub use check::Exposure;
 pub use choice::{
-    AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, StringType, WatchMode,
+    AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, Responses, StringType,
+    WatchMode,
 };
 pub use documents::{DocumentSettings, MountSettings};
 pub use info::{ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag};

@@ -9,7 +9,10 @@ use crate::{
     compile::Obstacle,
     diagnostic::Diagnostic,
     generation::{Entry, Generation},
-    plugin::{Plugin, route::Route},
+    plugin::{
+        Plugin,
+        route::{Handler, Route},
+    },
     reload::report::Report,
     script::memory,
     settings::ScriptLimits,
@@ -232,6 +235,7 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
         "imports": plugin.imports(),
         "state_bytes": plugin.state_bytes(),
         "requests": plugin.counters().requests.load(Ordering::Relaxed),
+        "broken_promises": plugin.counters().broken_promises.load(Ordering::Relaxed),
         "faults": plugin.counters().faults.load(Ordering::Relaxed),
         "interpreted": plugin.obstacles().into_iter().map(obstacle).collect::<Vec<_>>(),
         "refused": plugin.counters().refused.load(Ordering::Relaxed),
@@ -283,6 +287,7 @@ fn route(route: &Route) -> Value {
         "operation_id": route.spec.operation_id,
         "deprecated": route.spec.deprecated,
         "hidden": route.spec.hidden,
+        "mock": matches!(route.handler, Handler::Mock(_)),
         "file": route.place.file,
         "line": route.place.line,
     })

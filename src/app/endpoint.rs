@@ -23,6 +23,7 @@ use crate::{
         keys::{Holder, Presented, Unauthorized},
     },
     openapi::Format,
+    plugin::spec::Auth,
     settings::{AccessLog, PluginAuth, Settings},
 };
 
@@ -136,11 +137,12 @@ impl HotplateEndpoint {
         };
         let not_found = || Problem::new(StatusCode::NOT_FOUND).into_response();
         let Some(plugin) = generation.served.get(target.plugin) else { return not_found() };
-        let holder = match authorised(plugin.name(), request, &body, settings) {
+        let Some(route) = plugin.routes().get(target.route) else { return not_found() };
+        let auth = &route.spec.auth;
+        let holder = match authorised(plugin.name(), auth, request, &body, settings) {
             Ok(holder) => holder,
             Err(Unauthorized) => return Denied::Unauthorized.into_response(),
         };
-        let Some(route) = plugin.routes().get(target.route) else { return not_found() };
         let (peer, _) = connection(request);
         let data = RequestData {
             client_ip: client::address(peer, request.headers(), &settings.network),
@@ -255,19 +257,21 @@ impl Logged {
     }
 }
 
-/// Who presents a key that opens the plugin, where it needs one.
+/// Who presents a key that opens the route, where it needs one.
 fn authorised(
     name: &str,
+    auth: &Auth,
     request: &Request,
     body: &[u8],
     settings: &Settings,
 ) -> Result<Option<Holder>, Unauthorized> {
     let plugin = settings.plugin(name);
-    if plugin.auth == PluginAuth::None {
-        return Ok(None);
+    let presented = || Presented::of(request.headers(), request.uri(), body, &settings.auth);
+    match (auth, plugin.auth) {
+        (Auth::Open, _) | (Auth::AsPlugin, PluginAuth::None) => Ok(None),
+        (Auth::AsPlugin, _) => presented().user(name, plugin, &settings.auth),
+        (Auth::AnyOf(scopes), _) => presented().holder(scopes, name, plugin, &settings.auth),
     }
-    let presented = Presented::of(request.headers(), request.uri(), body, &settings.auth);
-    presented.user(name, plugin, &settings.auth)
 }
 
 async fn read_body(request: &mut Request, settings: &Settings) -> Result<Bytes, Response> {

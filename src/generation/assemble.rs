@@ -75,7 +75,9 @@ fn unmoved(previous: &Generation, candidates: &BTreeMap<String, Candidate>) -> b
         candidates.values().filter_map(|candidate| candidate.entry.plugin.as_ref()).all(|plugin| {
             before.next().is_some_and(|before| {
                 Arc::ptr_eq(plugin, before)
-                    || plugin.name() == before.name() && plugin.has_routes_of(before)
+                    || plugin.name() == before.name()
+                        && plugin.has_routes_of(before)
+                        && plugin.has_schemas_of(before)
             })
         });
     same && before.next().is_none()

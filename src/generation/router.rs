@@ -77,6 +77,7 @@ pub(crate) enum Found<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     places: BTreeMap<String, Place>,
+    plugins: Vec<Arc<Plugin>>,
 }
 
 #[derive(Debug, Default)]
@@ -87,9 +88,10 @@ struct Place {
 }
 
 impl Builder {
-    /// Adds all routes of a plugin, or none when one of them is taken.
+    /// Adds all routes of a plugin, or none when one of them is taken, or one of its named schemas is.
     pub(crate) fn add(&mut self, plugin: &Arc<Plugin>) -> Result<(), Vec<Diagnostic>> {
-        let mut faults = Vec::new();
+        let mut faults: Vec<Diagnostic> =
+            self.plugins.iter().flat_map(|first| plugin.clashes_with(first)).collect();
         for route in plugin.routes() {
             let place = self.places.get(&key(&route.pattern));
             for method in &route.methods {
@@ -101,6 +103,7 @@ impl Builder {
         if !faults.is_empty() {
             return Err(faults);
         }
+        self.plugins.push(Arc::clone(plugin));
         for (index, route) in plugin.routes().iter().enumerate() {
             let target = Claim { plugin: Arc::clone(plugin), route: index };
             let place = self.places.entry(key(&route.pattern)).or_default();

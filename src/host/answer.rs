@@ -7,6 +7,7 @@
 mod build;
 mod cookie;
 mod fields;
+mod plain;
 mod stream;
 
 use std::sync::Arc;
@@ -18,22 +19,15 @@ use poem::{Body, Response, ResponseParts};
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 pub(crate) use build::register;
+use plain::as_json;
+pub(crate) use plain::as_plain;
 pub(crate) use stream::StreamWriter;
 
-use super::{
-    current::PluginContext,
-    request::{Headers, ScriptRequest},
-};
+use super::{current::PluginContext, problem::Problem, request::Headers};
 use crate::host::declare::callback::Callback;
-use crate::script::{Native, json};
 
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
-
-/// How deep a value is searched for requests and responses before it is written, and how much of it:
-/// it may hold itself.
-const MOST_NESTING: usize = 64;
-const MOST_SEARCHED: usize = 100_000;
 
 /// A finished answer, or one that a script still has to write.
 #[derive(Debug)]
@@ -86,6 +80,12 @@ pub(crate) enum AnswerError {
         /// The most that is allowed.
         most: usize,
     },
+    /// It is not what the route promises.
+    #[error("the handler breaks its promise: {0}")]
+    Broken(String),
+    /// The request is not one that the route takes, so no handler was asked.
+    #[error("the request does not fit")]
+    Refused(Problem),
     /// Reading the request that it returned raised an error; judge it like one of the script's.
     #[error("{0}")]
     Raised(Box<EvalAltResult>),
@@ -110,31 +110,80 @@ enum Content {
     Stream(Arc<Callback>),
 }
 
-/// The answer that `value`, returned by a handler, stands for.
-pub(crate) fn into_answer(value: Dynamic, context: &PluginContext) -> Result<Answer, AnswerError> {
-    ScriptResponse::from_value(value)?.into_answer(context)
+/// How a plain value is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usual {
+    /// The status of a value.
+    pub(crate) status: StatusCode,
+    /// Whether a string is JSON like any other value.
+    pub(crate) as_json: bool,
+    /// What becomes of null.
+    pub(crate) of_null: OfNull,
 }
 
-/// A value of one of the host's own types as plain maps and strings; `None` for other values.
-pub(crate) fn as_plain(value: &Dynamic) -> Option<Native<Dynamic>> {
-    if let Some(request) = value.read_lock::<ScriptRequest>() {
-        return Some(request.to_map());
-    }
-    if let Some(headers) = value.read_lock::<Headers>() {
-        return Some(Ok(headers.to_map().into()));
-    }
-    value.read_lock::<ScriptResponse>().map(|response| Ok(response.to_map().into()))
+/// What becomes of null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfNull {
+    /// 204.
+    NoContent,
+    /// The status of a value, without a body.
+    Empty,
+    /// The status of a value, and `null`.
+    Json,
 }
+
+/// How a plain value is answered where nothing is promised.
+pub(crate) const USUAL: Usual =
+    Usual { status: StatusCode::OK, as_json: false, of_null: OfNull::NoContent };
 
 impl ScriptResponse {
     /// The response that a value returned by a handler stands for, for `after` to look at.
     pub(crate) fn from_value(value: Dynamic) -> Result<Self, AnswerError> {
+        Self::from_value_as(value, USUAL)
+    }
+
+    /// The same, where a route says how plain values are answered.
+    pub(crate) fn from_value_as(value: Dynamic, usual: Usual) -> Result<Self, AnswerError> {
         let value = value.flatten();
         if value.is::<Self>() {
             return Ok(value.cast());
         }
-        let status = if value.is_unit() { StatusCode::NO_CONTENT } else { StatusCode::OK };
-        Ok(Self::new(status, Content::of(value)?))
+        if value.is_unit() {
+            return Ok(match usual.of_null {
+                OfNull::NoContent => Self::new(StatusCode::NO_CONTENT, Content::Empty),
+                OfNull::Empty => Self::new(usual.status, Content::Empty),
+                OfNull::Json => Self::new(usual.status, Content::json(value)),
+            });
+        }
+        let content = match Content::of(value)? {
+            Content::Plain(text) if usual.as_json => Content::json(text.into()),
+            content => content,
+        };
+        Ok(Self::new(usual.status, content))
+    }
+
+    /// An answer that no script gave, marked by a header.
+    pub(crate) fn mock(
+        status: StatusCode,
+        content: Option<(&str, Dynamic)>,
+        mark: &'static str,
+    ) -> Self {
+        let mut response = match content {
+            None => Self::new(status, Content::Empty),
+            Some((kind, value)) if kind.ends_with("json") => {
+                Self::new(status, Content::json(value))
+            }
+            Some((kind, value)) => {
+                let bytes = text_of(value).into_owned().into_bytes();
+                let mut response = Self::new(status, Content::Bytes(bytes.into()));
+                if let Ok(kind) = HeaderValue::from_str(kind) {
+                    response.headers.insert(header::CONTENT_TYPE, kind);
+                }
+                response
+            }
+        };
+        response.headers.insert(mark, HeaderValue::from_static("true"));
+        response
     }
 
     fn new(status: StatusCode, content: Content) -> Self {
@@ -143,6 +192,16 @@ impl ScriptResponse {
 
     /// The answer itself.
     pub(crate) fn into_answer(self, context: &PluginContext) -> Result<Answer, AnswerError> {
+        self.into_inspected(context, |_, _, _| Ok(()))
+    }
+
+    /// The same; `inspect` sees status, headers and body just before they are sent, and may refuse them. It
+    /// sees no body where a script still has to write it.
+    pub(crate) fn into_inspected(
+        self,
+        context: &PluginContext,
+        inspect: impl FnOnce(StatusCode, &HeaderMap, Option<&[u8]>) -> Result<(), AnswerError>,
+    ) -> Result<Answer, AnswerError> {
         let Self { status, mut headers, content } = self;
         let bodiless = matches!(
             status,
@@ -150,6 +209,7 @@ impl ScriptResponse {
         );
         if bodiless {
             headers.remove(header::CONTENT_TYPE);
+            inspect(status, &headers, Some(&[]))?;
             return Ok(ready(status, headers, Body::empty()));
         }
         let mut typed = |usual: &'static str| {
@@ -159,28 +219,37 @@ impl ScriptResponse {
         };
         let most = context.output_bytes;
         let body = match content {
-            Content::Empty => Body::empty(),
+            Content::Empty => {
+                inspect(status, &headers, Some(&[]))?;
+                Body::empty()
+            }
             Content::Plain(text) => {
                 within(text.len(), most)?;
                 typed(context.string_type);
+                inspect(status, &headers, Some(text.as_bytes()))?;
                 Body::from_string(text.into_owned())
             }
             Content::Text(text, kind) => {
                 within(text.len(), most)?;
                 typed(kind);
+                inspect(status, &headers, Some(text.as_bytes()))?;
                 Body::from_string(text.into_owned())
             }
             Content::Bytes(bytes) => {
                 within(bytes.len(), most)?;
                 typed(BYTES);
+                inspect(status, &headers, Some(&bytes))?;
                 Body::from_bytes(bytes)
             }
             Content::Json(value) => {
                 typed(JSON);
-                Body::from_vec(as_json(&value, most)?)
+                let bytes = as_json(&value, most)?;
+                inspect(status, &headers, Some(&bytes))?;
+                Body::from_vec(bytes)
             }
             Content::Stream(write) => {
                 typed(BYTES);
+                inspect(status, &headers, None)?;
                 return Ok(Answer::Stream(StreamSpec { status, headers, write }));
             }
         };
@@ -290,57 +359,6 @@ fn ready(status: StatusCode, headers: HeaderMap, body: Body) -> Answer {
         extensions: Extensions::new(),
     };
     Answer::Ready(Response::from_parts(parts, body))
-}
-
-fn as_json(value: &Dynamic, most: usize) -> Result<Vec<u8>, AnswerError> {
-    let mut bytes = Vec::with_capacity(256);
-    let Err(error) = json::write(value, &mut bytes, most) else { return Ok(bytes) };
-    // The writer knows nothing of requests and responses; they are rare enough to try again.
-    let Some(plain) =
-        replaced(value, MOST_NESTING, &mut { MOST_SEARCHED }).map_err(AnswerError::Raised)?
-    else {
-        return Err(unwritable(&error));
-    };
-    bytes.clear();
-    json::write(&plain, &mut bytes, most).map_err(|error| unwritable(&error))?;
-    Ok(bytes)
-}
-
-fn unwritable(error: &json::Unserializable) -> AnswerError {
-    match error.why {
-        json::Why::Size(most) => AnswerError::TooLarge { most },
-        _ => AnswerError::Unserializable(error.to_string()),
-    }
-}
-
-/// The value with the host's own types in it made plain; `None` if there are none.
-fn replaced(value: &Dynamic, nesting: usize, left: &mut usize) -> Native<Option<Dynamic>> {
-    if let Some(plain) = as_plain(value) {
-        return plain.map(Some);
-    }
-    let (Some(nesting), Some(less)) = (nesting.checked_sub(1), left.checked_sub(1)) else {
-        return Ok(None);
-    };
-    *left = less;
-    let mut found = None;
-    if let Ok(map) = value.as_map_ref() {
-        for (name, item) in map.iter() {
-            if let Some(plain) = replaced(item, nesting, left)? {
-                found.get_or_insert_with(|| map.clone()).insert(name.clone(), plain);
-            }
-        }
-        return Ok(found.map(Dynamic::from));
-    }
-    let Ok(array) = value.as_array_ref() else { return Ok(None) };
-    let mut found = None;
-    for (index, item) in array.iter().enumerate() {
-        if let Some(plain) = replaced(item, nesting, left)?
-            && let Some(slot) = found.get_or_insert_with(|| array.clone()).get_mut(index)
-        {
-            *slot = plain;
-        }
-    }
-    Ok(found.map(Dynamic::from_array))
 }
 
 #[cfg(test)]

@@ -6,15 +6,17 @@
 pub(crate) mod callback;
 pub(crate) mod pattern;
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use rhai::{
     Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, ImmutableString, Map, Module,
     NativeCallContext, Position,
 };
 
+use serde_json::Value;
+
 use self::{callback::Callback, pattern::Pattern};
-use crate::script::Native;
+use crate::script::{Native, mistake::Mistake};
 
 /// The request methods that routes may have, in the order that `Allow` lists them.
 pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -31,8 +33,23 @@ pub(crate) struct DeclaredRoute {
     pub(crate) pattern: Pattern,
     /// What it says about itself.
     pub(crate) spec: Map,
-    /// What answers.
-    pub(crate) handler: Callback,
+    /// What answers; a route without a handler is a mock.
+    pub(crate) handler: Option<Callback>,
+    /// The file of the call that declared it, relative to the plugin folder.
+    pub(crate) file: String,
+    /// Where that call stands.
+    pub(crate) position: Position,
+}
+
+/// A named schema as a script declared it.
+#[derive(Debug, Clone)]
+pub(crate) struct Component {
+    /// What it is, as JSON Schema.
+    pub(crate) json: Value,
+    /// The file that declares it, relative to the plugin folder.
+    pub(crate) file: String,
+    /// Where.
+    pub(crate) position: Position,
 }
 
 /// Everything that one load declared, in order.
@@ -48,12 +65,16 @@ pub(crate) struct Declarations {
     pub(crate) on_start: Vec<Callback>,
     /// Run when nothing uses this version any more.
     pub(crate) on_stop: Vec<Callback>,
+    /// The named schemas, by name.
+    pub(crate) components: BTreeMap<String, Component>,
+    /// Names of schemas that are referred to, each with the first place that does.
+    pub(crate) references: BTreeMap<String, (String, Position)>,
 }
 
 impl Declarations {
     /// All functions that were declared.
     pub(crate) fn callbacks_mut(&mut self) -> impl Iterator<Item = &mut Callback> {
-        let handlers = self.routes.iter_mut().map(|route| &mut route.handler);
+        let handlers = self.routes.iter_mut().filter_map(|route| route.handler.as_mut());
         let around = self.before.iter_mut().chain(&mut self.after);
         handlers.chain(around).chain(&mut self.on_start).chain(&mut self.on_stop)
     }
@@ -85,6 +106,29 @@ fn declare(what: &str, add: impl FnOnce(&mut Declarations)) -> Native<()> {
     })
 }
 
+/// Declares a named schema; one that is declared already must be the same.
+pub(super) fn component(name: &str, component: &Component) -> Native<()> {
+    let mut other = None;
+    declare("schema", |declarations| {
+        let there =
+            declarations.components.entry(name.to_owned()).or_insert_with(|| component.clone());
+        if there.json != component.json {
+            other = Some(there.clone());
+        }
+    })?;
+    let Some(other) = other else { return Ok(()) };
+    let (file, line) = (&other.file, other.position.line().unwrap_or(0));
+    let message = format!("the schema `{name}` is another one at {file}:{line}");
+    Err(Mistake::new("schema", message).help("give one of them another name").raised())
+}
+
+/// Notes that a named schema is referred to.
+pub(super) fn reference(name: &str, file: String, position: Position) -> Native<()> {
+    declare("ref", |declarations| {
+        declarations.references.entry(name.to_owned()).or_insert((file, position));
+    })
+}
+
 /// An error without a status of its own, in words for the script's author.
 fn raise(message: impl Into<Dynamic>) -> Box<EvalAltResult> {
     Box::new(EvalAltResult::ErrorRuntime(message.into(), Position::NONE))
@@ -113,11 +157,15 @@ pub(crate) fn register(module: &mut Module) {
              path: ImmutableString,
              spec: Map,
              handler: FnPtr| {
-                let methods = methods.iter().map(method).collect::<Native<Vec<_>>>()?;
-                if methods.is_empty() {
-                    return Err(raise("`route` needs at least one method, such as [\"GET\"]"));
-                }
-                add_route(&context, "route", &methods, &path, spec, handler)
+                add_route(&context, "route", &listed(&methods)?, &path, spec, Some(handler))
+            },
+        );
+    FuncRegistration::new("route")
+        .with_params_info(["methods: array", "path: string", "spec: map"])
+        .set_into_module(
+            module,
+            |context: NativeCallContext, methods: Array, path: ImmutableString, spec: Map| {
+                add_route(&context, "route", &listed(&methods)?, &path, spec, None)
             },
         );
     hook(module, "before", 1, |declarations, callback| declarations.before.push(callback));
@@ -126,11 +174,18 @@ pub(crate) fn register(module: &mut Module) {
     hook(module, "on_stop", 0, |declarations, callback| declarations.on_stop.push(callback));
 }
 
+fn listed(methods: &Array) -> Native<Vec<&'static str>> {
+    if methods.is_empty() {
+        return Err(raise("`route` needs at least one method, such as [\"GET\"]"));
+    }
+    methods.iter().map(method).collect()
+}
+
 fn verb(module: &mut Module, name: &'static str, methods: &'static [&'static str]) {
     FuncRegistration::new(name).with_params_info(["handler: function"]).set_into_module(
         module,
         move |context: NativeCallContext, handler: FnPtr| {
-            add_route(&context, name, methods, "/", Map::new(), handler)
+            add_route(&context, name, methods, "/", Map::new(), Some(handler))
         },
     );
     FuncRegistration::new(name)
@@ -138,7 +193,7 @@ fn verb(module: &mut Module, name: &'static str, methods: &'static [&'static str
         .set_into_module(
             module,
             move |context: NativeCallContext, path: ImmutableString, handler: FnPtr| {
-                add_route(&context, name, methods, &path, Map::new(), handler)
+                add_route(&context, name, methods, &path, Map::new(), Some(handler))
             },
         );
     FuncRegistration::new(name)
@@ -146,9 +201,15 @@ fn verb(module: &mut Module, name: &'static str, methods: &'static [&'static str
         .set_into_module(
             module,
             move |context: NativeCallContext, path: ImmutableString, spec: Map, handler: FnPtr| {
-                add_route(&context, name, methods, &path, spec, handler)
+                add_route(&context, name, methods, &path, spec, Some(handler))
             },
         );
+    FuncRegistration::new(name).with_params_info(["path: string", "spec: map"]).set_into_module(
+        module,
+        move |context: NativeCallContext, path: ImmutableString, spec: Map| {
+            add_route(&context, name, methods, &path, spec, None)
+        },
+    );
 }
 
 fn add_route(
@@ -157,13 +218,15 @@ fn add_route(
     methods: &[&'static str],
     path: &str,
     spec: Map,
-    handler: FnPtr,
+    handler: Option<FnPtr>,
 ) -> Native<()> {
     let pattern = Pattern::parse(path).map_err(|error| raise(error.to_string()))?;
-    let handler = Callback::new(context, handler, 1)?;
+    let handler = handler.map(|handler| Callback::new(context, handler, 1)).transpose()?;
     let methods = methods.to_vec();
+    let file = context.call_source().unwrap_or_default().to_owned();
+    let position = context.call_position();
     declare(called, |declarations| {
-        declarations.routes.push(DeclaredRoute { methods, pattern, spec, handler });
+        declarations.routes.push(DeclaredRoute { methods, pattern, spec, handler, file, position });
     })
 }
 

@@ -80,7 +80,6 @@ impl Problem {
     }
 
     /// The status, 400 to 599.
-    #[cfg(test)]
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
@@ -122,6 +121,18 @@ impl Problem {
 
     /// The response on the wire, `application/problem+json`; a 5xx is never cached.
     pub(crate) fn into_response(self) -> Response {
+        let headers = self.headers();
+        let parts = ResponseParts {
+            status: self.status,
+            version: http::Version::default(),
+            headers,
+            extensions: http::Extensions::default(),
+        };
+        Response::from_parts(parts, Body::from_vec(self.body()))
+    }
+
+    /// The header fields that it is sent with.
+    pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status.is_server_error() {
@@ -133,6 +144,11 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        headers
+    }
+
+    /// Its JSON text.
+    pub(crate) fn body(&self) -> Vec<u8> {
         let wire = Wire {
             kind: self.kind.as_deref(),
             title: self.title.as_deref().unwrap_or_else(|| usual_title(self.status)),
@@ -140,14 +156,7 @@ impl Problem {
             detail: self.detail.as_deref(),
             extra: &self.extra,
         };
-        let body = serde_json::to_vec(&wire).unwrap_or_default();
-        let parts = ResponseParts {
-            status: self.status,
-            version: http::Version::default(),
-            headers,
-            extensions: http::Extensions::default(),
-        };
-        Response::from_parts(parts, Body::from_vec(body))
+        serde_json::to_vec(&wire).unwrap_or_default()
     }
 }
 

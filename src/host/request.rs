@@ -4,13 +4,17 @@
 //! is read-only: what its properties give is a copy, marked so that a change to the copy is noticed
 //! ([`copy`]).
 
-mod body;
+pub(crate) mod body;
 mod copy;
-mod fields;
+pub(crate) mod fields;
+pub(crate) mod file;
 mod headers;
+pub(crate) mod multipart;
 mod register;
+pub(crate) mod typed;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::IpAddr,
     sync::{
@@ -23,8 +27,10 @@ use http::{HeaderMap, Method, Uri, header};
 use hyper::body::Bytes;
 use rhai::{Dynamic, Map};
 
+use file::File;
 pub(crate) use headers::Headers;
 pub(crate) use register::register;
+use typed::Typed;
 
 use crate::script::Native;
 
@@ -111,6 +117,9 @@ pub(crate) struct ScriptRequest(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     data: RequestData,
+    typed_headers: BTreeMap<String, Dynamic>,
+    params: Option<Dynamic>,
+    files: Option<Vec<(String, File)>>,
     query: Part,
     cookies: Part,
     body: Part,
@@ -147,6 +156,9 @@ impl ScriptRequest {
     pub(crate) fn new(data: RequestData) -> Self {
         Self(Arc::new(Inner {
             data,
+            typed_headers: BTreeMap::new(),
+            params: None,
+            files: None,
             query: Part::default(),
             cookies: Part::default(),
             body: Part::default(),
@@ -162,6 +174,26 @@ impl ScriptRequest {
     /// Its header fields.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.0.data.headers
+    }
+
+    /// Takes parts that were made already, before anybody else has the request.
+    pub(crate) fn fill(&mut self, typed: Typed) {
+        let Some(inner) = Arc::get_mut(&mut self.0) else { return };
+        let map = |map: Option<Map>| Part::of(map.map(Dynamic::from_map));
+        inner.typed_headers = typed.headers;
+        inner.params = typed.params.map(|params| copy::mark(Dynamic::from_map(params)));
+        inner.files = typed.files;
+        inner.query = map(typed.query);
+        inner.cookies = map(typed.cookies);
+        inner.body = Part::of(typed.body);
+    }
+
+    /// The value of a header that is declared, typed.
+    fn typed_header(&self, name: &str) -> Option<&Dynamic> {
+        match self.0.typed_headers.is_empty() {
+            true => None,
+            false => self.0.typed_headers.get(&name.to_ascii_lowercase()),
+        }
     }
 
     /// All of it as a plain map; raises if its body is not what its content type says.
@@ -218,8 +250,11 @@ impl ScriptRequest {
         map.into()
     }
 
-    /// As cheap to make as to copy, so it is never kept.
-    fn params(&self) -> Dynamic {
+    /// The parameters of the path. As cheap to make as to copy, so they are never kept.
+    pub(crate) fn params(&self) -> Dynamic {
+        if let Some(typed) = &self.0.params {
+            return typed.clone();
+        }
         let Params { names, values } = &self.0.data.params;
         let params = names.iter().map(|name| &**name).zip(values.iter().map(String::as_str));
         copy::mark(fields::single(params))
@@ -236,8 +271,18 @@ impl ScriptRequest {
         self.0.cookies.value(|| Ok(fields::cookies(self.headers())))
     }
 
-    fn body(&self) -> Native<Dynamic> {
+    /// The body by its content type.
+    pub(crate) fn body(&self) -> Native<Dynamic> {
         self.0.body.value(|| body::parsed(self.headers(), &self.0.data.body))
+    }
+
+    /// The files of a form by their fields; those of a name that came several times are an array.
+    pub(super) fn files(&self) -> Native<Map> {
+        let files = match &self.0.files {
+            Some(files) => files.clone(),
+            None => body::files(self.headers(), &self.0.data.body)?,
+        };
+        Ok(fields::grouped(files.into_iter().map(|(name, file)| (name, Dynamic::from(file)))))
     }
 
     fn vars(&self) -> Native<Dynamic> {
@@ -250,6 +295,15 @@ impl ScriptRequest {
 }
 
 impl Part {
+    /// A part that is made already, if it is.
+    fn of(made: Option<Dynamic>) -> Self {
+        let part = Self::default();
+        if let Some(made) = made {
+            part.kept.get_or_init(|| copy::mark(made));
+        }
+        part
+    }
+
     /// The part as `make` gives it, marked as the request's own.
     fn value(&self, make: impl Fn() -> Native<Dynamic>) -> Native<Dynamic> {
         if let Some(kept) = self.kept.get() {

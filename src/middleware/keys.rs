@@ -68,6 +68,29 @@ impl Presented {
             .next()
     }
 
+    /// Who it is that may use a route which asks for one of `scopes`, in the plugin `name`.
+    pub(crate) fn holder(
+        &self,
+        scopes: &[String],
+        name: &str,
+        plugin: &PluginSettings,
+        settings: &AuthSettings,
+    ) -> Result<Option<Holder>, Unauthorized> {
+        let wanted: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        if let Some(holder) = self.administrator(settings, &wanted) {
+            return Ok(Some(holder));
+        }
+        // The plugin's own key has one scope: the plugin.
+        let scope = format!("plugin:{name}");
+        let own = plugin.apikey.as_ref().filter(|secret| self.is(secret));
+        match own {
+            Some(_) if scopes.contains(&scope) => {
+                Ok(Some(Holder { name: name.to_owned(), scopes: vec![scope] }))
+            }
+            _ => Err(Unauthorized),
+        }
+    }
+
     /// Who it is that may use a plugin; `Err` where a key is needed and none fits.
     pub(crate) fn user(
         &self,

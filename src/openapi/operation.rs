@@ -114,6 +114,11 @@ fn request_body(body: &Body, spec: &Spec) -> Value {
             if let (false, Some(member)) = (examples.is_empty(), member.as_object_mut()) {
                 member.insert("examples".to_owned(), examples.clone().into());
             }
+            if let (false, Some(member)) = (body.encoding.is_empty(), member.as_object_mut()) {
+                let types = |types: &String| json!({ "contentType": types });
+                let encoding = body.encoding.iter().map(|(name, of)| (name.clone(), types(of)));
+                member.insert("encoding".to_owned(), Value::Object(encoding.collect()));
+            }
             (media.clone(), member)
         })
         .collect();

@@ -3,6 +3,9 @@
 //! Loading is pure: it reads the snapshot it is given, runs the top level under the load budget and
 //! touches nothing else, so that a candidate can be thrown away.
 
+mod comments;
+mod names;
+
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -12,18 +15,23 @@ use std::{
 
 use rhai::{AST, EvalAltResult, Scope};
 
-use super::{Counters, Made, Plugin, admission::Admission, growth::Growth, route::Route};
+use super::{
+    Counters, Made, Plugin,
+    admission::Admission,
+    growth::Growth,
+    route::{Named, Route},
+};
 use crate::{
     diagnostic::{Diagnostic, Place},
     host::{
         current::{self, Phase, PluginContext},
         declare::{
             self, Declarations,
-            callback::Callback,
             pattern::{Pattern, Segment},
         },
         log,
     },
+    schema::Components,
     script::{
         Text, Texts,
         budget::{self, Limits, Spent, Thread},
@@ -33,7 +41,7 @@ use crate::{
         import::{Libraries, Resolver, Shelf, gather},
         lint::{self, handlers::Handler, signatures::Signatures},
     },
-    settings::ScriptLimits,
+    settings::{Responses, ScriptLimits},
     source::name::reserved,
 };
 
@@ -49,6 +57,10 @@ pub(crate) struct Inputs<'a> {
     pub(crate) context: Arc<PluginContext>,
     /// Its limits.
     pub(crate) limits: ScriptLimits,
+    /// What becomes of answers that are not what their routes promise.
+    pub(crate) responses: Responses,
+    /// The named schemas of all plugins, as far as they are known.
+    pub(crate) shared: &'a Components,
     /// The libraries of the snapshot.
     pub(crate) shelf: &'a dyn Shelf,
     /// The functions that scripts see.
@@ -56,6 +68,9 @@ pub(crate) struct Inputs<'a> {
     /// Their names.
     pub(crate) signatures: &'a Signatures,
 }
+
+/// The code of a fault that another plugin may mend by declaring a schema.
+pub(crate) const UNKNOWN_SCHEMA: &str = names::UNKNOWN;
 
 /// A loaded plugin, before it is known what it was made of: that includes what it imports.
 pub(crate) type Loaded = Result<Plugin, Vec<Diagnostic>>;
@@ -93,9 +108,16 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     if inputs.limits.compile && faults.is_empty() {
         compile_functions(&engine, &inputs, &mut declared);
     }
-    let (routes, more) = routes(declared.routes, &inputs, &script, &texts);
-    faults.extend(more);
-    faults.extend(collisions(&routes));
+    let named = names::gather(&declared, inputs.shared, &texts);
+    faults.extend(names::circular(&named.components, &declared, &texts));
+    let mut routes = Vec::new();
+    if named.lacks.is_empty() {
+        let more;
+        let declared = std::mem::take(&mut declared.routes);
+        (routes, more) = self::routes(declared, &named.components, &inputs, &script, &texts);
+        faults.extend(more);
+        faults.extend(collisions(&routes));
+    }
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -116,13 +138,18 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         context: inputs.context,
         limits: inputs.limits,
         slow: routes.iter().map(|_| AtomicU32::new(0)).collect(),
+        responses: inputs.responses,
         routes,
+        components: declared.components,
+        foreign: named.foreign,
+        borrowed: named.borrowed,
+        lacks: named.lacks,
         before: declared.before,
         after: declared.after,
         on_start: declared.on_start,
         on_stop: declared.on_stop,
         imports: libraries.names(),
-        about: about(&script),
+        about: comments::of_file(&script),
         warnings,
         texts,
         counters: Counters::default(),
@@ -239,16 +266,19 @@ fn load_spent(spent: Spent, limits: &ScriptLimits) -> String {
 
 /// Verbs at the top level that declared nothing: Rhai found another function of that name for them.
 fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Diagnostic> {
+    let hooks = declared
+        .before
+        .iter()
+        .chain(&declared.after)
+        .chain(&declared.on_start)
+        .chain(&declared.on_stop);
     let hit: Vec<rhai::Position> = declared
         .routes
         .iter()
-        .map(|route| &route.handler)
-        .chain(&declared.before)
-        .chain(&declared.after)
-        .chain(&declared.on_start)
-        .chain(&declared.on_stop)
-        .filter(|callback| callback.file() == script.text.file)
-        .map(Callback::position)
+        .map(|route| (route.file.as_str(), route.position))
+        .chain(hooks.map(|callback| (callback.file(), callback.position())))
+        .filter(|(file, _)| *file == script.text.file)
+        .map(|(_, position)| position)
         .collect();
     lint::verbs(script)
         .into_iter()
@@ -274,7 +304,8 @@ fn check_handlers(
     libraries: &Libraries,
     declared: &Declarations,
 ) -> Vec<Diagnostic> {
-    let callbacks = declared.routes.iter().map(|route| &route.handler).chain(&declared.before);
+    let handlers = declared.routes.iter().filter_map(|route| route.handler.as_ref());
+    let callbacks = handlers.chain(&declared.before);
     let mut seen = Vec::new();
     let mut faults = Vec::new();
     for callback in callbacks.chain(&declared.after) {
@@ -295,26 +326,35 @@ fn check_handlers(
 
 fn routes(
     declared: Vec<declare::DeclaredRoute>,
+    components: &Components,
     inputs: &Inputs<'_>,
     script: &Compiled,
     texts: &Texts,
 ) -> (Vec<Route>, Vec<Diagnostic>) {
+    let named = Named { components, string_type: inputs.context.string_type };
     let mount = Pattern::of_mount(inputs.mount);
-    let docs = function_docs(script);
+    let docs = comments::of_functions(script);
     let (mut routes, mut faults) = (Vec::new(), Vec::new());
     for route in declared {
-        let place = texts.place(route.handler.file(), route.handler.position());
+        let place = texts.place(&route.file, route.position);
+        let (file, position) = (route.file.clone(), route.position);
         let doc = script
             .docs
             .get(&place.line)
             .filter(|_| place.file == script.text.file)
-            .or_else(|| docs.get(route.handler.name()));
-        match Route::new(route, &mount, doc.map(String::as_str), place.clone()) {
+            .or_else(|| docs.get(route.handler.as_ref()?.name()));
+        match Route::new(route, &mount, doc.map(String::as_str), place, named) {
             Ok(route) => {
                 faults.extend(reserved_path(&route));
                 routes.push(route);
             }
-            Err(message) => faults.push(Diagnostic::error("spec", message).at(place)),
+            Err(fault) => {
+                let position = texts.argument(&file, position, &fault.path);
+                let place = texts.place(&file, position);
+                let mut diagnostic = Diagnostic::error("spec", fault.message).at(place);
+                diagnostic.help = fault.help;
+                faults.push(diagnostic);
+            }
         }
     }
     (routes, faults)
@@ -326,20 +366,6 @@ fn reserved_path(route: &Route) -> Option<Diagnostic> {
     let why = reserved(first)?;
     let fault = Diagnostic::error("reserved-path", why).at(route.place.clone());
     Some(fault.help("give the route another path"))
-}
-
-/// The comments above functions, by name.
-fn function_docs(script: &Compiled) -> BTreeMap<String, String> {
-    script
-        .ast
-        .iter_functions()
-        .filter(|function| !function.comments.is_empty())
-        .map(|function| {
-            let lines = function.comments.iter().flat_map(|comment| comment.lines());
-            let text: Vec<&str> = lines.map(|line| line.trim_start_matches('/').trim()).collect();
-            (function.name.to_owned(), text.join("\n"))
-        })
-        .collect()
 }
 
 /// Two routes of one script with the same method and path.
@@ -357,9 +383,4 @@ fn collisions(routes: &[Route]) -> Vec<Diagnostic> {
         }
     }
     faults
-}
-
-fn about(script: &Compiled) -> String {
-    let lines = script.ast.doc().lines().map(|line| line.trim_start_matches("//!").trim());
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }

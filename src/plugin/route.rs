@@ -2,26 +2,23 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, Map};
-
-use super::spec::Spec;
+use super::{
+    checks::{Checks, mock::Mock},
+    spec::{
+        Spec,
+        read::{self, Reading, SpecFault},
+    },
+};
 use crate::{
-    diagnostic::{Diagnostic, Place, nearest},
+    diagnostic::{Diagnostic, Place},
     host::declare::{
         DeclaredRoute,
         callback::Callback,
         pattern::{Pattern, Segment},
     },
-    script::duration,
+    schema::Components,
+    services::rates::Rates,
 };
-
-/// What a spec may say in this version.
-const KNOWN: [&str; 7] =
-    ["summary", "description", "tags", "operation_id", "deprecated", "hidden", "timeout"];
-
-/// What a spec may say in a later version: refused, because it would promise what nothing keeps.
-const LATER: [&str; 9] =
-    ["params", "query", "headers", "cookies", "body", "returns", "errors", "auth", "rate_limit"];
 
 /// The most bytes that a route says about itself: all of it is in `/plugins`.
 const MOST_SAID: usize = 64 << 10;
@@ -36,11 +33,25 @@ pub(crate) struct Route {
     /// The names of its parameters and tail, in order.
     pub(crate) names: Arc<[Arc<str>]>,
     /// What answers.
-    pub(crate) handler: Callback,
+    pub(crate) handler: Handler,
     /// What it says about itself.
     pub(crate) spec: Spec,
+    /// What its requests and answers are held against; none where it declares nothing.
+    pub(crate) checks: Option<Box<Checks>>,
+    /// How often each client called, where that is limited. It begins anew when the plugin is loaded anew.
+    pub(crate) rates: Option<Rates>,
     /// Where it was declared.
     pub(crate) place: Place,
+}
+
+/// What answers a route.
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one")]
+#[derive(Debug)]
+pub(crate) enum Handler {
+    /// A function of the script.
+    Script(Callback),
+    /// An example of what the route promises: nobody has written the function yet.
+    Mock(Box<Mock>),
 }
 
 impl Route {
@@ -50,69 +61,52 @@ impl Route {
         mount: &Pattern,
         doc: Option<&str>,
         place: Place,
-    ) -> Result<Self, String> {
-        let mut spec = Spec::read(&declared.spec)?;
+        named: Named<'_>,
+    ) -> Result<Self, SpecFault> {
+        let reading = Reading {
+            components: named.components,
+            pattern: &declared.pattern,
+            methods: &declared.methods,
+            string_type: named.string_type,
+        };
+        let mut spec = read::read(&declared.spec, reading)?;
         spec.fill_from(doc.unwrap_or_default());
+        let whole = |message| SpecFault { path: Vec::new(), message, help: None };
         let said = [&spec.summary, &spec.description, &spec.operation_id];
         let said: usize = said.into_iter().flatten().chain(&spec.tags).map(String::len).sum();
         if said > MOST_SAID {
-            return Err(format!(
-                "a spec has at most {MOST_SAID} bytes of text, this one has {said}"
-            ));
+            let message =
+                format!("a spec has at most {MOST_SAID} bytes of text, this one has {said}");
+            return Err(whole(message));
         }
+        let checks = Checks::of(&spec).map_err(whole)?;
+        let handler = match declared.handler {
+            Some(handler) => Handler::Script(handler),
+            None => Handler::Mock(Box::new(Mock::of(&spec).map_err(whole)?)),
+        };
         Ok(Self {
             methods: declared.methods,
             names: declared.pattern.names().map(Arc::from).collect(),
             pattern: mount.join(&declared.pattern),
-            handler: declared.handler,
+            handler,
+            checks: checks.map(Box::new),
+            rates: spec.rate_limit.map(|rate| Rates::new(rate.times, rate.per)),
             spec,
             place,
         })
     }
 }
 
-impl Spec {
-    fn read(spec: &Map) -> Result<Self, String> {
-        for key in spec.keys() {
-            if LATER.contains(&key.as_str()) {
-                return Err(format!("`{key}` in a spec is not available in this version"));
-            }
-            if !KNOWN.contains(&key.as_str()) {
-                let near = nearest(key, KNOWN).map(|near| format!(": did you mean `{near}`?"));
-                let list = || format!(", which has {}", KNOWN.join(", "));
-                return Err(format!("`{key}` is not known in a spec{}", near.unwrap_or_else(list)));
-            }
-        }
-        let text = |name: &str| match spec.get(name) {
-            None => Ok(None),
-            Some(value) => match value.clone().into_string() {
-                Ok(text) => Ok(Some(text)),
-                Err(kind) => Err(format!("`{name}` in a spec is a string, not {kind}")),
-            },
-        };
-        let flag = |name: &str| match spec.get(name).map(Dynamic::as_bool) {
-            None => Ok(false),
-            Some(Ok(set)) => Ok(set),
-            Some(Err(kind)) => Err(format!("`{name}` in a spec is true or false, not {kind}")),
-        };
-        let timeout = match text("timeout")? {
-            None => None,
-            Some(written) => Some(duration::parse_duration(&written).ok_or_else(|| {
-                format!("`timeout` in a spec is a duration such as \"2s\", not \"{written}\"")
-            })?),
-        };
-        Ok(Self {
-            summary: text("summary")?,
-            description: text("description")?,
-            tags: tags(spec.get("tags"))?,
-            operation_id: text("operation_id")?,
-            deprecated: flag("deprecated")?,
-            hidden: flag("hidden")?,
-            timeout,
-            ..Self::default()
-        })
-    }
+/// What the specs of a plugin are read with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    /// All named schemas that are known.
+    pub(crate) components: &'a Components,
+    /// The content type of a plain string.
+    pub(crate) string_type: &'a str,
+}
 
+impl Spec {
     /// What the spec does not say, the comment does: its first line, and the rest.
     fn fill_from(&mut self, doc: &str) {
         let (first, rest) = doc.split_once('\n').unwrap_or((doc, ""));
@@ -126,14 +120,15 @@ impl Spec {
     }
 }
 
-fn tags(value: Option<&Dynamic>) -> Result<Vec<String>, String> {
-    let Some(value) = value else { return Ok(Vec::new()) };
-    let wrong = || "`tags` in a spec is an array of strings".to_owned();
-    let items = value.clone().into_array().map_err(|_| wrong())?;
-    items.into_iter().map(|item| item.into_string().map_err(|_| wrong())).collect()
-}
-
 impl Route {
+    /// The function of the script that answers it, unless it is a mock.
+    pub(crate) fn script(&self) -> Option<&Callback> {
+        match &self.handler {
+            Handler::Script(handler) => Some(handler),
+            Handler::Mock(_) => None,
+        }
+    }
+
     /// Its path without the names of parameters: two routes of one shape and method collide.
     pub(crate) fn shape(&self) -> String {
         let mut shape = String::new();

@@ -16,14 +16,15 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
 use super::{
     Plugin,
+    checks::Sent,
     execute::{Executor, Pace},
     growth::Call,
-    route::Route,
+    route::{Handler, Route},
 };
 use crate::{
     diagnostic::{Diagnostic, Place},
     host::{
-        answer::{Answer, AnswerError, ScriptResponse, StreamSpec, StreamWriter, into_answer},
+        answer::{Answer, AnswerError, ScriptResponse, StreamSpec, StreamWriter},
         current::{self, Phase},
         declare::callback::Callback,
         error::{Raised, mistake, outcome},
@@ -34,6 +35,7 @@ use crate::{
         budget::{self, Limits, Spent, Thread},
         fault, memory,
     },
+    settings::Responses,
 };
 
 /// How many pieces of a stream may wait for a slow client.
@@ -60,6 +62,15 @@ impl Plugin {
         };
         if self.growth.is_exhausted() {
             return busy("this plugin has left too much memory behind");
+        }
+        if let Some(Err(wait)) =
+            route.rates.as_ref().map(|rates| rates.take(request.data().client_ip, Instant::now()))
+        {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            return Problem::new(StatusCode::TOO_MANY_REQUESTS)
+                .retry_after(seconds)
+                .detail("this address calls too often")
+                .into_response();
         }
         let time = route.spec.timeout.unwrap_or(self.script_time());
         let Ok(_place) = self.admission.enter(time).await else {
@@ -98,8 +109,14 @@ impl Plugin {
         let before = memory::balance();
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
         let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut request = request;
+            match route.checks.as_ref().map(|checks| checks.request(request.data())) {
+                None => {}
+                Some(Ok(typed)) => request.fill(typed),
+                Some(Err(problem)) => return Ok(Err(AnswerError::Refused(problem))),
+            }
             let value = self.call(route, request)?;
-            Ok::<_, Box<EvalAltResult>>(into_answer(value, &self.context))
+            Ok::<_, Box<EvalAltResult>>(self.answered(value, route))
         }));
         match began.map(|began| began.elapsed() >= budget::ESCALATE_AFTER) {
             None if budget.gave_way() => self.note_pace(index, Pace::Slow),
@@ -114,7 +131,7 @@ impl Plugin {
                 memory::give_back_now();
             }
             let place = match result {
-                Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.handler))),
+                Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.place.file))),
                 _ => None,
             };
             return Ran::Spent(spent, place);
@@ -124,6 +141,7 @@ impl Plugin {
                 self.note_left(before, answer.bytes());
                 Ran::Answer(answer)
             }
+            Ok(Ok(Err(AnswerError::Refused(problem)))) => Ran::Problem(problem),
             Ok(Ok(Err(AnswerError::Raised(error))) | Err(error)) => self.judge(error, route),
             Ok(Ok(Err(error))) => {
                 Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
@@ -154,8 +172,8 @@ impl Plugin {
                 let error = AnswerError::TooLarge { most: self.limits.output_bytes };
                 Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
             }
-            Raised::Problem(problem) => Ran::Problem(problem),
-            Raised::Fault(error) => Ran::Fault(Box::new(self.diagnose(&error, &route.handler))),
+            Raised::Problem(problem) => self.raised(problem, route),
+            Raised::Fault(error) => Ran::Fault(Box::new(self.diagnose(&error, &route.place.file))),
             Raised::Spent => Ran::Spent(Spent::Operations, None),
         }
     }
@@ -174,9 +192,9 @@ impl Plugin {
         let mut value = match value {
             Some(value) => value,
             None if self.after.is_empty() => {
-                return route.handler.call(&self.engine, [request]);
+                return self.answer(route, request);
             }
-            None => route.handler.call(&self.engine, [request.clone()])?,
+            None => self.answer(route, request.clone())?,
         };
         for after in &self.after {
             let response =
@@ -184,6 +202,65 @@ impl Plugin {
             value = after.call(&self.engine, [request.clone(), Dynamic::from(response)])?;
         }
         Ok(value)
+    }
+
+    /// What the route itself answers.
+    fn answer(&self, route: &Route, request: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
+        let value = match &route.handler {
+            Handler::Script(handler) => handler.call(&self.engine, [request])?,
+            Handler::Mock(mock) => match request.try_cast::<ScriptRequest>() {
+                Some(request) => Dynamic::from(mock.answer(&request)),
+                None => Dynamic::UNIT,
+            },
+        };
+        let Some(checks) = &route.checks else { return Ok(value) };
+        let response = ScriptResponse::from_value_as(value, checks.usual());
+        response.map(Dynamic::from).map_err(|error| match error {
+            AnswerError::Raised(error) => error,
+            error => mistake(error.to_string()),
+        })
+    }
+
+    /// What a value is on the wire, if that is what the route promises.
+    fn answered(&self, value: Dynamic, route: &Route) -> Result<Answer, AnswerError> {
+        let response = ScriptResponse::from_value(value)?;
+        let checks = route.checks.as_deref().filter(|checks| checks.promises());
+        let (Some(checks), true) = (checks, self.responses != Responses::Off) else {
+            return response.into_answer(&self.context);
+        };
+        response.into_inspected(&self.context, |status, headers, body| {
+            match checks.broken(&Sent { status, headers, body }) {
+                Some(fault) => self.broken_promise(route, fault),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// A problem that the script raised, unless the route promises another one of its status.
+    fn raised(&self, problem: Problem, route: &Route) -> Ran {
+        let checks = route.checks.as_deref().filter(|checks| checks.promises());
+        let checks = checks.filter(|_| self.responses != Responses::Off);
+        let broken = checks.and_then(|checks| {
+            let (headers, body) = (problem.headers(), problem.body());
+            checks.broken(&Sent { status: problem.status(), headers: &headers, body: Some(&body) })
+        });
+        match broken.map(|fault| self.broken_promise(route, fault)) {
+            Some(Err(error)) => {
+                Ran::Fault(Box::new(bad_answer(&error, route).of_plugin(&*self.name)))
+            }
+            None | Some(Ok(())) => Ran::Problem(problem),
+        }
+    }
+
+    /// Counts a broken promise, and refuses it or logs it.
+    fn broken_promise(&self, route: &Route, fault: String) -> Result<(), AnswerError> {
+        self.counters.broken_promises.fetch_add(1, Ordering::Relaxed);
+        if self.responses == Responses::Refuse {
+            return Err(AnswerError::Broken(fault));
+        }
+        let diagnostic = broken(&fault, route).of_plugin(&*self.name);
+        tracing::warn!(plugin = self.name, "{}", diagnostic.render(false));
+        Ok(())
     }
 
     fn budget(&self, time: Duration) -> Limits {
@@ -194,8 +271,8 @@ impl Plugin {
         }
     }
 
-    fn diagnose(&self, error: &EvalAltResult, handler: &Callback) -> Diagnostic {
-        fault::runtime(error, handler.file(), &self.texts).of_plugin(&*self.name)
+    fn diagnose(&self, error: &EvalAltResult, file: &str) -> Diagnostic {
+        fault::runtime(error, file, &self.texts).of_plugin(&*self.name)
     }
 
     /// Answers with a body that the script writes as it goes, on a thread of our own.
@@ -232,7 +309,7 @@ impl Plugin {
             (Some(spent), _) => spent.to_string(),
             (None, Ok(Ok(_))) => return Ok(()),
             (None, Ok(Err(_))) if gone.is_closed() => return Ok(()),
-            (None, Ok(Err(error))) => self.diagnose(&error, write).render(false),
+            (None, Ok(Err(error))) => self.diagnose(&error, write.file()).render(false),
             (None, Err(_)) => "a native function gave up".to_owned(),
         };
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
@@ -259,7 +336,7 @@ impl Plugin {
             let result = catch_unwind(AssertUnwindSafe(|| hook.call(&self.engine, [])));
             let mut diagnostic = match result {
                 Ok(Ok(_)) if budget.spent().is_none() => continue,
-                Ok(Err(error)) => self.diagnose(&error, hook),
+                Ok(Err(error)) => self.diagnose(&error, hook.file()),
                 Ok(Ok(_)) | Err(_) => Diagnostic::error("hook", "it did not end")
                     .at(Place::file(hook.file()))
                     .of_plugin(&*self.name),
@@ -315,7 +392,18 @@ fn log(plugin: &str, diagnostic: &Diagnostic, id: &str) {
     tracing::error!(plugin, error_id = id, "{}", diagnostic.render(false));
 }
 
+/// An answer that is not what the route promises.
+fn broken(fault: &str, route: &Route) -> Diagnostic {
+    let methods = route.methods.join(" ");
+    Diagnostic::error("broken-promise", format!("{methods} {} {fault}", route.pattern))
+        .at(route.place.clone())
+        .help("change what the handler answers, or what the route promises")
+}
+
 fn bad_answer(error: &AnswerError, route: &Route) -> Diagnostic {
+    if let AnswerError::Broken(fault) = error {
+        return broken(fault, route);
+    }
     Diagnostic::error("answer", error.to_string()).at(route.place.clone())
 }
 

@@ -2,6 +2,8 @@
 //!
 //! What is here is documented, and held: requests are checked against it before the script runs.
 
+pub(crate) mod read;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
@@ -37,7 +39,7 @@ pub(crate) struct Spec {
     pub(crate) auth: Auth,
     /// How often each client may.
     pub(crate) rate_limit: Option<Rate>,
-    /// Examples of what it takes, by name, as in OpenAPI's `examples`.
+    /// Examples of the body it takes, by name; each is the value itself.
     pub(crate) examples: BTreeMap<String, Value>,
 }
 
@@ -86,6 +88,9 @@ pub(crate) struct Body {
     pub(crate) required: bool,
     /// The media types that are taken, each with what it must hold.
     pub(crate) content: Vec<(String, Schema)>,
+    /// The media types that the files of a form may have, by field, as in OpenAPI's `encoding`: several are
+    /// separated by commas.
+    pub(crate) encoding: BTreeMap<String, String>,
 }
 
 /// One answer that a route may give.
@@ -93,7 +98,8 @@ pub(crate) struct Body {
 pub(crate) struct Answer {
     /// What it means, in words; the status's own phrase where nothing is said.
     pub(crate) description: Option<String>,
-    /// The media type and what it holds; none for an answer without a body.
+    /// The media type and what it holds. None is an answer without a body; of an error, a problem
+    /// document without members of its own.
     pub(crate) content: Option<(String, Schema)>,
 }
 

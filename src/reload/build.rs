@@ -20,6 +20,7 @@ use crate::{
         load::{Inputs, Loaded, load},
         pool::STACK,
     },
+    schema::Components,
     script::{
         Text,
         compile::{Compiled, compile},
@@ -28,7 +29,7 @@ use crate::{
         lint::signatures::Signatures,
     },
     services::state::States,
-    settings::{Settings, StringType},
+    settings::{Responses, Settings, StringType},
     source::{Script, Snapshot},
 };
 
@@ -91,10 +92,10 @@ impl<'a> Workshop<'a> {
     }
 
     /// Loads all of them; the answers are in the order of the jobs.
-    pub(super) fn load_all(&self, jobs: &[Job<'_>]) -> Vec<Loaded> {
+    pub(super) fn load_all(&self, jobs: &[&Job<'_>], shared: &Components) -> Vec<Loaded> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         if jobs.len() == 1 || cores == 1 {
-            return jobs.iter().map(|job| self.load(job)).collect();
+            return jobs.iter().map(|job| self.load(job, shared)).collect();
         }
         let next = AtomicUsize::new(0);
         let loaded = Mutex::new(BTreeMap::new());
@@ -102,7 +103,7 @@ impl<'a> Workshop<'a> {
             while let Some((index, job)) =
                 Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, jobs.get(i)?)))
             {
-                let result = self.load(job);
+                let result = self.load(job, shared);
                 loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
             }
         };
@@ -115,14 +116,23 @@ impl<'a> Workshop<'a> {
             }
         });
         let mut loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let lone = |job: &Job<'_>| self.load(job);
+        let lone = |job: &Job<'_>| self.load(job, shared);
         jobs.iter()
             .enumerate()
             .map(|(index, job)| loaded.remove(&index).unwrap_or_else(|| lone(job)))
             .collect()
     }
 
-    fn load(&self, job: &Job<'_>) -> Loaded {
+    /// What becomes of answers that are not what their routes promise.
+    fn responses(&self) -> Responses {
+        match self.settings.openapi.responses {
+            Responses::Auto if self.settings.server.development => Responses::Refuse,
+            Responses::Auto => Responses::Log,
+            said => said,
+        }
+    }
+
+    fn load(&self, job: &Job<'_>, shared: &Components) -> Loaded {
         let text = match &job.script.text {
             Ok(text) => Text { file: job.script.file.clone(), text: Arc::clone(text) },
             Err(fault) => return Err(vec![fault.clone().of_plugin(job.name)]),
@@ -144,6 +154,8 @@ impl<'a> Workshop<'a> {
             text,
             context: Arc::new(context),
             limits,
+            responses: self.responses(),
+            shared,
             shelf: self,
             natives: self.natives,
             signatures: self.signatures,

@@ -9,16 +9,21 @@ use std::{
 use super::{
     Candidates, Reloader, Seen,
     build::{Job, Workshop},
+    configured::{around, mount_of, reserved_mount},
     publish::log,
     report::Report,
+    share::Standing,
 };
 use crate::{
-    diagnostic::{Diagnostic, nearest},
+    diagnostic::Diagnostic,
     documents::Documents,
     generation::{Entry, Generation, State, assemble::Candidate},
-    plugin::{Plugin, load::Loaded},
+    plugin::{
+        Plugin,
+        load::{Loaded, UNKNOWN_SCHEMA},
+    },
     settings::Settings,
-    source::{Script, Snapshot, name::reserved, watch::Changed},
+    source::{Script, Snapshot, watch::Changed},
 };
 
 /// How long a file that never comes to rest may hold back what it says.
@@ -150,45 +155,39 @@ impl Reloader {
         };
         let mut findings = BTreeMap::new();
         let mut jobs = Vec::new();
-        let mut versions = Vec::new();
+        let mut standing = Vec::new();
+        let version_of = |job: &Job<'_>| {
+            let alone = workshop.made(job.name, job.script, std::iter::empty());
+            format!("{:?} {libraries:?} {}", alone.0, job.mount)
+        };
         let mut candidates = BTreeMap::new();
         for script in snapshot.plugins() {
             let name = script.name.as_str();
             if let Some(state) = self.switched_off(settings, name) {
                 let mount = mount_of(settings, script);
-                let entry = Entry {
-                    plugin: None,
-                    state,
-                    mount,
-                    file: script.file.clone(),
-                    diagnostics: Vec::new(),
-                };
                 self.known.remove(name);
                 self.held.remove(name);
-                let entry = Arc::new(entry);
-                candidates.insert(name.to_owned(), Candidate { entry, before: None });
-                continue;
-            }
-            if let Some(candidate) = self.untouched(current, name, &seen(script)) {
-                candidates.insert(name.to_owned(), candidate);
+                candidates.insert(name.to_owned(), absent(script, mount, state, Vec::new()));
                 continue;
             }
             let mount = mount_of(settings, script);
+            if let Some(candidate) = self.untouched(current, name, &seen(script)) {
+                if let Some(plugin) = candidate.entry.plugin.clone() {
+                    standing.push(Standing { job: Job { name, mount, script }, plugin });
+                }
+                candidates.insert(name.to_owned(), candidate);
+                continue;
+            }
             if let Some(fault) = reserved_mount(name, &mount) {
-                let entry = Entry {
-                    plugin: None,
-                    state: State::Failed,
-                    mount,
-                    file: script.file.clone(),
-                    diagnostics: vec![fault],
-                };
                 self.known.remove(name);
-                let entry = Arc::new(entry);
-                candidates.insert(name.to_owned(), Candidate { entry, before: None });
+                let candidate = absent(script, mount, State::Failed, vec![fault]);
+                candidates.insert(name.to_owned(), candidate);
                 continue;
             }
             let known = self.known.entry(name.to_owned()).or_default();
             let as_seen = known.seen.as_ref().is_some_and(|before| before.is_same(&seen(script)));
+            let mendable = known.failed.as_ref().is_some_and(|(_, faults)| may_be_mended(faults));
+            let retry = retry || mendable;
             if as_seen && known.failed.is_some() && !retry {
                 findings.insert(name, Finding::StillFailed);
                 continue;
@@ -198,23 +197,23 @@ impl Reloader {
             };
             let is_same =
                 |plugin: &Arc<Plugin>| plugin.mount() == mount && *plugin.made() == made(plugin);
-            if known.plugin.as_ref().is_some_and(is_same) {
+            if let Some(plugin) = known.plugin.clone().filter(is_same) {
                 findings.insert(name, Finding::Same);
+                standing.push(Standing { job: Job { name, mount, script }, plugin });
                 continue;
             }
-            let alone = workshop.made(name, script, std::iter::empty());
-            let version = format!("{:?} {libraries:?} {mount}", alone.0);
+            let version = version_of(&Job { name, mount: mount.clone(), script });
             let failed_before = known.failed.as_ref().is_some_and(|(there, _)| *there == version);
             if failed_before && !retry {
                 findings.insert(name, Finding::StillFailed);
                 continue;
             }
             jobs.push(Job { name, mount, script });
-            versions.push(version);
         }
-        let loaded = workshop.load_all(&jobs);
-        for ((job, version), loaded) in jobs.iter().zip(versions).zip(loaded) {
-            findings.insert(job.name, Finding::Loaded(Box::new(loaded), version));
+        let before = |name: &str| self.known.get(name).and_then(|known| known.plugin.clone());
+        for (job, loaded) in workshop.load_sharing(&jobs, &standing, before) {
+            candidates.remove(job.name);
+            findings.insert(job.name, Finding::Loaded(Box::new(loaded), version_of(job)));
         }
         for script in snapshot.plugins() {
             if let Some(finding) = findings.remove(script.name.as_str()) {
@@ -347,6 +346,18 @@ fn all_stale(current: &Generation) -> Candidates {
     current.plugins.iter().map(|(name, entry)| (name.clone(), stale(entry))).collect()
 }
 
+/// A plugin of which no version is served.
+fn absent(script: &Script, mount: String, state: State, diagnostics: Vec<Diagnostic>) -> Candidate {
+    let file = script.file.clone();
+    let entry = Arc::new(Entry { plugin: None, state, mount, file, diagnostics });
+    Candidate { entry, before: None }
+}
+
+/// Whether what is wrong may be mended by another plugin.
+fn may_be_mended(faults: &[Diagnostic]) -> bool {
+    faults.iter().any(|fault| fault.code == UNKNOWN_SCHEMA)
+}
+
 /// Whether a load, were it served, would take away what is there.
 fn takes_away(loaded: &Loaded, before: Option<&Arc<Plugin>>) -> bool {
     let Some(before) = before else { return false };
@@ -362,38 +373,4 @@ fn takes_away(loaded: &Loaded, before: Option<&Arc<Plugin>>) -> bool {
 
 fn fallen_back(before: Option<&Arc<Plugin>>) -> State {
     if before.is_some() { State::Stale } else { State::Failed }
-}
-
-fn mount_of(settings: &Settings, script: &Script) -> String {
-    let own = settings.plugin(script.name.as_str()).route_path.clone();
-    own.unwrap_or_else(|| script.mount.clone())
-}
-
-/// Why a path given by `route_path` cannot be served.
-fn reserved_mount(name: &str, mount: &str) -> Option<Diagnostic> {
-    let why = reserved(mount.split('/').nth(1).unwrap_or_default())?;
-    let message = format!("`route_path` of {name}: {why}");
-    let help = "choose another `route_path` in its table of the configuration";
-    Some(Diagnostic::error("route-path", message).of_plugin(name).help(help))
-}
-
-/// What is wrong with the folder as a whole, and with the tables of plugins that are not there.
-pub(super) fn around(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic> {
-    snapshot.diagnostics().iter().cloned().chain(unknown_plugins(settings, snapshot)).collect()
-}
-
-/// Tables of the configuration that belong to no plugin.
-fn unknown_plugins(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic> {
-    let names: Vec<&str> = snapshot.plugins().map(|script| script.name.as_str()).collect();
-    let unknown = settings.plugins.keys().filter(|name| !names.contains(&name.as_str()));
-    unknown
-        .map(|name| {
-            let message = format!("[plugins.{name}] belongs to no plugin");
-            let diagnostic = Diagnostic::warning("unknown-plugin", message);
-            match nearest(name, names.iter().copied()) {
-                Some(near) => diagnostic.help(format!("did you mean [plugins.{near}]?")),
-                None => diagnostic.help(format!("no file `{name}.rhai` is in the plugin folder")),
-            }
-        })
-        .collect()
 }

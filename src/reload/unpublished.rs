@@ -34,7 +34,7 @@ impl Reloader {
         let snapshot = Snapshot::read(&settings.paths.plugins, None)
             .map_err(|error| vec![error.diagnostic()])?;
         let current = self.parts.site.current();
-        let diagnostics = super::look::around(&settings, &snapshot);
+        let diagnostics = super::configured::around(&settings, &snapshot);
         let candidates = self.candidates(&current, &settings, &snapshot, true);
         let mut generation =
             crate::generation::assemble::assemble(&current, settings, candidates, diagnostics);

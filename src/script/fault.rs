@@ -3,7 +3,7 @@
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-use super::{Text, Texts, locate};
+use super::{Text, Texts, locate, mistake::Mistake};
 use crate::diagnostic::{Diagnostic, Frame, Place};
 
 /// A script that does not parse.
@@ -146,7 +146,10 @@ fn frame(function: &str, file: &str, position: Position) -> Frame {
 /// The code, the sentence and the help for an error without its wrapping.
 fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
     match error {
-        EvalAltResult::ErrorRuntime(value, _) => ("raised", raised(value), None),
+        EvalAltResult::ErrorRuntime(value, _) => match value.read_lock::<Mistake>() {
+            Some(mistake) => (mistake.code, mistake.to_string(), mistake.help.clone()),
+            None => ("raised", raised(value), None),
+        },
         EvalAltResult::ErrorVariableNotFound(name, _) => {
             ("unknown-variable", format!("there is no variable `{name}`"), None)
         }

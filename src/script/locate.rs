@@ -56,3 +56,32 @@ pub(super) fn named(message: &str) -> Option<&str> {
     let plain = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     name.split_once("::").filter(|(a, b)| plain(a) && plain(b)).map(|_| name)
 }
+
+/// Where a name stands in the map that a call has as an argument: `path` leads from map to map. The call
+/// itself where the map is not written there.
+pub(super) fn argument(script: &Compiled, call: Position, path: &[String]) -> Position {
+    let mut found = call;
+    script.ast.walk(&mut |nodes: &[ASTNode]| {
+        let (there, position) = match nodes.last() {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, position))
+                | ASTNode::Stmt(Stmt::FnCall(call, position)),
+            ) => (call, *position),
+            _ => return true,
+        };
+        if position != call {
+            return true;
+        }
+        let spec = there.args.iter().find(|argument| matches!(argument, Expr::Map(..)));
+        found = spec.and_then(|spec| inside(spec, path)).unwrap_or(call);
+        false
+    });
+    found
+}
+
+fn inside(expression: &Expr, path: &[String]) -> Option<Position> {
+    let (first, rest) = path.split_first()?;
+    let Expr::Map(map, _) = expression else { return None };
+    let (name, value) = map.0.iter().find(|(name, _)| name.name == first.as_str())?;
+    inside(value, rest).or(Some(name.pos))
+}

@@ -114,6 +114,19 @@ choices! {
         Off = "off",
     }
 
+    /// What becomes of an answer that is not what its route promises.
+    Responses {
+        /// Refused in development, logged otherwise.
+        #[default]
+        Auto = "auto",
+        /// The caller gets 500, with the fault in development.
+        Refuse = "refuse",
+        /// It is sent, and the fault is logged and counted.
+        Log = "log",
+        /// It is not looked at.
+        Off = "off",
+    }
+
     /// What a reload that breaks the published contract does.
     OnBreaking {
         /// It is published, with a warning.

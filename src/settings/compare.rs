@@ -39,6 +39,9 @@ impl Settings {
             "apikey": plugin.apikey.as_ref().map(super::Secret::digest),
             "limits": self.limits_of(name),
             "settings": plugin.settings,
+            "development": self.server.development,
+            "string_type": self.server.string_type,
+            "responses": self.openapi.responses,
         });
         let digest = Sha256::digest(whole.to_string());
         digest.iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str())

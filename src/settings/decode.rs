@@ -63,6 +63,7 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
         log: fields.section("log", |fields| log(fields, bases)),
         openapi: fields.section("openapi", |fields| OpenApiSettings {
             access: fields.choice_if_set("access"),
+            responses: fields.choice("responses"),
             ..OpenApiSettings::default()
         }),
         contract: fields.section("contract", |fields| ContractSettings {

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::address::ProxyRange;
 use super::choice::{
-    AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, StringType, WatchMode,
+    AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, Responses, StringType, WatchMode,
 };
 use super::info::ApiInfo;
 
@@ -95,6 +95,8 @@ pub struct OpenApiSettings {
     /// What it says about the API as a whole, from `openapi/info.toml`.
     #[serde(skip)]
     pub info: ApiInfo,
+    /// What becomes of an answer that is not what its route promises there.
+    pub responses: Responses,
 }
 
 /// `[contract]`: what clients were promised.

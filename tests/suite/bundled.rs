@@ -60,7 +60,7 @@ fn echo_shows_the_request() {
 fn a_todo_is_added_read_changed_and_removed() {
     let server = bundled();
     assert_eq!(server.get("/todo").json(), json!([]));
-    let added = server.post("/todo", &json!({ "title": " tea " }));
+    let added = server.post("/todo", &json!({ "title": "tea" }));
     assert_eq!((added.status, added.header("location")), (201, Some("/todo/1")));
     let tea = json!({ "id": 1, "title": "tea", "done": false });
     assert_eq!(added.json(), tea);
@@ -73,7 +73,13 @@ fn a_todo_is_added_read_changed_and_removed() {
     for method in ["GET", "DELETE"] {
         assert_eq!(server.ask(Ask::new(method, "/todo/1")).status, 404, "{method}");
     }
-    for wrong in [json!([]), json!({}), json!({ "title": 5 }), json!({ "title": "x", "done": 1 })] {
+    for wrong in [
+        json!([]),
+        json!({}),
+        json!({ "title": 5 }),
+        json!({ "title": "x", "done": 1 }),
+        json!({ "title": " " }),
+    ] {
         assert_eq!(server.post("/todo", &wrong).status, 422, "{wrong}");
     }
 }

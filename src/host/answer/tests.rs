@@ -20,6 +20,10 @@ fn engine() -> Engine {
     engine
 }
 
+fn into_answer(value: Dynamic, context: &PluginContext) -> Result<Answer, AnswerError> {
+    ScriptResponse::from_value(value)?.into_answer(context)
+}
+
 fn context() -> PluginContext {
     PluginContext {
         name: "test".to_owned(),

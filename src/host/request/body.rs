@@ -7,7 +7,11 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use hyper::body::Bytes;
 use rhai::{Dynamic, Map};
 
-use super::fields;
+use super::{
+    fields,
+    file::File,
+    multipart::{self, Part},
+};
 use crate::{
     host::error::raise,
     script::{Native, json},
@@ -30,7 +34,13 @@ pub(super) fn parsed(headers: &HeaderMap, body: &Bytes) -> Native<Dynamic> {
         Kind::Json => as_json(headers, body),
         Kind::Form => form(headers, body).map(Dynamic::from),
         Kind::Text => text(headers, body).map(Dynamic::from),
-        Kind::Multipart => no_multipart(),
+        Kind::Multipart => {
+            let fields = parts(headers, body)?.into_iter().map(|part| {
+                let value = if part.is_file { Dynamic::from(part.file) } else { text_of(&part) };
+                (part.name, value)
+            });
+            Ok(fields::grouped(fields).into())
+        }
         Kind::Other => {
             refuse_encoded(headers)?;
             Ok(Dynamic::from_blob(body.to_vec()))
@@ -64,40 +74,70 @@ pub(super) fn text(headers: &HeaderMap, body: &Bytes) -> Native<String> {
     }
 }
 
-/// The body as an urlencoded form; empty if nothing was sent.
+/// The texts of a form; empty if nothing was sent.
 pub(super) fn form(headers: &HeaderMap, body: &Bytes) -> Native<Map> {
     refuse_encoded(headers)?;
     match kind(headers) {
         _ if body.is_empty() => Ok(Map::new()),
         Kind::Form => Ok(fields::urlencoded(body)),
-        Kind::Multipart => no_multipart(),
+        Kind::Multipart => {
+            let texts = parts(headers, body)?.into_iter().filter(|part| !part.is_file);
+            Ok(fields::grouped(texts.map(|part| {
+                let text = text_of(&part);
+                (part.name, text)
+            })))
+        }
         Kind::Json | Kind::Text | Kind::Other => Err(raise(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "a form is wanted: application/x-www-form-urlencoded",
+            "a form is wanted: application/x-www-form-urlencoded or multipart/form-data",
         )),
     }
 }
 
-fn no_multipart<T>() -> Native<T> {
-    Err(raise(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "multipart is not available in this version; send application/x-www-form-urlencoded or \
-         application/json",
-    ))
+/// The files of a multipart form, each with its field's name; none if nothing was sent.
+pub(super) fn files(headers: &HeaderMap, body: &Bytes) -> Native<Vec<(String, File)>> {
+    match kind(headers) {
+        _ if body.is_empty() => Ok(Vec::new()),
+        Kind::Multipart => Ok(parts(headers, body)?
+            .into_iter()
+            .filter(|part| part.is_file)
+            .map(|part| (part.name, part.file))
+            .collect()),
+        _ => Err(raise(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "files come in a form: multipart/form-data",
+        )),
+    }
+}
+
+fn parts(headers: &HeaderMap, body: &Bytes) -> Native<Vec<Part>> {
+    refuse_encoded(headers)?;
+    multipart::parse(headers, body).map_err(|why| {
+        raise(StatusCode::BAD_REQUEST, format!("the body is not valid multipart/form-data: {why}"))
+    })
+}
+
+/// A field as text; what is not UTF-8 is replaced.
+fn text_of(part: &Part) -> Dynamic {
+    String::from_utf8_lossy(&part.file.bytes).as_ref().into()
 }
 
 fn refuse_encoded(headers: &HeaderMap) -> Native<()> {
-    let encoded = headers
-        .get_all(header::CONTENT_ENCODING)
-        .iter()
-        .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
-    if !encoded {
+    if !is_encoded(headers) {
         return Ok(());
     }
-    Err(raise(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "a body with a Content-Encoding is not read; send it as it is",
-    ))
+    Err(raise(StatusCode::UNSUPPORTED_MEDIA_TYPE, ENCODED))
+}
+
+/// What is said of a body that is compressed.
+pub(crate) const ENCODED: &str = "a body with a Content-Encoding is not read; send it as it is";
+
+/// Whether a body is compressed or otherwise changed for its way.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 fn kind(headers: &HeaderMap) -> Kind {
@@ -113,7 +153,7 @@ fn kind(headers: &HeaderMap) -> Kind {
 }
 
 /// A media type without its parameters, in lower case.
-fn essence(headers: &HeaderMap, name: &HeaderName) -> String {
+pub(crate) fn essence(headers: &HeaderMap, name: &HeaderName) -> String {
     let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -14,12 +14,17 @@ pub(super) fn single<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Dy
 }
 
 /// An urlencoded query or form: strings, and arrays of strings for names given several times.
-pub(super) fn urlencoded(bytes: &[u8]) -> Map {
+pub(crate) fn urlencoded(bytes: &[u8]) -> Map {
+    grouped(form_urlencoded::parse(bytes).map(|(name, value)| (name, value.as_ref().into())))
+}
+
+/// Values by name; those of a name that is given several times are an array.
+pub(super) fn grouped<N: AsRef<str>>(fields: impl Iterator<Item = (N, Dynamic)>) -> Map {
     let mut map = Map::new();
-    for (name, value) in form_urlencoded::parse(bytes) {
-        let value: Dynamic = value.as_ref().into();
-        let Some(earlier) = map.get_mut(&*name) else {
-            map.insert(name.as_ref().into(), value);
+    for (name, value) in fields {
+        let name = name.as_ref();
+        let Some(earlier) = map.get_mut(name) else {
+            map.insert(name.into(), value);
             continue;
         };
         if let Some(mut array) = earlier.write_lock::<Array>() {
@@ -33,7 +38,7 @@ pub(super) fn urlencoded(bytes: &[u8]) -> Map {
 }
 
 /// The cookies of a request, decoded; of several with one name the first counts.
-pub(super) fn cookies(headers: &HeaderMap) -> Dynamic {
+pub(crate) fn cookies(headers: &HeaderMap) -> Dynamic {
     let mut map = Map::new();
     for line in headers.get_all(header::COOKIE) {
         let line = String::from_utf8_lossy(line.as_bytes());

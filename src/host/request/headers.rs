@@ -51,6 +51,11 @@ impl Headers {
     }
 
     fn joined(&self, name: &str) -> Dynamic {
+        if let Fields::Request(request) = &self.0
+            && let Some(value) = request.typed_header(name)
+        {
+            return super::copy::mark(value.clone());
+        }
         let mut values = self.fields().get_all(name).iter();
         let Some(first) = values.next() else { return Dynamic::UNIT };
         let mut joined = String::from_utf8_lossy(first.as_bytes());

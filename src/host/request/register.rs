@@ -15,6 +15,7 @@ use crate::{diagnostic::nearest, host::error::mistake, script::Native};
 
 /// Adds the types `Request` and `Headers` with what they can do.
 pub(crate) fn register(module: &mut Module) {
+    super::file::register(module);
     request(module);
     headers(module);
 }
@@ -56,10 +57,16 @@ fn request(module: &mut Module) {
         .set_into_module(module, |request: &mut ScriptRequest| {
             body::as_json(request.headers(), &request.data().body)
         });
-    method("form", "Map", "/// The body as an urlencoded form; 415 if it is something else.")
+    method("form", "Map", "/// The texts of a form; 415 if the body is something else.")
         .set_into_module(module, |request: &mut ScriptRequest| -> Native<Map> {
             body::form(request.headers(), &request.data().body)
         });
+    method(
+        "files",
+        "Map",
+        "/// The files of a form by their fields; 415 if it is no multipart form.",
+    )
+    .set_into_module(module, |request: &mut ScriptRequest| -> Native<Map> { request.files() });
     method("bytes", "Blob", "/// The body as it was sent.")
         .set_into_module(module, |request: &mut ScriptRequest| -> Blob {
             request.data().body.to_vec()

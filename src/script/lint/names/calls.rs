@@ -79,7 +79,10 @@ impl Walker<'_> {
         }
         let known = self.natives.names().chain(self.functions.keys().map(String::as_str));
         let near = nearest(name, known.filter(|name| !is_closure(name)));
-        let help = near.map(|near| format!("did you mean `{near}`?"));
+        let help = match (elsewhere(name), near) {
+            (Some(here), _) => Some(format!("write `{here}`")),
+            (None, near) => near.map(|near| format!("did you mean `{near}`?")),
+        };
         self.fault("unknown-function", format!("there is no function `{name}`"), position, help);
     }
 
@@ -187,6 +190,25 @@ impl Walker<'_> {
         let message = format!("there is no module `{name}`");
         self.fault("unknown-module", message, position, Some(help));
     }
+}
+
+/// What methods of other schema libraries are called here.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "minimum" | "minLength" | "min_length" | "minItems" | "min_items" | "gte" | "ge" => {
+            ".min(…)"
+        }
+        "maximum" | "maxLength" | "max_length" | "maxItems" | "max_items" | "lte" | "le" => {
+            ".max(…)"
+        }
+        "nullish" | "allow_null" => ".nullable()",
+        "regex" | "matches" => ".pattern(\"…\")",
+        "email" | "uuid" | "datetime" | "date" => ".format(\"…\")",
+        "description" | "title" => ".describe(\"…\")",
+        "examples" => ".example(…)",
+        "passthrough" | "loose" | "catchall" => ".additional_properties(…)",
+        _ => return None,
+    })
 }
 
 /// The closure whose captured variables a call binds; Rhai writes closures so.

@@ -1,0 +1,358 @@
+//! The body of a request, by its content type.
+
+use http::{HeaderMap, StatusCode, header};
+use hyper::body::Bytes;
+use rhai::{Array, Dynamic};
+use serde_json::{Map, Value};
+
+use super::{Wrong, texts::Reading};
+use crate::{
+    host::{
+        problem::Problem,
+        request::{
+            RequestData,
+            body::{ENCODED, essence, is_encoded},
+            file::File,
+            multipart,
+            typed::Typed,
+        },
+        schema::media_types,
+    },
+    plugin::spec::Body,
+    schema::{
+        Schema,
+        check::{Checker, Fault},
+        walk,
+    },
+    script::json,
+};
+
+/// The name under which a key may stand in a JSON body.
+const KEY: &str = "apikey";
+
+/// A body, compiled.
+#[derive(Debug)]
+pub(super) struct BodyCheck {
+    required: bool,
+    default: Option<Value>,
+    /// The media types that are taken.
+    kinds: Vec<String>,
+    checker: Checker,
+    fields: Vec<Field>,
+    /// Whether a key that came with the body is no part of it.
+    drops_key: bool,
+}
+
+/// A field of a form.
+#[derive(Debug)]
+struct Field {
+    name: String,
+    reading: Reading,
+    file: Option<FileCheck>,
+}
+
+/// What a file must be.
+#[derive(Debug)]
+struct FileCheck {
+    most: Option<u64>,
+    types: Vec<String>,
+    is_list: bool,
+}
+
+/// How a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Text,
+    Urlencoded,
+    Multipart,
+    Bytes,
+}
+
+fn kind(media_type: &str) -> Kind {
+    match media_type {
+        "application/json" => Kind::Json,
+        "application/x-www-form-urlencoded" => Kind::Urlencoded,
+        "multipart/form-data" => Kind::Multipart,
+        "text/plain" => Kind::Text,
+        _ => Kind::Bytes,
+    }
+}
+
+/// The kind that a sent media type is read as by one that is declared; `None` where it is another.
+fn taken(declared: &str, sent: &str) -> Option<Kind> {
+    let kind = kind(declared);
+    let fits = match kind {
+        Kind::Json => {
+            sent == declared || (sent.starts_with("application/") && sent.ends_with("+json"))
+        }
+        Kind::Text => sent.starts_with("text/"),
+        Kind::Urlencoded | Kind::Multipart => sent == declared,
+        Kind::Bytes => matches(declared, sent),
+    };
+    fits.then_some(kind)
+}
+
+/// Whether a media type fits one in which a part may be `*`.
+fn matches(declared: &str, sent: &str) -> bool {
+    let declared = declared.to_ascii_lowercase();
+    match (declared.split_once('/'), sent.split_once('/')) {
+        (Some((a, b)), Some((c, d))) => (a == "*" || a == c) && (b == "*" || b == d),
+        _ => false,
+    }
+}
+
+impl BodyCheck {
+    pub(super) fn new(body: &Body) -> Result<Self, String> {
+        let kinds: Vec<String> = body.content.iter().map(|(kind, _)| kind.clone()).collect();
+        let Some((_, schema)) = body.content.first() else {
+            return Err("the body takes no media type".to_owned());
+        };
+        let resolved = schema.resolved();
+        let properties = resolved.get("properties").and_then(Value::as_object);
+        let is_form = kinds.iter().any(|one| kind(one) == Kind::Multipart);
+        let fields = match is_form {
+            true => properties
+                .into_iter()
+                .flatten()
+                .map(|(name, json)| Field::new(name, json, schema))
+                .collect(),
+            false => whole_file(schema).into_iter().collect(),
+        };
+        let is_closed = resolved.get("additionalProperties") == Some(&Value::Bool(false));
+        Ok(Self {
+            required: body.required,
+            default: schema.default().cloned(),
+            kinds,
+            checker: Checker::new(schema).map_err(|why| format!("the body: {why}"))?,
+            fields,
+            drops_key: is_closed && properties.is_some_and(|all| !all.contains_key(KEY)),
+        })
+    }
+
+    /// Reads the body into `typed`, or says what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// The problem, where it cannot be read at all.
+    pub(super) fn check(
+        &self,
+        data: &RequestData,
+        typed: &mut Typed,
+        wrong: &mut Vec<Wrong>,
+    ) -> Result<(), Problem> {
+        let sent = essence(&data.headers, &header::CONTENT_TYPE);
+        if data.body.is_empty() && (sent.is_empty() || kind(&sent) == Kind::Json) {
+            self.absent(typed, wrong);
+            return Ok(());
+        }
+        let Some(kind) = self.kinds.iter().find_map(|kind| taken(kind, &sent)) else {
+            let wanted = self.kinds.join(" or ");
+            let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            return Err(problem.detail(format!("the body must be {wanted}")));
+        };
+        if is_encoded(&data.headers) {
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE).detail(ENCODED));
+        }
+        match kind {
+            Kind::Json => {
+                let mut value: Value = serde_json::from_slice(&data.body)
+                    .map_err(|error| unread(&format!("is not valid JSON: {error}")))?;
+                if self.drops_key
+                    && let Value::Object(fields) = &mut value
+                {
+                    fields.remove(KEY);
+                }
+                self.settle(value, typed, wrong);
+            }
+            Kind::Text => {
+                let text = std::str::from_utf8(&data.body).map_err(|error| {
+                    let place = error.valid_up_to();
+                    unread(&format!("is not valid UTF-8 from byte {place} on"))
+                })?;
+                self.settle(Value::String(text.to_owned()), typed, wrong);
+            }
+            Kind::Urlencoded => {
+                let texts = form_urlencoded::parse(&data.body)
+                    .map(|(name, value)| (name.into_owned(), Given::Text(value.into_owned())));
+                self.form(texts.collect(), typed, wrong);
+            }
+            Kind::Multipart => {
+                let parts = multipart::parse(&data.headers, &data.body)
+                    .map_err(|why| unread(&format!("is not valid multipart/form-data: {why}")))?;
+                let given = parts.into_iter().map(|part| {
+                    let is_file = self.file_of(&part.name).is_some()
+                        || (part.is_file && self.field(&part.name).is_none());
+                    if is_file {
+                        (part.name, Given::File(part.file))
+                    } else {
+                        let text = String::from_utf8_lossy(&part.file.bytes).into_owned();
+                        (part.name, Given::Text(text))
+                    }
+                });
+                self.form(given.collect(), typed, wrong);
+            }
+            Kind::Bytes => self.bytes(&data.headers, &data.body, typed, wrong),
+        }
+        Ok(())
+    }
+
+    fn absent(&self, typed: &mut Typed, wrong: &mut Vec<Wrong>) {
+        if self.required {
+            wrong.push(in_body(Fault { pointer: String::new(), message: "is missing".to_owned() }));
+        }
+        typed.body = Some(self.default.as_ref().map_or(Dynamic::UNIT, json::from_value));
+    }
+
+    /// Checks a value and makes it the body.
+    fn settle(&self, mut value: Value, typed: &mut Typed, wrong: &mut Vec<Wrong>) {
+        let faults = self.checker.faults(&value);
+        if faults.is_empty() {
+            self.checker.settle(&mut value);
+            typed.body = Some(json::from_value(&value));
+        }
+        wrong.extend(faults.into_iter().map(in_body));
+    }
+
+    fn bytes(&self, headers: &HeaderMap, body: &Bytes, typed: &mut Typed, wrong: &mut Vec<Wrong>) {
+        let content_type = essence(headers, &header::CONTENT_TYPE).into();
+        let file = File { filename: None, content_type, bytes: body.clone() };
+        if let Some(check) = self.fields.first().and_then(|field| field.file.as_ref()) {
+            wrong.extend(check.size(&file, "").map(in_body));
+        }
+        typed.body = Some(Dynamic::from_blob(body.to_vec()));
+    }
+
+    fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    fn file_of(&self, name: &str) -> Option<&FileCheck> {
+        self.field(name)?.file.as_ref()
+    }
+
+    /// Checks the fields of a form and makes them the body, files among them.
+    fn form(&self, given: Vec<(String, Given)>, typed: &mut Typed, wrong: &mut Vec<Wrong>) {
+        let mut values = Map::new();
+        let mut files: Vec<(String, File)> = Vec::new();
+        let before = wrong.len();
+        for (name, one) in given {
+            let field = self.field(&name);
+            let value = match one {
+                Given::Text(text) => field.map_or_else(
+                    || Value::String(text.clone()),
+                    |field| field.reading.value(&text),
+                ),
+                Given::File(file) => {
+                    if let Some(check) = self.file_of(&name) {
+                        let pointer = pointer(&name);
+                        wrong.extend(check.faults(&file, &pointer).map(in_body));
+                    }
+                    files.push((name.clone(), file));
+                    // The schema checks that it is there; what it holds was checked here.
+                    Value::String(String::new())
+                }
+            };
+            let is_list = field.is_some_and(|field| field.reading.is_list);
+            match (values.get_mut(&name), is_list) {
+                (None, true) => drop(values.insert(name, Value::Array(vec![value]))),
+                (None, false) => drop(values.insert(name, value)),
+                (Some(Value::Array(several)), _) => several.push(value),
+                (Some(first), _) => *first = Value::Array(vec![first.take(), value]),
+            }
+        }
+        self.settle(Value::Object(values), typed, wrong);
+        if wrong.len() > before {
+            return;
+        }
+        if let Some(body) = &mut typed.body {
+            self.put_files(body, &files);
+        }
+        typed.files = Some(files);
+    }
+
+    /// Files in place of the empty texts that stood for them.
+    fn put_files(&self, body: &mut Dynamic, files: &[(String, File)]) {
+        let Some(mut body) = body.write_lock::<rhai::Map>() else { return };
+        for (name, file) in files {
+            let is_list = self.file_of(name).is_some_and(|check| check.is_list);
+            let file = Dynamic::from(file.clone());
+            let Some(there) = body.get_mut(name.as_str()) else { continue };
+            if !is_list {
+                *there = file;
+                continue;
+            }
+            // The texts of a list give way one by one.
+            if let Some(mut several) = there.write_lock::<Array>()
+                && let Some(text) = several.iter_mut().find(|one| one.is_string())
+            {
+                *text = file;
+            }
+        }
+    }
+}
+
+/// A field as it came.
+enum Given {
+    Text(String),
+    File(File),
+}
+
+impl Field {
+    fn new(name: &str, json: &Value, whole: &Schema) -> Self {
+        let reading = Reading::of_json(json, whole);
+        let resolved = walk::resolved(json, whole.components());
+        let item = match reading.is_list {
+            true => resolved.get("items").unwrap_or(resolved),
+            false => resolved,
+        };
+        let is_file = walk::is_file(item, whole.components());
+        let file = is_file.then(|| FileCheck::new(item, whole, reading.is_list));
+        Self { name: name.to_owned(), reading, file }
+    }
+}
+
+/// A body that is one file, as a field without a name.
+fn whole_file(schema: &Schema) -> Option<Field> {
+    walk::is_file(schema.json(), schema.components()).then(|| Field::new("", schema.json(), schema))
+}
+
+impl FileCheck {
+    fn new(json: &Value, whole: &Schema, is_list: bool) -> Self {
+        let resolved = walk::resolved(json, whole.components());
+        Self {
+            most: resolved.get("maxLength").and_then(Value::as_u64),
+            types: media_types(json, whole.components()),
+            is_list,
+        }
+    }
+
+    fn size(&self, file: &File, pointer: &str) -> Option<Fault> {
+        let most = self.most.filter(|most| file.bytes.len() as u64 > *most)?;
+        let message = format!("must have at most {most} bytes");
+        Some(Fault { pointer: pointer.to_owned(), message })
+    }
+
+    fn faults(&self, file: &File, pointer: &str) -> impl Iterator<Item = Fault> {
+        let essence = file.content_type.split(';').next().unwrap_or_default().trim();
+        let essence = essence.to_ascii_lowercase();
+        let fits = self.types.is_empty() || self.types.iter().any(|kind| matches(kind, &essence));
+        let kind = (!fits).then(|| Fault {
+            pointer: pointer.to_owned(),
+            message: format!("must be a file of the type {}", self.types.join(" or ")),
+        });
+        kind.into_iter().chain(self.size(file, pointer))
+    }
+}
+
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+fn in_body(fault: Fault) -> Wrong {
+    Wrong { location: "body", name: None, fault }
+}
+
+fn unread(why: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST).detail(format!("the body {why}"))
+}

@@ -1,0 +1,144 @@
+//! Parameters of the path, the query, headers and cookies.
+
+use http::HeaderMap;
+use rhai::{Array, Dynamic, Map};
+use serde_json::Value;
+
+use super::{Wrong, texts::Reading};
+use crate::{
+    host::request::{Params, RequestData, fields, typed::Typed},
+    plugin::spec::{Location, Parameter},
+    schema::check::{Checker, Fault},
+    script::json,
+};
+
+/// A parameter, compiled.
+#[derive(Debug)]
+pub(super) struct ParameterCheck {
+    name: String,
+    location: Location,
+    required: bool,
+    default: Option<Value>,
+    reading: Reading,
+    checker: Checker,
+}
+
+impl ParameterCheck {
+    pub(super) fn new(parameter: &Parameter) -> Result<Self, String> {
+        let checker = Checker::new(&parameter.schema)
+            .map_err(|why| format!("the parameter `{}`: {why}", parameter.name))?;
+        Ok(Self {
+            name: match parameter.location {
+                Location::Header => parameter.name.to_ascii_lowercase(),
+                _ => parameter.name.clone(),
+            },
+            location: parameter.location,
+            required: parameter.required,
+            default: parameter.schema.default().cloned(),
+            reading: Reading::of(&parameter.schema),
+            checker,
+        })
+    }
+
+    /// The value of the texts that were given, typed and valid; nothing if it is absent.
+    fn value(&self, given: &[&str], wrong: &mut Vec<Wrong>) -> Option<Dynamic> {
+        let mut value = match given {
+            [] => {
+                if self.required {
+                    self.refuse("is missing", wrong);
+                }
+                return self.default.as_ref().map(json::from_value);
+            }
+            several if self.reading.is_list => {
+                Value::Array(several.iter().map(|text| self.reading.value(text)).collect())
+            }
+            [one] => self.reading.value(one),
+            _ => {
+                self.refuse("is given more than once", wrong);
+                return None;
+            }
+        };
+        let faults = self.checker.faults(&value);
+        if !faults.is_empty() {
+            let faults = faults.into_iter().map(|fault| self.location.wrong(&self.name, fault));
+            wrong.extend(faults);
+            return None;
+        }
+        self.checker.settle(&mut value);
+        Some(json::from_value(&value))
+    }
+
+    fn refuse(&self, message: &str, wrong: &mut Vec<Wrong>) {
+        let fault = Fault { pointer: String::new(), message: message.to_owned() };
+        wrong.push(self.location.wrong(&self.name, fault));
+    }
+
+    /// Puts the value where all of its location are, in place of the text.
+    fn put(&self, all: &mut Map, wrong: &mut Vec<Wrong>) {
+        let given = all.remove(self.name.as_str());
+        let value = match &given {
+            None => self.value(&[], wrong),
+            Some(given) => match given.read_lock::<Array>() {
+                Some(several) => {
+                    let texts: Vec<String> = several.iter().map(ToString::to_string).collect();
+                    self.value(&texts.iter().map(String::as_str).collect::<Vec<_>>(), wrong)
+                }
+                None => self.value(&[&given.to_string()], wrong),
+            },
+        };
+        if let Some(value) = value {
+            all.insert(self.name.as_str().into(), value);
+        }
+    }
+
+    fn header(&self, headers: &HeaderMap, typed: &mut Typed, wrong: &mut Vec<Wrong>) {
+        let lines: Vec<String> = headers
+            .get_all(self.name.as_str())
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        let given: Vec<&str> = match self.reading.is_list {
+            true => lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect(),
+            false => lines.iter().map(String::as_str).collect(),
+        };
+        if let Some(value) = self.value(&given, wrong) {
+            typed.headers.insert(self.name.clone(), value);
+        }
+    }
+}
+
+/// Reads what is declared; a location of which nothing is declared is left as it is.
+pub(super) fn check(
+    parameters: &[ParameterCheck],
+    data: &RequestData,
+    typed: &mut Typed,
+    wrong: &mut Vec<Wrong>,
+) {
+    for parameter in parameters {
+        match parameter.location {
+            Location::Path => {
+                let all = typed.params.get_or_insert_with(|| path(data));
+                parameter.put(all, wrong);
+            }
+            Location::Query => {
+                let query = || fields::urlencoded(data.uri.query().unwrap_or_default().as_bytes());
+                parameter.put(typed.query.get_or_insert_with(query), wrong);
+            }
+            Location::Cookie => {
+                let cookies =
+                    || fields::cookies(&data.headers).try_cast::<Map>().unwrap_or_default();
+                parameter.put(typed.cookies.get_or_insert_with(cookies), wrong);
+            }
+            Location::Header => parameter.header(&data.headers, typed, wrong),
+        }
+    }
+}
+
+fn path(data: &RequestData) -> Map {
+    let Params { names, values } = &data.params;
+    names
+        .iter()
+        .zip(values)
+        .map(|(name, value)| ((&**name).into(), value.as_str().into()))
+        .collect()
+}

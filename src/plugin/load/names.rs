@@ -1,0 +1,64 @@
+//! The named schemas of a script: its own, and those of other plugins that it refers to.
+
+use crate::{
+    diagnostic::{Diagnostic, nearest},
+    host::declare::Declarations,
+    schema::{Components, closure, walk},
+    script::Texts,
+};
+
+/// The code of a fault that another plugin may mend.
+pub(super) const UNKNOWN: &str = "unknown-schema";
+
+/// The names that a script's schemas stand for.
+pub(super) struct Named {
+    /// All that is known to it.
+    pub(super) components: Components,
+    /// Names that it refers to and does not declare.
+    pub(super) foreign: Vec<String>,
+    /// What other plugins declare under them, and all that this refers to.
+    pub(super) borrowed: Components,
+    /// What is wrong where nobody declares one.
+    pub(super) lacks: Vec<Diagnostic>,
+}
+
+/// Brings together what a script declares and what all plugins share.
+pub(super) fn gather(declared: &Declarations, shared: &Components, texts: &Texts) -> Named {
+    let own = declared.components.iter();
+    let own: Components =
+        own.map(|(name, component)| (name.clone(), component.json.clone())).collect();
+    let referred = declared.references.keys();
+    let foreign: Vec<String> = referred.filter(|name| !own.contains_key(*name)).cloned().collect();
+    let borrowed = closure(foreign.clone(), shared);
+    let mut components = borrowed.clone();
+    components.extend(own);
+    let lacks = foreign
+        .iter()
+        .filter(|name| !borrowed.contains_key(*name))
+        .filter_map(|name| {
+            let (file, position) = declared.references.get(name)?;
+            let known = components.keys().chain(shared.keys()).map(String::as_str);
+            let help = match nearest(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("declare it: `schema(\"{name}\", …)`"),
+            };
+            let fault = Diagnostic::error(UNKNOWN, format!("no plugin declares a schema `{name}`"));
+            Some(fault.at(texts.place(file, *position)).help(help))
+        })
+        .collect();
+    Named { components, foreign, borrowed, lacks }
+}
+
+/// A schema that is only itself.
+pub(super) fn circular(
+    components: &Components,
+    declared: &Declarations,
+    texts: &Texts,
+) -> Option<Diagnostic> {
+    let name = walk::circular(components)?;
+    let component = declared.components.get(name)?;
+    let message = format!("the schema `{name}` is only itself, so that no value could fit it");
+    let place = texts.place(&component.file, component.position);
+    let help = "it may refer to itself in a property or an item: `children: array(ref(\"Name\"))`";
+    Some(Diagnostic::error("schema", message).at(place).help(help))
+}

@@ -1,0 +1,135 @@
+//! A schema compiled, to hold values against it.
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::{Map, Value, json};
+
+use super::{COMPONENTS, Components, Schema, sentence, settle::Shape, walk};
+
+/// The most faults that are told of one value.
+const MOST_FAULTS: usize = 32;
+
+/// What is wrong with a part of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Which part, as a JSON Pointer; empty for the whole.
+    pub(crate) pointer: String,
+    /// What it must be. Holds nothing of the value.
+    pub(crate) message: String,
+}
+
+/// A schema compiled.
+#[derive(Debug)]
+pub(crate) struct Checker {
+    validator: Validator,
+    shape: Shape,
+}
+
+impl Checker {
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    ///
+    /// In words, why it is not one, such as a pattern that does not parse.
+    pub(crate) fn new(schema: &Schema) -> Result<Self, String> {
+        let validator = compile(schema.json(), schema.components())?;
+        let shape = Shape::of(schema.json(), schema.components())?;
+        Ok(Self { validator, shape })
+    }
+
+    /// Whether a value fits.
+    pub(crate) fn is_valid(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
+    }
+
+    /// Everything wrong with a value; nothing for one that fits.
+    pub(crate) fn faults(&self, value: &Value) -> Vec<Fault> {
+        if self.is_valid(value) {
+            return Vec::new();
+        }
+        let mut faults = Vec::new();
+        for error in self.validator.iter_errors(value) {
+            sentence::tell(&error, &mut faults);
+            if faults.len() >= MOST_FAULTS {
+                break;
+            }
+        }
+        faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        faults.truncate(MOST_FAULTS);
+        faults
+    }
+
+    /// Fills defaults into a value that fits, and makes its numbers what the schema calls them: `1.0` for
+    /// an integer is 1, and 1 for a float is `1.0`.
+    pub(crate) fn settle(&self, value: &mut Value) {
+        self.shape.settle(value);
+    }
+}
+
+/// A validator for a schema with its components.
+pub(super) fn compile(json: &Value, components: &Components) -> Result<Validator, String> {
+    let mut root = match json {
+        Value::Object(parts) => parts.clone(),
+        other => Map::from_iter([("allOf".to_owned(), json!([other]))]),
+    };
+    let components = components.iter().map(|(name, schema)| (name.clone(), schema.clone()));
+    let mut components = Value::Object(components.collect());
+    components.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(bound);
+    root.insert("components".to_owned(), json!({ "schemas": components }));
+    let mut root = Value::Object(root);
+    bound(&mut root);
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(true)
+        .with_pattern_options(PatternOptions::regex())
+        .offline()
+        .build(&root)
+        .map_err(|error| error.to_string())
+}
+
+/// Makes the formats of OpenAPI that are more than annotations bind: `int32` and `int64` are ranges. A
+/// file is checked where its bytes are known.
+fn bound(schema: &mut Value) {
+    let Value::Object(parts) = schema else { return };
+    let range = match parts.get("format").and_then(Value::as_str) {
+        Some("int64") => Some((i64::MIN, i64::MAX)),
+        Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
+        Some("binary") => {
+            parts.remove("maxLength");
+            None
+        }
+        _ => None,
+    };
+    if let Some((least, most)) = range {
+        parts.entry("minimum").or_insert_with(|| least.into());
+        parts.entry("maximum").or_insert_with(|| most.into());
+    }
+    walk::each_mut(parts, bound);
+}
+
+/// Whether a value is a JSON Schema of draft 2020-12 that can stand in a document: its references lead to
+/// named schemas.
+pub(crate) fn check_schema(schema: &Value) -> Result<(), String> {
+    let mut left = vec![schema];
+    while let Some(part) = left.pop() {
+        let refers = ["$ref", "$dynamicRef"].iter().find_map(|key| part.get(key)?.as_str());
+        if let Some(target) = refers.filter(|target| !target.starts_with(COMPONENTS)) {
+            return Err(format!(
+                "`$ref` leads to `{target}`, but only named schemas can be referred to: \
+                 \"{COMPONENTS}Name\""
+            ));
+        }
+        if let Value::Object(parts) = part {
+            walk::each(parts, |part| left.push(part));
+        }
+    }
+    jsonschema::draft202012::meta::validate(schema).map_err(|error| match error.instance_path() {
+        path if path.as_str().is_empty() => error.to_string(),
+        path => format!("at `{}`: {error}", path.as_str()),
+    })
+}
+
+/// Whether a pattern can be searched for in a time that is linear in the text.
+pub(crate) fn check_pattern(pattern: &str) -> Result<(), String> {
+    compile(&json!({ "type": "string", "pattern": pattern }), &Components::new()).map(drop)
+}

@@ -1,0 +1,342 @@
+//! Examples made from a schema: the same for the same seed, and what the schema itself gives as an example
+//! or default before anything invented.
+
+mod text;
+
+use serde_json::{Map, Value, json};
+
+use super::{Components, Schema, walk};
+
+/// How deep optional parts, and items that need not be there, are filled in.
+const DEEPEST_OPTIONAL: usize = 4;
+
+/// How deep an example goes at all: one that needs more has no end.
+const DEEPEST: usize = 24;
+
+/// How many items an array has where the schema does not say.
+const USUAL_ITEMS: usize = 2;
+
+/// A value that fits the schema, if one can be made up; the caller checks it.
+pub(crate) fn example(schema: &Schema, seed: u64) -> Value {
+    let mut maker = Maker { components: schema.components(), seed };
+    maker.any(schema.json(), "value", 0)
+}
+
+/// A seed from whatever tells one request from another.
+pub(crate) fn seed<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
+    // FNV-1a: short, and the same on every machine and in every version.
+    let mut seed: u64 = 0xcbf2_9ce4_8422_2325;
+    for part in parts {
+        for byte in part.bytes().chain([0xff]) {
+            seed = (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    seed
+}
+
+struct Maker<'a> {
+    components: &'a Components,
+    seed: u64,
+}
+
+impl Maker<'_> {
+    /// The next number below `most`, which is not 0.
+    fn below(&mut self, most: u64) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.seed;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % most.max(1)
+    }
+
+    fn pick<'v>(&mut self, values: &'v [Value]) -> Option<&'v Value> {
+        let index = self.below(values.len() as u64);
+        values.get(usize::try_from(index).ok()?)
+    }
+
+    /// `name` is what the value is called where it stands.
+    fn any(&mut self, schema: &Value, name: &str, depth: usize) -> Value {
+        if let Some(given) = self.given(schema) {
+            return given;
+        }
+        let schema = walk::resolved(schema, self.components);
+        if let Some(given) = self.given(schema) {
+            return given;
+        }
+        if depth > DEEPEST {
+            return Value::Null;
+        }
+        if let Some(several) = walk::alternatives(schema) {
+            return self.alternative(several, name, depth);
+        }
+        let kinds = walk::kinds(schema, self.components);
+        let all = schema.get("allOf").and_then(Value::as_array);
+        if let Some(all) = all.filter(|_| schema.get("properties").is_none()) {
+            return self.merged(all, name, depth);
+        }
+        let kind = match kinds.as_slice() {
+            kinds if kinds.len() == 7 => "string",
+            kinds => kinds.iter().find(|kind| **kind != "null").copied().unwrap_or("null"),
+        };
+        match kind {
+            "object" => self.object(schema, depth),
+            "array" => self.array(schema, name, depth),
+            "integer" => self.integer(schema),
+            "number" => self.number(schema),
+            "boolean" => json!(self.below(2) == 0),
+            "string" => Value::String(self.text(schema, name)),
+            _ => Value::Null,
+        }
+    }
+
+    /// What the schema itself gives.
+    fn given(&mut self, schema: &Value) -> Option<Value> {
+        let list = |key: &str| schema.get(key).and_then(Value::as_array);
+        if let Some(examples) = list("examples").filter(|examples| !examples.is_empty()) {
+            return self.pick(examples).cloned();
+        }
+        if let Some(value) = schema.get("default").or_else(|| schema.get("const")) {
+            return Some(value.clone());
+        }
+        self.pick(list("enum")?).cloned()
+    }
+
+    /// One of several; deep down one that ends soonest.
+    fn alternative(&mut self, several: &[Value], name: &str, depth: usize) -> Value {
+        let filled: Vec<&Value> =
+            several.iter().filter(|one| walk::kinds(one, self.components) != ["null"]).collect();
+        let ends = |one: &&Value| {
+            walk::reference(one).is_none() && !walk::kinds(one, self.components).contains(&"object")
+        };
+        let chosen = if depth > DEEPEST_OPTIONAL {
+            several.iter().find(ends).or_else(|| several.first())
+        } else {
+            let index = self.below(filled.len() as u64);
+            usize::try_from(index).ok().and_then(|index| filled.get(index).copied())
+        };
+        chosen.map_or(Value::Null, |schema| self.any(schema, name, depth + 1))
+    }
+
+    fn merged(&mut self, all: &[Value], name: &str, depth: usize) -> Value {
+        let mut whole = Map::new();
+        let mut last = Value::Null;
+        for part in all {
+            last = self.any(part, name, depth + 1);
+            if let Value::Object(fields) = &last {
+                whole.extend(fields.clone());
+            }
+        }
+        if whole.is_empty() { last } else { Value::Object(whole) }
+    }
+
+    fn object(&mut self, schema: &Value, depth: usize) -> Value {
+        let mut fields = Map::new();
+        let required = schema.get("required").and_then(Value::as_array);
+        let is_required =
+            |name: &str| required.is_some_and(|names| names.iter().any(|there| there == name));
+        for (name, property) in
+            schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+        {
+            if depth <= DEEPEST_OPTIONAL || is_required(name) {
+                fields.insert(name.clone(), self.any(property, name, depth + 1));
+            }
+        }
+        let least = usize_of(schema, "minProperties").unwrap_or(0);
+        let other = schema.get("additionalProperties").filter(|other| other.is_object());
+        let most = usize_of(schema, "maxProperties").unwrap_or(usize::MAX);
+        if let Some(other) = other {
+            let usual = usize::from(fields.is_empty() && depth <= DEEPEST_OPTIONAL);
+            for index in fields.len()..least.max(usual).min(most) {
+                let name = format!("key{}", index + 1);
+                let value = self.any(other, &name, depth + 1);
+                fields.insert(name, value);
+            }
+        }
+        Value::Object(fields)
+    }
+
+    fn array(&mut self, schema: &Value, name: &str, depth: usize) -> Value {
+        let least = usize_of(schema, "minItems").unwrap_or(0);
+        let most = usize_of(schema, "maxItems").unwrap_or(usize::MAX);
+        let usual = if depth > DEEPEST_OPTIONAL { 0 } else { USUAL_ITEMS };
+        let count = usual.clamp(least.min(most), most);
+        let one = name.strip_suffix('s').unwrap_or(name).to_owned();
+        let first = schema.get("prefixItems").and_then(Value::as_array);
+        let items = schema.get("items").cloned().unwrap_or_else(|| json!({}));
+        let mut made: Vec<Value> = Vec::new();
+        let unique = schema.get("uniqueItems") == Some(&Value::Bool(true));
+        for index in 0..count.min(1_000) {
+            let schema = first.and_then(|first| first.get(index)).unwrap_or(&items);
+            let mut item = self.any(schema, &one, depth + 1);
+            let mut tries = 0;
+            while unique && made.contains(&item) && tries < 32 {
+                item = self.any(schema, &one, depth + 1);
+                tries += 1;
+            }
+            made.push(item);
+        }
+        Value::Array(made)
+    }
+
+    fn integer(&mut self, schema: &Value) -> Value {
+        let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+        let whole = |key: &str| schema.get(key).and_then(Value::as_i64);
+        #[expect(clippy::cast_possible_truncation, reason = "bounds beyond i64 end at its ends")]
+        let least = whole("minimum")
+            .or_else(|| bound("minimum").map(|least| least.ceil() as i64))
+            .or_else(|| bound("exclusiveMinimum").map(|least| least.floor() as i64 + 1));
+        #[expect(clippy::cast_possible_truncation, reason = "bounds beyond i64 end at its ends")]
+        let most = whole("maximum")
+            .or_else(|| bound("maximum").map(|most| most.floor() as i64))
+            .or_else(|| bound("exclusiveMaximum").map(|most| most.ceil() as i64 - 1));
+        let (least, most) = match (least, most) {
+            (Some(least), Some(most)) => (least, most),
+            (Some(least), None) => (least, least.saturating_add(999)),
+            (None, Some(most)) => (most.saturating_sub(999).max(most.min(1)), most),
+            (None, None) => (1, 1_000),
+        };
+        let step = whole("multipleOf").filter(|step| *step > 0).unwrap_or(1);
+        let span = (i128::from(most) - i128::from(least)).clamp(0, 999);
+        let offset = self.below(u64::try_from(span).unwrap_or(0) + 1);
+        let value = least.saturating_add(i64::try_from(offset).unwrap_or(0));
+        let value = value.div_euclid(step).saturating_mul(step);
+        json!(if value < least { value.saturating_add(step) } else { value })
+    }
+
+    fn number(&mut self, schema: &Value) -> Value {
+        let bound = |key: &str, other: &str| {
+            schema.get(key).or_else(|| schema.get(other)).and_then(Value::as_f64)
+        };
+        let least = bound("minimum", "exclusiveMinimum");
+        let most = bound("maximum", "exclusiveMaximum");
+        let (least, most) = match (least, most) {
+            (Some(least), Some(most)) => (least, most),
+            (Some(least), None) => (least, least + 100.0),
+            (None, Some(most)) => (most - 100.0, most),
+            (None, None) => (0.0, 100.0),
+        };
+        // Somewhere inside, so that exclusive bounds are kept too.
+        #[expect(clippy::cast_precision_loss, reason = "a number below 98")]
+        let part = (self.below(98) + 1) as f64 / 100.0;
+        let value = least + (most - least) * part;
+        if let Some(step) = schema.get("multipleOf").and_then(Value::as_f64) {
+            return json!((value / step).round() * step);
+        }
+        let short = (value * 100.0).round() / 100.0;
+        json!(if short > least && short < most { short } else { value })
+    }
+
+    fn text(&mut self, schema: &Value, name: &str) -> String {
+        let text = |key: &str| schema.get(key).and_then(Value::as_str);
+        if let Some(made) =
+            text("format").and_then(|format| text::of_format(format, self.below(28)))
+        {
+            return made;
+        }
+        let least = usize_of(schema, "minLength").unwrap_or(0);
+        let most = usize_of(schema, "maxLength").unwrap_or(usize::MAX);
+        match text("pattern") {
+            Some(pattern) => text::matching(pattern, least).unwrap_or_default(),
+            None => text::named(name, self.below(1_000), least, most),
+        }
+    }
+}
+
+fn usize_of(schema: &Value, key: &str) -> Option<usize> {
+    usize::try_from(schema.get(key)?.as_u64()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{example, seed};
+    use crate::schema::{Components, Schema, check::Checker};
+
+    #[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
+    #[track_caller]
+    fn fits(json: Value) {
+        let node = json!({
+            "type": "object",
+            "properties": {
+                "name": { "type": "string" },
+                "children": { "type": "array", "items": { "$ref": "#/components/schemas/Node" } },
+                "next": { "anyOf": [{ "$ref": "#/components/schemas/Node" }, { "type": "null" }] },
+            },
+            "required": ["name", "children", "next"],
+        });
+        let schema = Schema::gather(json.clone(), &Components::from([("Node".to_owned(), node)]));
+        let checker = Checker::new(&schema).expect("it is a schema");
+        for seed in 0..50 {
+            let made = example(&schema, seed);
+            assert_eq!(checker.faults(&made), [], "{made} for {json}");
+            assert_eq!(made, example(&schema, seed), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_example_fits_its_schema() {
+        for json in [
+            json!({}),
+            json!({ "type": "integer", "minimum": 3, "maximum": 4 }),
+            json!({ "type": "integer", "format": "int64", "maximum": -5 }),
+            json!({ "type": "integer", "minimum": 1, "maximum": 100, "multipleOf": 7 }),
+            json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.01 }),
+            json!({ "type": "number", "minimum": 5 }),
+            json!({ "type": ["string", "null"], "minLength": 40 }),
+            json!({ "type": "string", "maxLength": 1 }),
+            json!({ "type": "string", "pattern": "^[A-Z]{2}-\\d{4}(x|y)+$" }),
+            json!({ "type": "string", "pattern": "^\\w+@\\w+\\.de$", "minLength": 20 }),
+            json!({ "type": "array", "items": { "type": "boolean" }, "minItems": 5 }),
+            json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true }),
+            json!({ "type": "object", "additionalProperties": { "type": "number" }, "minProperties": 3 }),
+            json!({ "enum": [1, "a", null] }),
+            json!({ "anyOf": [{ "type": "integer" }, { "const": "x" }] }),
+            json!({ "$ref": "#/components/schemas/Node" }),
+            json!({ "type": "array", "items": { "$ref": "#/components/schemas/Node" }, "minItems": 1 }),
+        ] {
+            fits(json);
+        }
+        for format in [
+            "byte",
+            "date",
+            "date-time",
+            "duration",
+            "email",
+            "hostname",
+            "ipv4",
+            "ipv6",
+            "iri",
+            "iri-reference",
+            "json-pointer",
+            "password",
+            "regex",
+            "relative-json-pointer",
+            "time",
+            "uri",
+            "uri-reference",
+            "uri-template",
+            "uuid",
+        ] {
+            fits(json!({ "type": "string", "format": format }));
+        }
+    }
+
+    #[test]
+    fn what_the_schema_gives_comes_first() {
+        let made = |json: Value| example(&Schema::new(json, Components::new()), 7);
+        assert_eq!(
+            made(json!({ "type": "string", "examples": ["tea"], "default": "cake" })),
+            "tea"
+        );
+        assert_eq!(made(json!({ "type": "string", "default": "cake" })), "cake");
+    }
+
+    #[test]
+    fn another_request_gets_another_example() {
+        let schema = Schema::new(json!({ "type": "integer" }), Components::new());
+        let made = |path: &str| example(&schema, seed([path]));
+        assert_eq!(made("/a"), made("/a"));
+        assert_ne!(made("/a"), made("/b"));
+    }
+}

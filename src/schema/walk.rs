@@ -1,0 +1,187 @@
+//! Reading JSON Schemas: their parts, references and types.
+
+use serde_json::{Map, Value};
+
+use super::{COMPONENTS, Components};
+
+/// Keywords that hold a schema.
+const ONE: [&str; 11] = [
+    "additionalProperties",
+    "contains",
+    "contentSchema",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+
+/// Keywords that hold a list of schemas.
+const LIST: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+
+/// Keywords that hold schemas by name.
+const NAMED: [&str; 4] = ["$defs", "dependentSchemas", "patternProperties", "properties"];
+
+/// How many references in a row are followed.
+const MOST_STEPS: usize = 32;
+
+/// Calls `visit` with each schema that stands directly in `schema`.
+pub(crate) fn each<'a>(schema: &'a Map<String, Value>, mut visit: impl FnMut(&'a Value)) {
+    for (keyword, value) in schema {
+        match (keyword.as_str(), value) {
+            (keyword, Value::Array(items)) if LIST.contains(&keyword) => {
+                items.iter().for_each(&mut visit);
+            }
+            (keyword, Value::Object(items)) if NAMED.contains(&keyword) => {
+                items.values().for_each(&mut visit);
+            }
+            (keyword, value) if ONE.contains(&keyword) => visit(value),
+            _ => {}
+        }
+    }
+}
+
+/// Calls `change` with each schema that stands directly in `schema`.
+pub(super) fn each_mut(schema: &mut Map<String, Value>, mut change: impl FnMut(&mut Value)) {
+    for (keyword, value) in schema {
+        match (keyword.as_str(), value) {
+            (keyword, Value::Array(items)) if LIST.contains(&keyword) => {
+                items.iter_mut().for_each(&mut change);
+            }
+            (keyword, Value::Object(items)) if NAMED.contains(&keyword) => {
+                items.values_mut().for_each(&mut change);
+            }
+            (keyword, value) if ONE.contains(&keyword) => change(value),
+            _ => {}
+        }
+    }
+}
+
+/// The name that a schema refers to at once.
+pub(crate) fn reference(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix(COMPONENTS)
+}
+
+/// The names that a schema refers to, at whatever depth, without following them.
+pub(crate) fn references(schema: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left = vec![schema];
+    while let Some(schema) = left.pop() {
+        found.extend(reference(schema).map(str::to_owned));
+        if let Value::Object(parts) = schema {
+            each(parts, |part| left.push(part));
+        }
+    }
+    found
+}
+
+/// A named schema that is defined only as itself, or as something that is: no value could be checked
+/// against it.
+pub(crate) fn circular(components: &Components) -> Option<&str> {
+    fn leads_back<'a>(
+        schema: &'a Value,
+        components: &'a Components,
+        trail: &mut Vec<&'a str>,
+        done: &mut Vec<&'a str>,
+    ) -> bool {
+        if let Some(name) = reference(schema) {
+            if trail.contains(&name) {
+                return true;
+            }
+            if let Some(next) = components.get(name).filter(|_| !done.contains(&name)) {
+                trail.push(name);
+                let back = leads_back(next, components, trail, done);
+                trail.pop();
+                if back {
+                    return true;
+                }
+                done.push(name);
+            }
+        }
+        let lists =
+            ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array());
+        let ones = ["not", "if", "then", "else"].into_iter().filter_map(|key| schema.get(key));
+        let mut parts = lists.flatten().chain(ones);
+        parts.any(|part| leads_back(part, components, trail, done))
+    }
+    let mut done = Vec::new();
+    components
+        .iter()
+        .find(|(name, schema)| leads_back(schema, components, &mut vec![name], &mut done))
+        .map(|(name, _)| name.as_str())
+}
+
+/// What a schema is when its references are followed; what leads nowhere is left as it is.
+pub(crate) fn resolved<'a>(schema: &'a Value, components: &'a Components) -> &'a Value {
+    let mut schema = schema;
+    for _ in 0..MOST_STEPS {
+        match reference(schema).and_then(|name| components.get(name)) {
+            Some(next) => schema = next,
+            None => break,
+        }
+    }
+    schema
+}
+
+/// The default of a schema, or of what it refers to.
+pub(crate) fn default_of<'a>(schema: &'a Value, components: &'a Components) -> Option<&'a Value> {
+    schema.get("default").or_else(|| resolved(schema, components).get("default"))
+}
+
+/// The JSON types that a value of a schema may have, sorted; all of them where it does not say.
+pub(crate) fn kinds(schema: &Value, components: &Components) -> Vec<&'static str> {
+    kinds_at(schema, components, 0)
+}
+
+fn kinds_at(schema: &Value, components: &Components, depth: usize) -> Vec<&'static str> {
+    let schema = resolved(schema, components);
+    let mut kinds: Vec<&'static str> = match (schema.get("type"), schema.get("enum")) {
+        (Some(Value::String(kind)), _) => known(kind).into_iter().collect(),
+        (Some(Value::Array(several)), _) => {
+            several.iter().filter_map(Value::as_str).filter_map(known).collect()
+        }
+        (_, Some(Value::Array(values))) => values.iter().map(kind_of).collect(),
+        _ => match (schema.get("const"), alternatives(schema)) {
+            (Some(value), _) => vec![kind_of(value)],
+            (None, Some(several)) if depth < MOST_STEPS => {
+                several.iter().flat_map(|schema| kinds_at(schema, components, depth + 1)).collect()
+            }
+            _ => KINDS.to_vec(),
+        },
+    };
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// The schemas of which a value must fit one.
+pub(super) fn alternatives(schema: &Value) -> Option<&Vec<Value>> {
+    schema.get("anyOf").or_else(|| schema.get("oneOf"))?.as_array()
+}
+
+const KINDS: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
+
+fn known(kind: &str) -> Option<&'static str> {
+    KINDS.into_iter().find(|known| *known == kind)
+}
+
+/// The JSON type of a value.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Whether a schema is that of a file.
+pub(crate) fn is_file(schema: &Value, components: &Components) -> bool {
+    resolved(schema, components).get("format").and_then(Value::as_str) == Some("binary")
+}

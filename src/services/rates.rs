@@ -1,0 +1,108 @@
+//! How often each client called: as many times at once as are allowed in all, and then one by one as
+//! time goes by.
+//!
+//! Bounded: what is remembered of a client is one moment, and of no more clients than [`MOST_CLIENTS`].
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The most clients that are remembered; beyond it, one that is remembered is forgotten.
+const MOST_CLIENTS: usize = 16_384;
+
+/// Counts the calls of each client.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    per: Duration,
+    /// What one call costs of `per`.
+    cost: Duration,
+    /// When each client will have used up nothing.
+    even: Mutex<HashMap<IpAddr, Instant>>,
+}
+
+impl Rates {
+    /// `times` calls, not 0, in the time `per`.
+    pub(crate) fn new(times: u32, per: Duration) -> Self {
+        Self { per, cost: per / times.max(1), even: Mutex::default() }
+    }
+
+    /// Counts a call of a client.
+    ///
+    /// # Errors
+    ///
+    /// How long it has to wait, if it called too often.
+    pub(crate) fn take(&self, client: IpAddr, now: Instant) -> Result<(), Duration> {
+        let client = one_of_its_network(client);
+        let mut clients = self.even.lock().unwrap_or_else(PoisonError::into_inner);
+        let even = clients.get(&client).copied().unwrap_or(now).max(now) + self.cost;
+        let wait = even.duration_since(now).saturating_sub(self.per);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        if clients.len() >= MOST_CLIENTS && !clients.contains_key(&client) {
+            clients.retain(|_, even| *even > now);
+            let full = clients.len() >= MOST_CLIENTS;
+            if let Some(other) = clients.keys().next().copied().filter(|_| full) {
+                clients.remove(&other);
+            }
+        }
+        clients.insert(client, even);
+        Ok(())
+    }
+}
+
+/// One client may have all addresses of an IPv6 network of 64 bits.
+fn one_of_its_network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{IpAddr, Ipv4Addr, Ipv6Addr},
+        time::{Duration, Instant},
+    };
+
+    use super::{MOST_CLIENTS, Rates};
+
+    const ANN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+    #[test]
+    fn so_many_calls_pass_and_then_one_by_one() {
+        let rates = Rates::new(3, Duration::from_secs(30));
+        let began = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(rates.take(ANN, began), Ok(()));
+        }
+        assert_eq!(rates.take(ANN, began), Err(Duration::from_secs(10)));
+        let later = began + Duration::from_secs(10);
+        assert_eq!(rates.take(ANN, later), Ok(()));
+        assert_eq!(rates.take(ANN, later), Err(Duration::from_secs(10)));
+        assert_eq!(rates.take(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), later), Ok(()));
+    }
+
+    #[test]
+    fn a_network_of_many_addresses_is_one_client() {
+        let rates = Rates::new(1, Duration::from_secs(1));
+        let now = Instant::now();
+        let address = |last| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, last));
+        assert_eq!(rates.take(address(1), now), Ok(()));
+        assert!(rates.take(address(2), now).is_err());
+    }
+
+    #[test]
+    fn no_more_clients_are_remembered_than_allowed() {
+        let rates = Rates::new(1, Duration::from_secs(60));
+        let now = Instant::now();
+        for number in 0..u32::try_from(MOST_CLIENTS).unwrap() + 100 {
+            assert_eq!(rates.take(IpAddr::V4(Ipv4Addr::from_bits(number)), now), Ok(()));
+        }
+        assert_eq!(rates.even.lock().unwrap().len(), MOST_CLIENTS);
+    }
+}

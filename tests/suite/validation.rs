@@ -1,0 +1,332 @@
+//! Requests held against what their route declares, before the script runs.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Ask, Server, assert_problem};
+
+/// Serves one script as `/t`, as in production.
+fn serve(script: &str) -> Server {
+    Server::start(&[("t.rhai", script)])
+}
+
+/// Asserts that an answer is a 422 whose faults are these.
+#[track_caller]
+fn assert_refused(answer: &Answer, errors: &Value) {
+    assert_problem(answer, 422);
+    assert_eq!(&answer.json()["errors"], errors, "{}", answer.text());
+}
+
+#[test]
+fn parameters_are_of_the_declared_type() {
+    let server = serve(
+        r#"fn kinds(map) { let kinds = #{}; for key in map.keys() { kinds[key] = type_of(map[key]); } kinds }
+        get("/{id}/{name}", #{
+            params: #{ id: int() },
+            query: #{ limit: int().default(20), x: float(), on: bool(), ids: array(int()), word: string() },
+            headers: #{ x_count: int() },
+            cookies: #{ visits: int() },
+        }, |req| #{
+            params: kinds(req.params), query: kinds(req.query), header: type_of(req.headers.x_count),
+            cookie: type_of(req.cookies.visits), limit: req.query.limit, ids: req.query.ids,
+        });"#,
+    );
+    let answer = server.ask(
+        Ask::get("/t/5/ann?x=1&on=true&ids=1&ids=2&word=7&more=8")
+            .header("X-Count", "3")
+            .header("Cookie", "visits=4; other=5"),
+    );
+    answer.ok();
+    let told = answer.json();
+    assert_eq!(told["params"], json!({ "id": "i64", "name": "string" }));
+    let query = json!({
+        "x": "f64", "on": "bool", "ids": "array", "word": "string", "more": "string", "limit": "i64",
+    });
+    assert_eq!(told["query"], query);
+    assert_eq!((&told["header"], &told["cookie"]), (&json!("i64"), &json!("i64")));
+    assert_eq!((&told["limit"], &told["ids"]), (&json!(20), &json!([1, 2])));
+}
+
+#[test]
+fn every_fault_is_listed_with_its_place() {
+    let server = serve(
+        r#"post("/{id}", #{
+            params: #{ id: int().min(1) },
+            query: #{ limit: int().max(100), sort: one_of(["name", "age"]), ids: array(int()).optional() },
+            headers: #{ x_count: int() },
+            cookies: #{ visits: int().optional() },
+            body: #{ title: string().min(1), tags: array(string()).default([]), inner: object(#{ n: int() }).optional() },
+        }, |req| req.body);"#,
+    );
+    let body = json!({ "tags": ["a", 5], "inner": { "n": "x", "m/~": 1 }, "titel": "x" });
+    let answer = server.ask(
+        Ask::post("/t/0?limit=500&sort=size&ids=1&ids=b")
+            .header("Cookie", "visits=many")
+            .json(&body),
+    );
+    assert_refused(
+        &answer,
+        &json!([
+            { "in": "path", "name": "id", "detail": "must be at least 1" },
+            { "in": "query", "name": "ids", "pointer": "/1", "detail": "must be an integer" },
+            { "in": "query", "name": "limit", "detail": "must be at most 100" },
+            { "in": "query", "name": "sort", "detail": "must be one of \"name\", \"age\"" },
+            { "in": "header", "name": "x-count", "detail": "is missing" },
+            { "in": "cookie", "name": "visits", "detail": "must be an integer" },
+            { "in": "body", "pointer": "/inner/m~1~0", "detail": "is not a property that is known here" },
+            { "in": "body", "pointer": "/inner/n", "detail": "must be an integer" },
+            { "in": "body", "pointer": "/tags/1", "detail": "must be a string" },
+            { "in": "body", "pointer": "/titel", "detail": "is not a property that is known here" },
+            { "in": "body", "pointer": "/title", "detail": "is missing" },
+        ]),
+    );
+    assert_eq!(answer.json()["detail"], "11 parts of the request do not fit, see `errors`");
+}
+
+#[test]
+fn one_fault_is_told_in_a_sentence() {
+    let server = serve(r#"get("/", #{ query: #{ limit: int() } }, |req| req.query.limit);"#);
+    for (query, detail) in [
+        ("", "the query parameter `limit` is missing"),
+        ("?limit=x", "the query parameter `limit` must be an integer"),
+        ("?limit=1.5", "the query parameter `limit` must be an integer"),
+        ("?limit=1&limit=2", "the query parameter `limit` is given more than once"),
+        (
+            "?limit=9223372036854775808",
+            "the query parameter `limit` must be at most 9223372036854775807",
+        ),
+        ("?limit=", "the query parameter `limit` must be an integer"),
+    ] {
+        let answer = server.get(&format!("/t{query}"));
+        assert_problem(&answer, 422);
+        assert_eq!(answer.json()["detail"], detail, "{query}");
+    }
+    assert_eq!(server.get("/t?limit=-7").ok(), "-7");
+    assert_eq!(server.get("/t?limit=7.0").ok(), "7");
+}
+
+#[test]
+fn what_the_client_sent_is_not_sent_back() {
+    let server = serve(
+        r#"post("/", #{ body: #{ a: int(), b: one_of(["x"]), c: string().pattern("^a$") } }, |req| req.body);"#,
+    );
+    let answer = server.post("/t", &json!({ "a": "<secret>", "b": "<secret>", "c": "<secret>" }));
+    assert_problem(&answer, 422);
+    assert!(!answer.text().contains("secret"), "{}", answer.text());
+}
+
+#[test]
+fn a_body_is_refused_by_its_kind() {
+    let server = serve(
+        r#"post("/json", #{ body: #{ a: int() } }, |req| req.body);
+        post("/maybe", #{ body: object(#{ a: int() }).optional() }, |req| #{ body: req.body });
+        post("/default", #{ body: object(#{ a: int() }).default(#{ a: 5 }) }, |req| req.body);"#,
+    );
+    let post = |path: &str, kind: &str, body: &str| server.ask(Ask::post(path).body(kind, body));
+    assert_eq!(post("/t/json", "application/json", "{\"a\":1}").ok(), "{\"a\":1}");
+    assert_eq!(
+        post("/t/json", "application/merge-patch+json; charset=utf-8", "{\"a\":1}").ok(),
+        "{\"a\":1}"
+    );
+    assert_problem(&post("/t/json", "application/json", "{\"a\":"), 400);
+    assert_problem(&post("/t/json", "text/plain", "{\"a\":1}"), 415);
+    assert_problem(&post("/t/json", "application/x-www-form-urlencoded", "a=1"), 415);
+    let encoded = Ask::post("/t/json").header("Content-Encoding", "gzip");
+    assert_problem(&server.ask(encoded.body("application/json", "{\"a\":1}")), 415);
+    let missing = json!([{ "in": "body", "pointer": "", "detail": "is missing" }]);
+    assert_refused(&server.ask(Ask::post("/t/json")), &missing);
+    assert_eq!(server.ask(Ask::post("/t/maybe")).json(), json!({ "body": null }));
+    assert_eq!(server.ask(Ask::post("/t/default")).json(), json!({ "a": 5 }));
+}
+
+#[test]
+fn defaults_are_filled_in_and_numbers_are_of_their_type() {
+    let server = serve(
+        r#"const ITEM = schema("Item", #{ n: float(), on: bool().default(true) });
+        post("/", #{ body: #{
+            count: int(), price: float(), tags: array(string()).default(["new"]), items: array(ITEM), item: ITEM.optional(),
+            either: one_of([ITEM, #{ code: int(), kind: string().default("x") }]),
+        } }, |req| {
+            let body = req.body;
+            #{ count: type_of(body.count), price: type_of(body.price), tags: body.tags, items: body.items, either: body.either,
+               has_item: "item" in body }
+        });
+        post("/partial", #{ body: ITEM.partial() }, |req| req.body);"#,
+    );
+    let body = json!({
+        "count": 3.0, "price": 2, "items": [{ "n": 1 }, { "n": 2.5, "on": false }], "either": { "code": 5.0 },
+    });
+    let answer = server.post("/t", &body);
+    answer.ok();
+    assert_eq!(
+        answer.json(),
+        json!({
+            "count": "i64",
+            "price": "f64",
+            "tags": ["new"],
+            "items": [{ "n": 1.0, "on": true }, { "n": 2.5, "on": false }],
+            "either": { "code": 5, "kind": "x" },
+            "has_item": false,
+        })
+    );
+    assert_eq!(server.post("/t/partial", &json!({})).json(), json!({}));
+}
+
+#[test]
+fn a_key_in_a_json_body_is_no_part_of_it() {
+    let server = serve(r#"post("/", #{ body: #{ a: int() } }, |req| req.body);"#);
+    assert_eq!(server.post("/t", &json!({ "a": 1, "apikey": "x" })).json(), json!({ "a": 1 }));
+}
+
+#[test]
+fn a_named_schema_may_hold_itself() {
+    let server = serve(
+        r#"const NODE = schema("Node", #{ name: string(), children: array(ref("Node")).default([]) });
+        post("/", #{ body: NODE, returns: NODE }, |req| req.body);"#,
+    );
+    let leaf = json!({ "name": "leaf" });
+    let answer = server.post("/t", &json!({ "name": "root", "children": [leaf] }));
+    let whole = json!({ "name": "root", "children": [{ "name": "leaf", "children": [] }] });
+    assert_eq!(answer.json(), whole);
+    let wrong = server.post("/t", &json!({ "name": "root", "children": [{ "children": [5] }] }));
+    assert_refused(
+        &wrong,
+        &json!([
+            { "in": "body", "pointer": "/children/0/children/0", "detail": "must be an object" },
+            { "in": "body", "pointer": "/children/0/name", "detail": "is missing" },
+        ]),
+    );
+}
+
+#[test]
+fn forms_come_in_both_ways() {
+    let server = serve(
+        r#"post("/", #{ body: form(#{ name: string(), age: int(), on: bool().default(false), tags: array(string()).optional() }) },
+            |req| req.body);"#,
+    );
+    let urlencoded =
+        Ask::post("/t").body("application/x-www-form-urlencoded", "name=a+b&age=7&tags=x&tags=y");
+    let wanted = json!({ "name": "a b", "age": 7, "on": false, "tags": ["x", "y"] });
+    assert_eq!(server.ask(urlencoded).json(), wanted);
+    let part = |name: &str, value: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let multipart = [
+        part("name", "a b"),
+        part("age", "7"),
+        part("tags", "x"),
+        part("tags", "y"),
+        "--b--\r\n".into(),
+    ]
+    .concat();
+    let multipart = Ask::post("/t").body("multipart/form-data; boundary=b", multipart);
+    assert_eq!(server.ask(multipart).json(), wanted);
+    let wrong = Ask::post("/t").body("application/x-www-form-urlencoded", "age=old&size=5");
+    assert_refused(
+        &server.ask(wrong),
+        &json!([
+            { "in": "body", "pointer": "/age", "detail": "must be an integer" },
+            { "in": "body", "pointer": "/name", "detail": "is missing" },
+            { "in": "body", "pointer": "/size", "detail": "is not a property that is known here" },
+        ]),
+    );
+    let broken = Ask::post("/t").body("multipart/form-data; boundary=b", "--b\r\nbroken");
+    assert_problem(&server.ask(broken), 400);
+}
+
+fn file(name: &str, filename: &str, kind: &str, bytes: &str) -> String {
+    format!(
+        "--b\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{filename}\"\r\n\
+         Content-Type: {kind}\r\n\r\n{bytes}\r\n"
+    )
+}
+
+#[test]
+fn files_have_a_name_a_type_and_bytes() {
+    let server = serve(
+        r#"post("/", #{ body: form(#{ photo: file().max("1kB").types(["image/png", "image/*"]), more: array(file()).optional() }) },
+            |req| {
+                let photo = req.body.photo;
+                #{
+                    filename: photo.filename, content_type: photo.content_type, size: photo.size, first: photo.bytes()[0],
+                    text: photo.text(), more: (req.body.more ?? []).map(|file| file.filename), files: req.files().keys(),
+                }
+            });"#,
+    );
+    let send = |body: String| {
+        server.ask(Ask::post("/t").body("multipart/form-data; boundary=b", body + "--b--\r\n"))
+    };
+    let photo = file("photo", "a.png", "image/png", "ABC");
+    let answer = send(
+        [photo, file("more", "x.bin", "a/b", "1"), file("more", "y.bin", "a/b", "2")].concat(),
+    );
+    answer.ok();
+    assert_eq!(
+        answer.json(),
+        json!({
+            "filename": "a.png", "content_type": "image/png", "size": 3, "first": 65, "text": "ABC",
+            "more": ["x.bin", "y.bin"], "files": ["more", "photo"],
+        })
+    );
+    let fault = |pointer: &str, detail: &str| json!([{ "in": "body", "pointer": pointer, "detail": detail }]);
+    let long = send(file("photo", "a.png", "image/png", &"x".repeat(1001)));
+    assert_refused(&long, &fault("/photo", "must have at most 1000 bytes"));
+    let text = send(file("photo", "a.txt", "text/plain", "x"));
+    assert_refused(&text, &fault("/photo", "must be a file of the type image/png or image/*"));
+    assert_refused(&send(file("more", "a", "a/b", "x")), &fault("/photo", "is missing"));
+    let urlencoded = Ask::post("/t").body("application/x-www-form-urlencoded", "photo=x");
+    assert_problem(&server.ask(urlencoded), 415);
+}
+
+#[test]
+fn a_form_that_is_not_declared_can_be_read_too() {
+    let server = serve(
+        "post(|req| #{ fields: req.form(), files: req.files(), names: req.body.keys(), vars: req.vars.note });",
+    );
+    let note = "--b\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhi\r\n";
+    let body = [note, &file("doc", "a.txt", "text/plain", "text"), "--b--\r\n"].concat();
+    let answer = server.ask(Ask::post("/t").body("multipart/form-data; boundary=b", body));
+    answer.ok();
+    assert_eq!(
+        answer.json(),
+        json!({
+            "fields": { "note": "hi" },
+            "files": { "doc": { "filename": "a.txt", "content_type": "text/plain", "size": 4 } },
+            "names": ["doc", "note"],
+            "vars": "hi",
+        })
+    );
+    assert_problem(&server.post("/t", &json!({})), 415);
+}
+
+#[test]
+fn texts_and_bytes_are_bodies_too() {
+    let server = serve(
+        r#"post("/text", #{ body: string().min(2).max(5) }, |req| #{ text: req.body });
+        post("/bytes", #{ body: file().max(4) }, |req| #{ size: req.body.len() });
+        post("/image", #{ body: file().types(["image/*"]) }, |req| #{ size: req.body.len() });"#,
+    );
+    let post = |path: &str, kind: &str, body: &str| server.ask(Ask::post(path).body(kind, body));
+    assert_eq!(
+        post("/t/text", "text/plain; charset=utf-8", "häus").json(),
+        json!({ "text": "häus" })
+    );
+    assert_problem(&post("/t/text", "text/plain", "x"), 422);
+    assert_problem(&post("/t/text", "application/json", "\"abc\""), 415);
+    let broken = Ask::post("/t/text").body("text/plain", vec![0xff, 0xfe]);
+    assert_problem(&server.ask(broken), 400);
+    assert_eq!(post("/t/bytes", "application/octet-stream", "abcd").json(), json!({ "size": 4 }));
+    assert_problem(&post("/t/bytes", "application/octet-stream", "abcde"), 422);
+    assert_eq!(post("/t/image", "image/png", "abc").json(), json!({ "size": 3 }));
+    assert_problem(&post("/t/image", "text/plain", "abc"), 415);
+}
+
+#[test]
+fn nothing_runs_for_a_request_that_does_not_fit() {
+    let server = serve(
+        r#"before(|req| { state::incr("ran"); });
+        get("/", #{ query: #{ n: int() } }, |req| "ran");
+        get("/count", |req| state::get("ran", 0));"#,
+    );
+    assert_problem(&server.get("/t?n=x"), 422);
+    assert_eq!(server.get("/t/count").ok(), "1");
+}
