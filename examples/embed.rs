@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         if tokio::signal::ctrl_c().await.is_err() {
             eprintln!("ending: signals cannot be received");
         }
+        scripts.drain();
     };
     poem::Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(app, end, None).await?;
     scripts.end().await;

@@ -2,8 +2,10 @@
 
 mod build;
 pub(crate) mod check;
+mod docs;
 mod documents;
 mod endpoint;
+mod events;
 pub mod measured;
 mod openapi;
 pub(crate) mod serve;
@@ -16,6 +18,7 @@ use arc_swap::ArcSwap;
 
 pub use self::build::{Builder, StartError};
 pub use self::endpoint::HotplateEndpoint;
+use self::events::Listeners;
 use crate::{
     admin::Admin,
     plugin::execute::Executor,
@@ -51,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) executor: Executor,
     pub(crate) server_limits: Arc<ArcSwap<ServerLimits>>,
     pub(crate) first: Report,
+    pub(crate) listeners: Listeners,
 }
 
 impl Hotplate {
@@ -88,8 +92,16 @@ impl Hotplate {
         crate::script::memory::is_enforced()
     }
 
+    /// Says goodbye to those who listen: pages at `/docs` that wait to be told of the next generation. A
+    /// program that serves the endpoint with a server of its own calls this when that begins to end, so
+    /// that it does not wait for them; [`Hotplate::serve`] does it itself.
+    pub fn drain(&self) {
+        self.inner.listeners.end();
+    }
+
     /// Runs `on_stop` of every plugin and stops watching. Requests that are under way go on.
     pub async fn end(&self) {
+        self.drain();
         self.inner.reloader.end().await;
     }
 

@@ -162,6 +162,15 @@ impl Diagnostic {
         self
     }
 
+    /// It as data, with its rendered form as `rendered`.
+    pub(crate) fn shown(&self) -> serde_json::Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("rendered".to_owned(), self.render(false).into());
+        }
+        value
+    }
+
     /// Whether it keeps something from being served as written.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::{generation::Generation, settings::Settings};
 
@@ -10,12 +11,14 @@ use crate::{generation::Generation, settings::Settings};
 #[derive(Debug)]
 pub(crate) struct Site {
     current: ArcSwap<Generation>,
+    published: watch::Sender<u64>,
 }
 
 impl Site {
     /// A site that serves nothing yet.
     pub(crate) fn new(settings: Arc<Settings>) -> Arc<Self> {
-        Arc::new(Self { current: ArcSwap::from_pointee(Generation::empty(settings)) })
+        let current = ArcSwap::from_pointee(Generation::empty(settings));
+        Arc::new(Self { current, published: watch::Sender::new(0) })
     }
 
     /// The generation to begin a request on, and to keep to its end.
@@ -27,6 +30,13 @@ impl Site {
     pub(crate) fn publish(&self, generation: Generation) -> (Arc<Generation>, Arc<Generation>) {
         let new = Arc::new(generation);
         let old = self.current.swap(Arc::clone(&new));
+        self.published.send_replace(new.number);
         (old, new)
+    }
+
+    /// Tells of each publishing from now on, by the number of the generation. Who is slow is told of the
+    /// last one only.
+    pub(crate) fn follow(&self) -> watch::Receiver<u64> {
+        self.published.subscribe()
     }
 }

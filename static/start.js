@@ -1,7 +1,5 @@
 // The start page of development mode: shows /plugins, and looks each second whether it changed.
-//
-// What scripts and files are called is data: it reaches the page as text nodes only.
-"use strict";
+import { byId, distinct, element, faultCard, many, say } from "./look.js";
 
 const POLL_MS = 1000;
 
@@ -9,51 +7,9 @@ let shown = null;
 let timer = null;
 let looking = false;
 
-/** An element with a class and children; strings become text nodes. */
-function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-}
-
-function byId(id) {
-  return document.getElementById(id);
-}
-
 function status(text, lost) {
-  const line = byId("status");
-  if (line.textContent !== text) line.textContent = text;
-  line.classList.toggle("lost", Boolean(lost));
-}
-
-function many(count, one, more) {
-  return `${count} ${count === 1 ? one : more}`;
-}
-
-function place(fault) {
-  if (!fault.file) return "";
-  const line = fault.line ? `:${fault.line}` : "";
-  return fault.file + line + (fault.line && fault.column ? `:${fault.column}` : "");
-}
-
-function faultCard(fault) {
-  const head = element("header", "",
-    element("div", "message", fault.message),
-    element("div", "place", place(fault)));
-  const card = element("article", `fault ${fault.severity === "warning" ? "warning" : "error"}`, head);
-  if (fault.rendered) card.append(element("pre", "", fault.rendered));
-  return card;
-}
-
-/** Every fault once (plugins that import one library share its faults), in the order of the files, warnings last. */
-function faultsOf(site) {
-  const all = [...(site.diagnostics || []), ...(site.plugins || []).flatMap((plugin) => plugin.diagnostics || [])];
-  const distinct = new Map(all.map((fault) => [JSON.stringify([fault.message, place(fault)]), fault]));
-  const rank = (fault) => (fault.severity === "warning" ? 1 : 0);
-  const file = (fault) => fault.file || "";
-  return [...distinct.values()].sort((a, b) =>
-    rank(a) - rank(b) || file(a).localeCompare(file(b)) || (a.line || 0) - (b.line || 0));
+  say("status", text);
+  byId("status").classList.toggle("lost", Boolean(lost));
 }
 
 function routeLine(route) {
@@ -87,7 +43,10 @@ function pluginCard(plugin) {
 
 function show(site) {
   const plugins = site.plugins || [];
-  const faults = faultsOf(site);
+  const faults = distinct([
+    ...(site.diagnostics || []),
+    ...plugins.flatMap((plugin) => plugin.diagnostics || []),
+  ]);
   byId("trouble").hidden = faults.length === 0;
   byId("faults").replaceChildren(...faults.map(faultCard));
   byId("plugins").replaceChildren(...plugins.map(pluginCard));

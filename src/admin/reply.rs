@@ -199,14 +199,7 @@ fn data(value: impl serde::Serialize) -> Value {
 
 /// Diagnostics as data, each with its rendered form.
 fn shown<'a>(diagnostics: impl Iterator<Item = &'a Diagnostic>) -> Vec<Any<Value>> {
-    let show = |diagnostic: &Diagnostic| {
-        let mut value = serde_json::to_value(diagnostic).unwrap_or_default();
-        if let Some(fields) = value.as_object_mut() {
-            fields.insert("rendered".to_owned(), diagnostic.render(false).into());
-        }
-        Any(value)
-    };
-    diagnostics.map(show).collect()
+    diagnostics.map(|diagnostic| Any(diagnostic.shown())).collect()
 }
 
 fn plugin(name: &str, entry: &Entry) -> Value {

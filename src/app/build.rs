@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use rhai::Module;
 use thiserror::Error;
 
-use super::{Hotplate, Inner};
+use super::{Hotplate, Inner, events::Listeners};
 use crate::{
     admin::Admin,
     diagnostic::Diagnostic,
@@ -156,7 +156,8 @@ impl Builder {
             );
         }
         let admin = Admin::new(Arc::clone(&site), reloader.clone());
-        let inner = Inner { site, reloader, admin, executor, server_limits, first };
+        let listeners = Listeners::default();
+        let inner = Inner { site, reloader, admin, executor, server_limits, first, listeners };
         Ok(Hotplate { inner: Arc::new(inner) })
     }
 

@@ -6,7 +6,7 @@ use http::{Method, StatusCode, Uri, Version, header, uri::Scheme};
 use hyper::body::Bytes;
 use poem::{Endpoint, Request, Response};
 
-use super::{Inner, documents, openapi};
+use super::{Inner, docs, documents, openapi};
 use crate::{
     admin::{Area, Caller, Denied},
     documents::start,
@@ -30,7 +30,7 @@ use crate::{
 /// The endpoint of a [`crate::Hotplate`]. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HotplateEndpoint {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 impl HotplateEndpoint {
@@ -58,6 +58,9 @@ impl HotplateEndpoint {
                 .detail("the path is not valid")
                 .into_response();
         };
+        if let Some(part) = docs::Part::of(&path) {
+            return self.docs(part, request, generation);
+        }
         if let Some(area) = Area::of(&path) {
             // Boxed, so that the future of every other request is not as large as this one's.
             let request = std::mem::take(request);
@@ -164,9 +167,9 @@ impl HotplateEndpoint {
     /// What is shown where no route is.
     fn nothing(path: &str, request: &Request, generation: &Generation) -> Response {
         if path == "/favicon.ico" && request.method() == Method::GET {
-            return start::icon();
+            return start::icon(request.headers());
         }
-        if let Some(style) = path.strip_prefix("/_hotplate/").and_then(start::style)
+        if let Some(style) = path.strip_prefix("/_hotplate/").and_then(|name| start::style(name, request.headers()))
             && matches!(*request.method(), Method::GET | Method::HEAD)
         {
             return style;
@@ -175,8 +178,10 @@ impl HotplateEndpoint {
             return Problem::new(StatusCode::NOT_FOUND).into_response();
         }
         let page = match path {
-            "/" => Some(start::page()),
-            _ => path.strip_prefix("/_hotplate/").and_then(start::part),
+            "/" => Some(start::page(request.headers())),
+            _ => path
+                .strip_prefix("/_hotplate/")
+                .and_then(|name| start::part(name, request.headers())),
         };
         if let Some(page) = page.filter(|_| matches!(*request.method(), Method::GET | Method::HEAD))
         {
@@ -295,13 +300,13 @@ async fn read_body(request: &mut Request, settings: &Settings) -> Result<Bytes, 
 }
 
 /// The path that a program which embeds this one has nested it at; empty if it is the root.
-fn prefix(request: &Request) -> &str {
+pub(super) fn prefix(request: &Request) -> &str {
     let whole = request.original_uri().path();
     whole.strip_suffix(request.uri().path()).unwrap_or_default().trim_end_matches('/')
 }
 
 /// The other end of the connection, and ours.
-fn connection(request: &Request) -> (Option<IpAddr>, Option<IpAddr>) {
+pub(super) fn connection(request: &Request) -> (Option<IpAddr>, Option<IpAddr>) {
     (ip(request.remote_addr().as_socket_addr()), ip(request.local_addr().as_socket_addr()))
 }
 

@@ -1,10 +1,11 @@
 //! `/openapi.json` and `/openapi.yaml`: the document of the generation that a request began on.
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use poem::Response;
 
 use crate::{
     admin::Caller,
+    documents::file,
     generation::Generation,
     host::problem::Problem,
     openapi::{Format, Fragment},
@@ -54,8 +55,7 @@ pub(super) fn answer(
         .header(header::ETAG, document.etag.clone())
         .header(header::CACHE_CONTROL, "no-cache")
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    let known = document.etag.as_bytes();
-    if has(caller.headers, known) {
+    if file::matches(caller.headers, document.etag.as_bytes()) {
         return response.status(StatusCode::NOT_MODIFIED).finish();
     }
     let kind = match format {
@@ -63,14 +63,4 @@ pub(super) fn answer(
         Format::Yaml => "application/yaml",
     };
     response.status(StatusCode::OK).content_type(kind).body(document.bytes)
-}
-
-/// Whether `If-None-Match` names the entity tag, be it as a weak one.
-fn has(headers: &HeaderMap, etag: &[u8]) -> bool {
-    headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .any(|tag| tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag)
 }

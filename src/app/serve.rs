@@ -61,7 +61,16 @@ impl Hotplate {
     ) -> Result<(), StartError> {
         let limits = Arc::clone(&self.inner.server_limits);
         let endpoint = Arc::new(self.endpoint());
-        server::serve(listener, endpoint, limits, tls, shutdown.clone()).await?;
+        let serving = server::serve(listener, endpoint, limits, tls, shutdown.clone());
+        tokio::pin!(serving);
+        tokio::select! {
+            served = &mut serving => served?,
+            // Pages that listen would be waited for until the grace is over.
+            () = shutdown.reached(server::Phase::Draining) => {
+                self.drain();
+                serving.await?;
+            }
+        }
         let grace = self.inner.server_limits.load().grace;
         // A script that does not end must not hold the process; the second signal is not waited for.
         tokio::select! {

@@ -126,7 +126,10 @@ fn it_is_nested_in_a_poem_application() {
     let program = std::thread::spawn(move || {
         current_thread().block_on(async move {
             let acceptor = poem::listener::TcpAcceptor::from_std(listener).unwrap();
-            let ended = async { drop(ended.await) };
+            let ended = async {
+                drop(ended.await);
+                instance.drain();
+            };
             poem::Server::new_with_acceptor(acceptor)
                 .run_with_graceful_shutdown(app, ended, None)
                 .await
@@ -145,6 +148,13 @@ fn it_is_nested_in_a_poem_application() {
     let document = get("/scripts/openapi.json").json();
     assert_eq!(document["servers"], serde_json::json!([{ "url": "/scripts" }]));
     assert!(document["paths"]["/hello/{id}"]["get"].is_object());
+    assert!(get("/scripts/docs").ok().contains("src=\"docs/docs.js\""));
+    get("/scripts/docs/docs.js").ok();
+    assert_eq!(get("/scripts/docs/").header("location"), Some("../docs"));
+    let told = get("/scripts/docs/state").json();
+    assert_eq!(get("/scripts/openapi.json").header("etag"), told["document"].as_str());
+    let mut listener = Connection::open(address);
+    listener.begin(&Ask::get("/scripts/docs/events"));
     drop(end);
     program.join().unwrap();
 }

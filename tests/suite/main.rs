@@ -16,6 +16,7 @@ mod cli;
 mod clients;
 mod concurrency;
 mod contract;
+mod docs;
 mod documents;
 mod documents_http;
 mod documents_outside;
