@@ -169,7 +169,8 @@ impl HotplateEndpoint {
         if path == "/favicon.ico" && request.method() == Method::GET {
             return start::icon(request.headers());
         }
-        if let Some(style) = path.strip_prefix("/_hotplate/").and_then(|name| start::style(name, request.headers()))
+        if let Some(style) =
+            path.strip_prefix("/_hotplate/").and_then(|name| start::style(name, request.headers()))
             && matches!(*request.method(), Method::GET | Method::HEAD)
         {
             return style;

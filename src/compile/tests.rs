@@ -147,8 +147,15 @@ fn outcome(result: Result<Dynamic, Box<EvalAltResult>>) -> String {
     let told = TOLD.with(|told| std::mem::take(&mut *told.borrow_mut())).join(", ");
     match result {
         Ok(value) => format!("{} {value:?} [{told}]", value.type_name()),
-        Err(error) => format!("{error:?} [{told}]"),
+        Err(error) => format!("{} [{told}]", unnumbered(&format!("{error:?}"))),
     }
+}
+
+/// Which argument of a call is called locked may differ, as docs/scripting.md says; that one is, may not.
+fn unnumbered(error: &str) -> String {
+    const RACE: &str = "ErrorDataRace(\"argument #";
+    let Some((before, rest)) = error.split_once(RACE) else { return error.to_owned() };
+    format!("{before}{RACE}{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()))
 }
 
 /// Both outcomes of `main()`, Rhai's first; or why it is not compiled.

@@ -1,8 +1,10 @@
 //! One request to one route: a place, a budget, the script, and its answer or its fault.
 
+mod hooks;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -22,7 +24,7 @@ use super::{
     route::{Handler, Route},
 };
 use crate::{
-    diagnostic::{Diagnostic, Place},
+    diagnostic::Diagnostic,
     host::{
         answer::{Answer, AnswerError, ScriptResponse, StreamSpec, StreamWriter},
         current::{self, Phase},
@@ -315,40 +317,6 @@ impl Plugin {
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
         tracing::error!(plugin = self.name, "a stream was cut: {message}");
         Err(())
-    }
-
-    /// Runs `on_start`, once this version is served.
-    pub(crate) fn start(&self) {
-        if let Some(diagnostic) = self.run_hooks(&self.on_start, "on_start") {
-            *self.start_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(diagnostic);
-        }
-    }
-
-    /// Runs `on_stop`, when nothing uses this version any more.
-    pub(crate) fn stop(&self) {
-        self.run_hooks(&self.on_stop, "on_stop");
-    }
-
-    fn run_hooks(&self, hooks: &[Callback], what: &str) -> Option<Diagnostic> {
-        for hook in hooks {
-            let budget = budget::enter(self.budget(self.load_time()), Thread::Own);
-            let _current = current::enter(Arc::clone(&self.context), Phase::Lifecycle);
-            let result = catch_unwind(AssertUnwindSafe(|| hook.call(&self.engine, [])));
-            let mut diagnostic = match result {
-                Ok(Ok(_)) if budget.spent().is_none() => continue,
-                Ok(Err(error)) => self.diagnose(&error, hook.file()),
-                Ok(Ok(_)) | Err(_) => Diagnostic::error("hook", "it did not end")
-                    .at(Place::file(hook.file()))
-                    .of_plugin(&*self.name),
-            };
-            if let Some(spent) = budget.spent() {
-                diagnostic.message = spent.to_string();
-            }
-            diagnostic.message = format!("`{what}` failed: {}", diagnostic.message);
-            tracing::error!(plugin = self.name, "{}", diagnostic.render(false));
-            return Some(diagnostic);
-        }
-        None
     }
 
     fn spent(&self, spent: Spent, place: Option<Box<Diagnostic>>, id: &str) -> Response {
