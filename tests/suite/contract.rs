@@ -398,3 +398,34 @@ fn routes_are_listed_with_where_they_are() {
     assert_eq!(ended.stdout, "GET  /pets  pets.rhai:1\n");
     assert!(ended.stderr.contains("users.rhai"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_lost_property_of_an_answer_is_told_in_words_and_refused() {
+    let with = |properties: &str| {
+        format!(
+            "get(\"/{{id}}\", #{{ returns: #{{ {properties} }} }}, |r| #{{ id: 1, email: \"e\" }});"
+        )
+    };
+    let project = Project::new(&[("users.rhai", &with("id: int(), email: string()"))])
+        .config("[contract]\non_breaking = \"refuse\"\n")
+        .env("HOTPLATE_WATCH__MODE", "off");
+    accept(&project);
+    let server = project.start();
+    server.save("users.rhai", &with("id: int()"));
+    let sentence = "GET /users/{id}: response property \"email\" removed: breaking";
+    assert_eq!(server.report()["failed"], json!(["users"]));
+    assert_tells(&server.plugin("users")["diagnostics"][0], &[sentence, "users.rhai:1"]);
+    server.save("users.rhai", &with("id: int(), email: string(), name: string().optional()"));
+    let report = server.report();
+    assert_eq!(report["failed"], json!([]), "{report}");
+    assert_eq!(
+        messages(&report["changes"]),
+        ["GET /users/{id}: response property \"name\" added: compatible"]
+    );
+    server.save("users.rhai", &with("id: int(), email: string().nullable()"));
+    server.report();
+    assert_tells(
+        &server.plugin("users")["diagnostics"][0],
+        &["response property \"email\" may now be null: breaking"],
+    );
+}
