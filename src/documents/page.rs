@@ -67,7 +67,7 @@ impl Documents {
         let mut source = source;
         source.made_of.extend(self.envelope.part());
         let policy = Some(settings.markdown_policy.clone());
-        Ok(self.whole(page, mount, wish, source, composed, policy))
+        Ok(self.whole(page, mount, source, composed, policy))
     }
 
     /// The page of an HTML file; nothing where it is served as it is.
@@ -77,11 +77,10 @@ impl Documents {
     pub(super) fn html(
         &self,
         mount: &Mount,
-        wish: &Wish,
         way: &Way,
         source: Source,
     ) -> io::Result<Option<Arc<Whole>>> {
-        if !self.development && !magic::has_any(&source.text) {
+        if !magic::has_any(&source.text) {
             return Ok(None);
         }
         let composed = compose(&source.text, mount, way, Into::Html);
@@ -97,7 +96,7 @@ impl Documents {
             Some(title) => titled(html, title),
             None => html,
         };
-        Ok(Some(self.whole(html, mount, wish, source, composed, None)))
+        Ok(Some(self.whole(html, mount, source, composed, None)))
     }
 
     fn raw_html(&self) -> RawHtml {
@@ -114,7 +113,6 @@ impl Documents {
         &self,
         mut html: String,
         mount: &Mount,
-        wish: &Wish,
         source: Source,
         composed: Composed,
         policy: Option<String>,
@@ -123,10 +121,6 @@ impl Documents {
             for fault in &composed.faults {
                 html.extend(["<p role=\"alert\"><code>", &*escaped(fault), "</code></p>\n"]);
             }
-            let script = format!("{}/_hotplate/live.js", wish.prefix);
-            let script = format!("<script src=\"{}\" defer></script>\n", escaped(&script));
-            let end = html.to_ascii_lowercase().rfind("</body").unwrap_or(html.len());
-            html.insert_str(end, &script);
         }
         let nature = Nature {
             content_type: "text/html; charset=utf-8".to_owned(),
