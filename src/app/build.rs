@@ -11,7 +11,7 @@ use crate::{
     admin::Admin,
     diagnostic::Diagnostic,
     host,
-    plugin::execute::Executor,
+    plugin::execute::{Executor, Threads},
     reload::{self, Apply, NoReport, Parts},
     server::ServerLimits,
     services::state::States,
@@ -24,7 +24,7 @@ pub struct Builder {
     sources: Sources,
     fixed: Option<Settings>,
     modules: Vec<(Option<String>, Module)>,
-    executor: Executor,
+    threads: Threads,
     apply: Vec<Apply>,
 }
 
@@ -67,7 +67,7 @@ impl Builder {
             sources: Sources::default(),
             fixed: None,
             modules: Vec::new(),
-            executor: Executor::on_own_threads(),
+            threads: Threads::Own,
             apply: Vec::new(),
         }
     }
@@ -121,7 +121,7 @@ impl Builder {
     /// Scripts run on the workers of a multi-threaded runtime made by [`super::serve::runtime`].
     #[must_use]
     pub(crate) fn on_workers(mut self) -> Self {
-        self.executor = Executor::on_workers();
+        self.threads = Threads::Workers;
         self
     }
 
@@ -138,8 +138,8 @@ impl Builder {
     /// [`StartError::Faults`] when the configuration or the plugin folder cannot be used. A plugin that
     /// fails to load is no error: it is absent, and [`Hotplate::first_report`] says why.
     pub fn build(self) -> Result<Hotplate, StartError> {
-        let executor = self.executor.clone();
         let mut parts = self.parts()?;
+        let executor = parts.executor.clone();
         let site = Arc::clone(&parts.site);
         let limits = ServerLimits::from(&parts.settings.limits);
         let server_limits = Arc::new(ArcSwap::from_pointee(limits));
@@ -172,13 +172,14 @@ impl Builder {
             };
         }
         let apply = self.apply;
+        let executor = Executor::new(self.threads, settings.limits.script_threads);
         Ok(Parts {
             site: Site::new(Arc::clone(&settings)),
             sources: self.fixed.is_none().then_some(self.sources),
             settings,
             states: Arc::new(States::default()),
             natives,
-            executor: self.executor,
+            executor,
             apply: Box::new(move |settings| apply.iter().for_each(|apply| apply(settings))),
         })
     }

@@ -14,6 +14,9 @@ pub(super) enum Part {
     Value(Code, Box<Site>),
 }
 
+/// Bytes from which a text is asked of the budget before more is added, and is not copied.
+const LARGE: usize = 64 << 10;
+
 /// A string of parts.
 pub(super) fn interpolated(parts: Vec<Part>, position: Position) -> Code {
     Box::new(move |vm| {
@@ -23,6 +26,9 @@ pub(super) fn interpolated(parts: Vec<Part>, position: Position) -> Code {
         let mut text = std::mem::take(&mut vm.text);
         let begin = text.len();
         for part in &parts {
+            if text.len() > LARGE && !vm.spend_memory(position) {
+                return Out::FAIL;
+            }
             let (code, site) = match part {
                 Part::Text(part) => {
                     text.push_str(part);
@@ -58,9 +64,14 @@ pub(super) fn interpolated(parts: Vec<Part>, position: Position) -> Code {
                 }
             }
         }
-        let whole = ImmutableString::from(text.get(begin..).unwrap_or_default());
-        text.truncate(begin);
-        vm.text = text;
+        let whole = if begin == 0 && text.len() > LARGE {
+            text.into()
+        } else {
+            let whole = ImmutableString::from(text.get(begin..).unwrap_or_default());
+            text.truncate(begin);
+            vm.text = text;
+            whole
+        };
         vm.acc = whole.into();
         Out::ANY
     })

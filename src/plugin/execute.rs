@@ -7,11 +7,19 @@ use tokio::{runtime::Handle, sync::oneshot};
 use super::pool::{Pool, Precedence};
 use crate::script::budget::{Slow, Thread};
 
-/// How many scripts may be slow at a time, in all plugins together.
-const SLOW: usize = 256;
+/// How many scripts may be found slow on a worker at a time, for each thread of our own: the next calls
+/// of their routes go to those threads, so this many are not there for long.
+const FOUND_SLOW: usize = 4;
 
-/// How many threads of our own run scripts.
-const THREADS: usize = 64;
+/// Which threads scripts are for, if they are quick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// The workers of a runtime that was made for them: multi-threaded, with stacks of
+    /// [`super::pool::STACK`].
+    Workers,
+    /// Threads of our own, whatever runtime serves the requests.
+    Own,
+}
 
 /// Which threads a script is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,15 +39,15 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Scripts run on the workers of a runtime that was made for them: multi-threaded, with stacks of
-    /// [`super::pool::STACK`].
-    pub(crate) fn on_workers() -> Self {
-        Self { workers: Some(Slow::new(SLOW)), pool: Pool::new(THREADS, Precedence::BehindWorkers) }
-    }
-
-    /// Scripts run on threads of our own, whatever runtime serves the requests.
-    pub(crate) fn on_own_threads() -> Self {
-        Self { workers: None, pool: Pool::new(THREADS, Precedence::Usual) }
+    /// Quick scripts run on `threads`, slow ones of all plugins together on `most` threads of our own.
+    pub(crate) fn new(threads: Threads, most: usize) -> Self {
+        match threads {
+            Threads::Workers => Self {
+                workers: Some(Slow::new(most.saturating_mul(FOUND_SLOW))),
+                pool: Pool::new(most, Precedence::BehindWorkers),
+            },
+            Threads::Own => Self { workers: None, pool: Pool::new(most, Precedence::Usual) },
+        }
     }
 
     /// The threads of our own.

@@ -106,6 +106,7 @@ impl Plugin {
         let Some(route) = self.routes.get(index) else {
             return Ran::Problem(Problem::new(StatusCode::NOT_FOUND));
         };
+        let _much = memory::give_back_what_is_freed();
         let began = matches!(thread, Thread::Own).then(Instant::now);
         let budget = budget::enter(self.budget(time), thread);
         let before = memory::balance();
@@ -129,9 +130,6 @@ impl Plugin {
         }
         if let Some(spent) = budget.spent() {
             self.note_left(before, 0);
-            if spent == Spent::Memory {
-                memory::give_back_now();
-            }
             let place = match result {
                 Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.place.file))),
                 _ => None,
@@ -302,6 +300,7 @@ impl Plugin {
     }
 
     fn write_stream(&self, write: &Callback, out: StreamWriter, time: Duration) -> Result<(), ()> {
+        let _much = memory::give_back_what_is_freed();
         let budget = budget::enter(self.budget(time), Thread::Own);
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
         let gone = out.clone();

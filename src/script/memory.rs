@@ -71,11 +71,44 @@ pub(crate) fn give_back_soon() -> Result<(), tikv_jemalloc_ctl::Error> {
         name.name().write(KEPT_FREE_MS)?;
     }
     max_background_threads::write(1)?;
-    background_thread::write(true)
+    background_thread::write(true)?;
+    // Blocks of more than 8 MiB come from an arena of their own, the one after all others, which is made
+    // with the first of them. A block that nobody writes to takes no memory.
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(16 << 20)));
+    let large: u32 = b"opt.narenas\0"[..].name().read()?;
+    let time = format!("arena.{large}.dirty_decay_ms\0");
+    time.as_bytes().name().write(0_isize)
 }
 
-/// Gives back at once what this thread has freed: a script that took all it may leaves much of it.
-pub(crate) fn give_back_now() {
+/// How much a thread may free before that is given back at once, in bytes.
+const MUCH: u64 = 8 << 20;
+
+/// Gives back at once what this thread has freed when it is dropped, if that is much: scripts that take
+/// all they may, one after another and each on another thread, would leave it to every one of them.
+pub(crate) struct GiveBack {
+    freed: u64,
+}
+
+/// Begins to count what this thread frees.
+pub(crate) fn give_back_what_is_freed() -> GiveBack {
+    GiveBack { freed: freed() }
+}
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        if freed().wrapping_sub(self.freed) >= MUCH {
+            give_back_now();
+        }
+    }
+}
+
+/// Bytes that this thread has ever freed; zero on a thread that was not [`prepare`]d.
+#[inline]
+fn freed() -> u64 {
+    COUNTERS.get().map_or(0, |counters| counters.deallocated.get())
+}
+
+fn give_back_now() {
     let given = || {
         let arena: u32 = b"thread.arena\0"[..].name().read()?;
         let time = format!("arena.{arena}.dirty_decay_ms\0");

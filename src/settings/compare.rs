@@ -13,6 +13,7 @@ impl Settings {
             ("network.bind", self.network.bind != new.network.bind),
             ("network.port", self.network.port != new.network.port),
             ("network.workers", self.network.workers != new.network.workers),
+            ("limits.script_threads", self.limits.script_threads != new.limits.script_threads),
             ("paths.data", self.paths.data != new.paths.data),
             ("paths.pidfile", self.paths.pidfile != new.paths.pidfile),
             ("log.format", self.log.format != new.log.format),

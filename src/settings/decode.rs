@@ -192,6 +192,9 @@ fn limits(fields: &mut Fields) -> Limits {
             .number("header_bytes", 8_192..=16_777_216)
             .unwrap_or(default.header_bytes),
         connections: fields.number("connections", 1..=1_000_000).unwrap_or(default.connections),
+        script_threads: fields
+            .number("script_threads", 1..=1_024)
+            .unwrap_or(default.script_threads),
         script: ScriptLimits::default().overlaid(&overrides(fields)),
     }
 }

@@ -24,6 +24,8 @@ pub struct Limits {
     pub header_bytes: usize,
     /// Connections open at the same time.
     pub connections: usize,
+    /// Threads for scripts that take long, of all plugins together.
+    pub script_threads: usize,
     /// The bounds of a script, unless its plugin has its own.
     #[serde(flatten)]
     pub script: ScriptLimits,
@@ -87,6 +89,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             header_bytes: 64 << 10,
             connections: 10_000,
+            script_threads: 64,
             script: ScriptLimits::default(),
         }
     }

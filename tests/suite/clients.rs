@@ -228,3 +228,65 @@ fn floods_of_http2_frames_are_cut() {
     });
     assert_cut(&server, "a head of nothing", 1_000_000, |n| first_then(n, frame(9, 0, 1, &[])));
 }
+
+#[test]
+fn small_frames_of_http2_without_end_take_no_memory() {
+    let server = Server::start(&[("t.rhai", ECHO)]);
+    // GET, http, /t, and the name of the host.
+    let mut head = b"\x82\x86\x44\x02/t\x41\x09".to_vec();
+    head.extend(b"localhost");
+    let floods: [(&str, Vec<u8>); 5] = [
+        ("settings", frame(4, 0, 0, &[0, 3, 0, 0, 0, 100])),
+        ("pings", frame(6, 0, 0, b"hotplate")),
+        ("priorities", frame(2, 0, 1, &[0, 0, 0, 3, 16])),
+        ("windows", frame(8, 0, 0, &[0, 0, 0, 1])),
+        ("data of nothing", frame(0, 0, 1, &[])),
+    ];
+    for (what, flood) in floods {
+        let mut connection = server.connect();
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        bytes.extend(frame(4, 0, 0, &[]));
+        bytes.extend(frame(1, 4, 1, &head));
+        connection.send(&bytes);
+        let before = server.peak_memory();
+        let many = flood.repeat(1000);
+        // Nothing is read meanwhile: what is to be acknowledged would pile up on the other side.
+        let began = Instant::now();
+        for _ in 0..300 {
+            if connection.try_send(&many).is_err() || began.elapsed() > Duration::from_secs(5) {
+                break;
+            }
+        }
+        let grown = server.peak_memory() - before;
+        assert!(grown < 64 << 20, "{what} took {} MiB", grown >> 20);
+        assert_eq!(server.get("/t").ok(), "ok", "{what}");
+    }
+}
+
+#[test]
+fn a_window_that_never_opens_holds_nothing_for_ever() {
+    let big = "get(|req| \"x\".repeat(1000000));\npost(|req| \"ok\");";
+    let server = Project::new(&[("t.rhai", big)])
+        .env("HOTPLATE_LIMITS__IDLE_MS", "1000")
+        .env("HOTPLATE_LIMITS__BODY_MS", "1000")
+        .start();
+    let mut head = b"\x82\x86\x44\x02/t\x41\x09".to_vec();
+    head.extend(b"localhost");
+    let mut connection = server.connect();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    // The peer may send us nothing on any stream.
+    bytes.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    let before = server.peak_memory();
+    for n in 0..90 {
+        bytes.extend(frame(1, 5, 2 * n + 1, &head));
+    }
+    connection.send(&bytes);
+    wait_until("the connection is given up", || {
+        // Somebody who answers pings is alive, and still takes nothing.
+        connection.try_send(&frame(6, 1, 0, b"hotplate")).is_err()
+    });
+    let grown = server.peak_memory() - before;
+    assert!(grown < 256 << 20, "{} MiB", grown >> 20);
+    let mut beside = server.connect();
+    assert_eq!(beside.ask(&Ask::post("/t")).text(), "ok");
+}

@@ -37,7 +37,7 @@ fn project(on_breaking: &str) -> Project {
 /// Runs `hotplate` with these arguments in the project.
 fn hotplate(project: &Project, arguments: &[&str]) -> Ended {
     let began = std::time::Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_hotplate"))
+    let output = Command::new(crate::harness::program())
         .args(arguments)
         .current_dir(project.root())
         .output()

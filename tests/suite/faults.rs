@@ -118,8 +118,8 @@ fn a_script_and_a_folder_that_may_not_be_read_keep_what_is_served() {
         .env("HOTPLATE_WATCH__POLL_MS", "50")
         .through(&around);
     mode(project.root(), 0o755);
-    let program = env!("CARGO_BIN_EXE_hotplate");
-    if !works(&[&around[..], &[program, "--version"]].concat()) {
+    let program = crate::harness::program();
+    if !works(&[&around[..], &[&*program, "--version"]].concat()) {
         return;
     }
     let server = project.start();

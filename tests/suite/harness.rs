@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::{
     client::{Answer, Ask, Connection},
-    project::Project,
+    project::{Project, program},
     server::{Ended, Server},
 };
 

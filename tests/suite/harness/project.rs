@@ -21,6 +21,12 @@ pub(crate) struct Project {
     variables: Vec<(String, String)>,
 }
 
+/// The program under test: the one that was built with the tests, or another build of it, such as the
+/// released one, which `SUITE_PROGRAM` names.
+pub(crate) fn program() -> String {
+    std::env::var("SUITE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_hotplate").to_owned())
+}
+
 impl Project {
     /// A project with these files below `plugins/`.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
@@ -104,7 +110,7 @@ impl Project {
 
     /// The program, ready to start in this project.
     pub(crate) fn command(&self) -> Command {
-        let program = [env!("CARGO_BIN_EXE_hotplate").to_owned()];
+        let program = [program()];
         let mut words = self.around.iter().chain(&program);
         let mut command = Command::new(words.next().unwrap());
         command.args(words);

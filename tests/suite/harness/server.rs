@@ -89,6 +89,11 @@ impl Server {
         peak.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10
     }
 
+    /// Forgets the most memory that the process ever had: it is counted anew from what it has now.
+    pub(crate) fn forget_peak_memory(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
+    }
+
     /// The line that it began with.
     pub(crate) fn first_line(&self) -> &str {
         &self.first_line
