@@ -6,6 +6,7 @@
 pub(crate) mod answer;
 mod base64;
 mod bulk;
+mod closures;
 mod crypto;
 pub(crate) mod current;
 pub(crate) mod declare;
@@ -38,6 +39,7 @@ pub(crate) fn natives() -> Natives {
     let mut language = Module::new();
     extras::register(&mut language);
     bulk::register(&mut language);
+    closures::register(&mut language);
     json::register(&mut language);
     let mut global = Module::new();
     sleep::register(&mut global);

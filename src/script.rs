@@ -14,12 +14,17 @@ pub(crate) mod lint;
 mod locate;
 pub(crate) mod memory;
 pub(crate) mod mistake;
-mod token;
+pub(crate) mod token;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a native function of the host returns: Rhai raises the error at the call's position.
 pub(crate) type Native<T> = Result<T, Box<rhai::EvalAltResult>>;
+
+/// The most arguments of a call, and the most values that a function holds. Where a function is not found,
+/// Rhai may try each combination of types: tens of thousands of walks over the arguments, in which
+/// nothing stops the script.
+pub(crate) const MOST_ARGUMENTS: usize = 64;
 
 /// The text of one script.
 #[derive(Debug, Clone, PartialEq, Eq)]

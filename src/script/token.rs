@@ -24,7 +24,11 @@ thread_local! {
 }
 
 /// Words after a dot that Rhai gives a meaning of their own.
-const KEPT: [&str; 4] = ["call", "curry", "type_of", "is_shared"];
+const KEPT: [&str; 3] = ["call", "type_of", "is_shared"];
+
+/// What `.curry(…)` calls: a native of the host, which bounds how many values a function holds. Rhai's own
+/// is part of the language, and nothing can be put in its place. No script can write this name.
+pub(crate) const CURRY: &str = "curry()";
 
 /// Forgets the last token: a new text begins.
 pub(super) fn begin() {
@@ -59,6 +63,9 @@ fn dot(token: Token) -> Token {
 fn after_dot(token: Token) -> Token {
     match token {
         Token::Reserved(word) if KEPT.contains(&word.as_str()) => Token::Reserved(word),
+        Token::Reserved(word) if word.as_str() == "curry" => {
+            Token::Identifier(Box::new(CURRY.into()))
+        }
         Token::Reserved(word) if rhai::is_valid_identifier(&word) => {
             BEFORE.set(Before::Name);
             Token::Identifier(word)

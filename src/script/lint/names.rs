@@ -15,6 +15,7 @@ use crate::{
     script::{
         compile::Compiled,
         import::{Libraries, imports_of},
+        token::CURRY,
     },
 };
 
@@ -252,6 +253,11 @@ impl<'a> Walker<'a> {
             }
             Expr::Variable(variable, _, position) => {
                 self.qualified_variable(&variable.2, &variable.1, *position);
+            }
+            Expr::Property(property, position) if property.2.as_str() == CURRY => {
+                let message = "`curry` is a word of the language".to_owned();
+                let help = "a property of that name is written `x[\"curry\"]`".to_owned();
+                self.fault("reserved-word", message, *position, Some(help));
             }
             Expr::Stmt(block) => self.block(block),
             Expr::FnCall(call, position) => self.call(call, *position),

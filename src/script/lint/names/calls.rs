@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use rhai::{Expr, FnAccess, FnCallExpr, FnPtr, Namespace, Position, Stmt};
 
 use super::{Walker, each_statement, functions, is_closure, nearest};
-use crate::script::{compile::Compiled, lint::signatures::Signatures};
+use crate::script::{MOST_ARGUMENTS, compile::Compiled, lint::signatures::Signatures};
 
 impl Walker<'_> {
     pub(super) fn call(&mut self, call: &FnCallExpr, position: Position) {
         self.inner = closure_of(call).map(|name| self.variables_of(&name)).unwrap_or_default();
         call.args.iter().for_each(|argument| self.expression(argument));
         self.inner.clear();
+        self.count(call, position);
         if call.is_operator_call() || call.capture_parent_scope {
             return;
         }
@@ -20,6 +21,11 @@ impl Walker<'_> {
             return self.qualified_call(&call.namespace, &call.name, given, position);
         }
         let name = call.name.as_str();
+        if name == "curry" && closure_of(call).is_none() {
+            let message = "`curry` is called as a method".to_owned();
+            let help = "write `f.curry(…)`, or a closure: `|x| f.call(1, x)`".to_owned();
+            return self.fault("curry", message, position, Some(help));
+        }
         if Signatures::is_language(name) {
             return;
         }
@@ -42,6 +48,17 @@ impl Walker<'_> {
         let near = nearest(name, known.filter(|name| !is_closure(name)));
         let help = near.map(|near| format!("did you mean `{near}`?"));
         self.fault("unknown-function", format!("there is no function `{name}`"), position, help);
+    }
+
+    /// Refuses calls with so many arguments that Rhai takes seconds to find out that there is no such
+    /// function: it tries all combinations of types.
+    fn count(&mut self, call: &FnCallExpr, position: Position) {
+        if call.args.len() > MOST_ARGUMENTS {
+            let message = format!("a call with {} arguments", call.args.len());
+            let help =
+                format!("pass an array or a map; at most {MOST_ARGUMENTS} arguments go in a call");
+            self.fault("too-many-arguments", message, position, Some(help));
+        }
     }
 
     /// The variables that a function of the script declares.
@@ -68,6 +85,7 @@ impl Walker<'_> {
     }
 
     pub(super) fn method(&mut self, call: &FnCallExpr, position: Position) {
+        self.count(call, position);
         call.args.iter().for_each(|argument| self.expression(argument));
         let name = call.name.as_str();
         let known = Signatures::is_language(name)

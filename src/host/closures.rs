@@ -1,0 +1,38 @@
+//! `f.curry(…)`: a function with its first arguments given.
+
+use rhai::{Dynamic, FnPtr, Module};
+
+use super::define::{global, refusal};
+use crate::script::{MOST_ARGUMENTS, Native, token::CURRY};
+
+/// Registers it, for one to eight values at a time.
+pub(crate) fn register(module: &mut Module) {
+    macro_rules! curry {
+        ($($value:ident)+) => {
+            let params = ["function: Fn", $(concat!(stringify!($value), ": Dynamic"),)+ "Fn"];
+            let about = "The function with these as its first arguments.";
+            global(CURRY, &params, about).set_into_module(
+                module,
+                |function: FnPtr, $($value: Dynamic),+| with_first(function, [$($value),+]),
+            );
+        };
+    }
+    curry!(a);
+    curry!(a b);
+    curry!(a b c);
+    curry!(a b c d);
+    curry!(a b c d e);
+    curry!(a b c d e f);
+    curry!(a b c d e f g);
+    curry!(a b c d e f g h);
+}
+
+fn with_first<const N: usize>(mut function: FnPtr, values: [Dynamic; N]) -> Native<FnPtr> {
+    if function.curry().len() + N > MOST_ARGUMENTS {
+        return Err(refusal(format!("a function holds at most {MOST_ARGUMENTS} arguments")));
+    }
+    for value in values {
+        function.add_curry(value);
+    }
+    Ok(function)
+}
