@@ -24,6 +24,7 @@ use crate::{
     plugin::execute::Executor,
     reload::{Handle, Scope, report::Report},
     server::ServerLimits,
+    services::schedule::Scheduler,
     settings::Settings,
     site::Site,
 };
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) server_limits: Arc<ArcSwap<ServerLimits>>,
     pub(crate) first: Report,
     pub(crate) listeners: Listeners,
+    pub(crate) scheduler: Scheduler,
 }
 
 impl Hotplate {
@@ -92,14 +94,16 @@ impl Hotplate {
         crate::script::memory::is_enforced()
     }
 
-    /// Says goodbye to those who listen: pages at `/docs` that wait to be told of the next generation. A
-    /// program that serves the endpoint with a server of its own calls this when that begins to end, so
-    /// that it does not wait for them; [`Hotplate::serve`] does it itself.
+    /// Says goodbye to those who listen: pages at `/docs` that wait to be told of the next generation. No
+    /// job begins any more. A program that serves the endpoint with a server of its own calls this when
+    /// that begins to end, so that it does not wait for them; [`Hotplate::serve`] does it itself.
     pub fn drain(&self) {
         self.inner.listeners.end();
+        self.inner.scheduler.close();
     }
 
-    /// Runs `on_stop` of every plugin and stops watching. Requests that are under way go on.
+    /// Waits for jobs that are under way, for `grace_ms` at most, runs `on_stop` of every plugin and stops
+    /// watching. Requests that are under way go on.
     pub async fn end(&self) {
         self.drain();
         self.inner.reloader.end().await;

@@ -7,6 +7,7 @@ pub(crate) mod admission;
 pub(crate) mod checks;
 pub(crate) mod execute;
 mod growth;
+pub(crate) mod job;
 pub(crate) mod load;
 pub(crate) mod pool;
 pub(crate) mod route;
@@ -24,7 +25,7 @@ use std::{
 
 use rhai::Engine;
 
-use self::{admission::Admission, execute::Pace, growth::Growth, route::Route};
+use self::{admission::Admission, execute::Pace, growth::Growth, job::Job, route::Route};
 use crate::{
     compile::Obstacle,
     diagnostic::Diagnostic,
@@ -65,6 +66,7 @@ pub(crate) struct Plugin {
     after: Vec<Callback>,
     on_start: Vec<Callback>,
     on_stop: Vec<Callback>,
+    jobs: Vec<Job>,
     imports: BTreeSet<String>,
     about: String,
     warnings: Vec<Diagnostic>,
@@ -195,6 +197,7 @@ impl Plugin {
         let handlers = self.routes.iter().filter_map(Route::script);
         let hooks =
             self.before.iter().chain(&self.after).chain(&self.on_start).chain(&self.on_stop);
+        let hooks = hooks.chain(self.jobs.iter().map(|job| &job.function));
         let mut found: Vec<&Obstacle> = Vec::new();
         for obstacle in handlers.chain(hooks).filter_map(Callback::obstacle) {
             if !found.contains(&obstacle) {

@@ -7,6 +7,7 @@
 mod build;
 mod configured;
 mod contract;
+mod jobs;
 mod look;
 mod publish;
 pub(crate) mod report;
@@ -30,7 +31,7 @@ use crate::{
     generation::assemble::Candidate,
     plugin::{Plugin, execute::Executor},
     script::{engine::Natives, lint::signatures::Signatures},
-    services::state::States,
+    services::{schedule::Scheduler, state::States},
     settings::{Settings, Sources},
     site::Site,
     source::{
@@ -129,6 +130,8 @@ pub(crate) struct Parts {
     pub(crate) settings: Arc<Settings>,
     /// The memory of plugins.
     pub(crate) states: Arc<States>,
+    /// Runs the jobs of plugins.
+    pub(crate) scheduler: Scheduler,
     /// The functions that scripts see.
     pub(crate) natives: Natives,
     /// Where scripts run.

@@ -1,4 +1,5 @@
 //! What outlives every reload and knows nothing of Rhai.
 
 pub(crate) mod rates;
+pub(crate) mod schedule;
 pub(crate) mod state;

@@ -1,10 +1,13 @@
 //! What the administration answers with.
 
+mod jobs;
+
 use std::sync::atomic::Ordering;
 
 use poem_openapi::{Object, Union, types::Any};
 use serde_json::{Value, json};
 
+use self::jobs::Job;
 use crate::{
     compile::Obstacle,
     diagnostic::Diagnostic,
@@ -34,6 +37,8 @@ pub(super) struct Plugins {
     watching: String,
     /// Every plugin that is known, with its routes, limits and faults.
     plugins: Vec<Any<Value>>,
+    /// What the plugins do by the clock.
+    jobs: Vec<Job>,
     /// Faults that belong to no plugin.
     diagnostics: Vec<Any<Value>>,
     /// How the API differs from the generation before.
@@ -167,6 +172,7 @@ impl From<&Generation> for Plugins {
                 .iter()
                 .map(|(name, entry)| Any(plugin(name, entry)))
                 .collect(),
+            jobs: Job::all(generation),
             diagnostics: shown(generation.diagnostics.iter()),
             changes: generation.changes.iter().map(data).map(Any).collect(),
             contract: Any(data(&generation.standing)),

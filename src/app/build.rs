@@ -11,10 +11,13 @@ use crate::{
     admin::Admin,
     diagnostic::Diagnostic,
     host,
-    plugin::execute::{Executor, Threads},
+    plugin::{
+        execute::{Executor, Threads},
+        pool::STACK,
+    },
     reload::{self, Apply, NoReport, Parts},
     server::ServerLimits,
-    services::state::States,
+    services::{schedule::Scheduler, state::States},
     settings::{Exposure, Overrides, Settings, Sources},
     site::Site,
 };
@@ -141,6 +144,7 @@ impl Builder {
         let mut parts = self.parts()?;
         let executor = parts.executor.clone();
         let site = Arc::clone(&parts.site);
+        let scheduler = parts.scheduler.clone();
         let limits = ServerLimits::from(&parts.settings.limits);
         let server_limits = Arc::new(ArcSwap::from_pointee(limits));
         let limits = Arc::clone(&server_limits);
@@ -157,8 +161,18 @@ impl Builder {
         }
         let admin = Admin::new(Arc::clone(&site), reloader.clone());
         let listeners = Listeners::default();
-        let inner = Inner { site, reloader, admin, executor, server_limits, first, listeners };
-        Ok(Hotplate { inner: Arc::new(inner) })
+        Ok(Hotplate {
+            inner: Arc::new(Inner {
+                site,
+                reloader,
+                admin,
+                executor,
+                server_limits,
+                first,
+                listeners,
+                scheduler,
+            }),
+        })
     }
 
     /// What a reloader is made of, with the site that it publishes to.
@@ -178,6 +192,7 @@ impl Builder {
             sources: self.fixed.is_none().then_some(self.sources),
             settings,
             states: Arc::new(States::default()),
+            scheduler: Scheduler::new(STACK),
             natives,
             executor,
             apply: Box::new(move |settings| apply.iter().for_each(|apply| apply(settings))),

@@ -30,7 +30,7 @@ pub(crate) type Tls = Arc<ArcSwap<rustls::ServerConfig>>;
 
 impl Hotplate {
     /// Serves on `listener` with hotplate's own limits and deadlines until `shutdown` is done; then
-    /// requests that were accepted are finished within `grace_ms`, and `on_stop` runs everywhere.
+    /// requests that were accepted, and jobs, are finished within `grace_ms`, and `on_stop` runs everywhere.
     ///
     /// Works on any tokio runtime with I/O and time.
     ///
@@ -72,6 +72,7 @@ impl Hotplate {
             }
         }
         let grace = self.inner.server_limits.load().grace;
+        let grace = grace + self.inner.scheduler.left(grace);
         // A script that does not end must not hold the process; the second signal is not waited for.
         tokio::select! {
             () = self.end() => {}

@@ -40,6 +40,8 @@ pub(crate) enum Phase {
     Request,
     /// `on_start` or `on_stop`.
     Lifecycle,
+    /// A job, by the clock.
+    Job,
 }
 
 /// One run of a script.

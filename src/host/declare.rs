@@ -1,9 +1,11 @@
-//! What a script's top level declares: routes, what runs around them, what runs at its beginning and end.
+//! What a script's top level declares: routes, what runs around them, at its beginning and end, and by
+//! the clock.
 //!
 //! The declaring functions exist for all scripts; what they declare goes to the load in progress on
 //! this thread ([`collect`]). Outside a load they are errors.
 
 pub(crate) mod callback;
+pub(crate) mod job;
 pub(crate) mod pattern;
 
 use std::{cell::RefCell, collections::BTreeMap};
@@ -15,7 +17,7 @@ use rhai::{
 
 use serde_json::Value;
 
-use self::{callback::Callback, pattern::Pattern};
+use self::{callback::Callback, job::DeclaredJob, pattern::Pattern};
 use crate::script::{Native, mistake::Mistake};
 
 /// The request methods that routes may have, in the order that `Allow` lists them.
@@ -65,6 +67,8 @@ pub(crate) struct Declarations {
     pub(crate) on_start: Vec<Callback>,
     /// Run when nothing uses this version any more.
     pub(crate) on_stop: Vec<Callback>,
+    /// Run by the clock.
+    pub(crate) jobs: Vec<DeclaredJob>,
     /// The named schemas, by name.
     pub(crate) components: BTreeMap<String, Component>,
     /// Names of schemas that are referred to, each with the first place that does.
@@ -76,7 +80,8 @@ impl Declarations {
     pub(crate) fn callbacks_mut(&mut self) -> impl Iterator<Item = &mut Callback> {
         let handlers = self.routes.iter_mut().filter_map(|route| route.handler.as_mut());
         let around = self.before.iter_mut().chain(&mut self.after);
-        handlers.chain(around).chain(&mut self.on_start).chain(&mut self.on_stop)
+        let jobs = self.jobs.iter_mut().map(|job| &mut job.function);
+        handlers.chain(around).chain(&mut self.on_start).chain(&mut self.on_stop).chain(jobs)
     }
 }
 
@@ -168,6 +173,7 @@ pub(crate) fn register(module: &mut Module) {
                 add_route(&context, "route", &listed(&methods)?, &path, spec, None)
             },
         );
+    job::register(module);
     hook(module, "before", 1, |declarations, callback| declarations.before.push(callback));
     hook(module, "after", 2, |declarations, callback| declarations.after.push(callback));
     hook(module, "on_start", 0, |declarations, callback| declarations.on_start.push(callback));

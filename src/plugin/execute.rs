@@ -36,23 +36,31 @@ pub(crate) enum Pace {
 pub(crate) struct Executor {
     workers: Option<Arc<Slow>>,
     pool: Pool,
+    jobs: Pool,
 }
 
 impl Executor {
-    /// Quick scripts run on `threads`, slow ones of all plugins together on `most` threads of our own.
+    /// Quick scripts run on `threads`, slow ones of all plugins together on `most` threads of our own, and
+    /// jobs on half as many more.
     pub(crate) fn new(threads: Threads, most: usize) -> Self {
-        match threads {
-            Threads::Workers => Self {
-                workers: Some(Slow::new(most.saturating_mul(FOUND_SLOW))),
-                pool: Pool::new(most, Precedence::BehindWorkers),
-            },
-            Threads::Own => Self { workers: None, pool: Pool::new(most, Precedence::Usual) },
-        }
+        let (workers, precedence) = match threads {
+            Threads::Workers => {
+                (Some(Slow::new(most.saturating_mul(FOUND_SLOW))), Precedence::BehindWorkers)
+            }
+            Threads::Own => (None, Precedence::Usual),
+        };
+        let jobs = Pool::new(most.div_ceil(2), precedence);
+        Self { workers, pool: Pool::new(most, precedence), jobs }
     }
 
     /// The threads of our own.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The threads of our own for jobs: others than those of requests, so that neither waits for the other.
+    pub(crate) fn jobs(&self) -> &Pool {
+        &self.jobs
     }
 
     /// Runs `job` to its end; `None` when there was no thread for it, or it panicked.

@@ -4,13 +4,14 @@
 //! touches nothing else, so that a candidate can be thrown away.
 
 mod comments;
+mod later;
 mod names;
 
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, atomic::AtomicU32},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rhai::{AST, EvalAltResult, Scope};
@@ -19,6 +20,7 @@ use super::{
     Counters, Made, Plugin,
     admission::Admission,
     growth::Growth,
+    job::Job,
     route::{Named, Route},
 };
 use crate::{
@@ -39,7 +41,7 @@ use crate::{
         engine::Natives,
         fault,
         import::{Libraries, Resolver, Shelf, gather},
-        lint::{self, handlers::Handler, signatures::Signatures},
+        lint::{self, signatures::Signatures},
     },
     settings::{Responses, ScriptLimits},
     source::name::reserved,
@@ -103,8 +105,8 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     install_variables(&mut engine);
     install_output(&mut engine);
     let mut declared = run_top_level(&engine, &script, &inputs, &texts)?;
-    let mut faults = check_verbs(&script, &declared);
-    faults.extend(check_handlers(&script, &libraries, &declared));
+    let mut faults = later::check_verbs(&script, &declared);
+    faults.extend(later::check_handlers(&script, &libraries, &declared));
     if inputs.limits.compile && faults.is_empty() {
         compile_functions(&engine, &inputs, &mut declared);
     }
@@ -121,7 +123,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     if !faults.is_empty() {
         return Err(faults);
     }
-    let warnings = match routes.is_empty() {
+    let warnings = match routes.is_empty() && declared.jobs.is_empty() {
         true => vec![
             Diagnostic::warning("no-routes", "this plugin declares no route")
                 .at(Place::file(&*script.text.file))
@@ -129,6 +131,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         ],
         false => Vec::new(),
     };
+    let usual = Duration::from_millis(inputs.limits.script_ms);
     Ok(Plugin {
         name: inputs.name.to_owned(),
         mount: inputs.mount.to_owned(),
@@ -148,6 +151,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         after: declared.after,
         on_start: declared.on_start,
         on_stop: declared.on_stop,
+        jobs: declared.jobs.into_iter().map(|job| Job::new(job, usual, &texts)).collect(),
         imports: libraries.names(),
         about: comments::of_file(&script),
         warnings,
@@ -217,7 +221,7 @@ fn run_top_level(
     texts: &Texts,
 ) -> Result<Declarations, Vec<Diagnostic>> {
     let limits = Limits {
-        deadline: Instant::now() + std::time::Duration::from_millis(inputs.limits.load_ms),
+        deadline: Instant::now() + Duration::from_millis(inputs.limits.load_ms),
         operations: inputs.limits.operations,
         memory_bytes: inputs.limits.memory_bytes,
     };
@@ -262,66 +266,6 @@ fn load_spent(spent: Spent, limits: &ScriptLimits) -> String {
         }
         Spent::Busy => spent.to_string(),
     }
-}
-
-/// Verbs at the top level that declared nothing: Rhai found another function of that name for them.
-fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Diagnostic> {
-    let hooks = declared
-        .before
-        .iter()
-        .chain(&declared.after)
-        .chain(&declared.on_start)
-        .chain(&declared.on_stop);
-    let hit: Vec<rhai::Position> = declared
-        .routes
-        .iter()
-        .map(|route| (route.file.as_str(), route.position))
-        .chain(hooks.map(|callback| (callback.file(), callback.position())))
-        .filter(|(file, _)| *file == script.text.file)
-        .map(|(_, position)| position)
-        .collect();
-    lint::verbs(script)
-        .into_iter()
-        .filter(|(_, position)| !hit.contains(position))
-        .map(|(verb, position)| {
-            let texts = Place::at(
-                &*script.text.file,
-                &script.text.text,
-                position.line().unwrap_or(0),
-                position.position().unwrap_or(0),
-            );
-            let message =
-                format!("this `{verb}` declares no route: its last argument is not a function");
-            Diagnostic::error("no-handler", message)
-                .at(texts)
-                .help(format!("write `{verb}(\"/path\", |req| …);`"))
-        })
-        .collect()
-}
-
-fn check_handlers(
-    script: &Compiled,
-    libraries: &Libraries,
-    declared: &Declarations,
-) -> Vec<Diagnostic> {
-    let handlers = declared.routes.iter().filter_map(|route| route.handler.as_ref());
-    let callbacks = handlers.chain(&declared.before);
-    let mut seen = Vec::new();
-    let mut faults = Vec::new();
-    for callback in callbacks.chain(&declared.after) {
-        if seen.contains(&callback.name()) {
-            continue;
-        }
-        seen.push(callback.name());
-        let handler =
-            Handler { function: callback.name().to_owned(), captured: callback.captured() };
-        for text in libraries.iter().chain([script]) {
-            if text.text.file == callback.file() {
-                faults.extend(lint::handlers::check(text, &handler));
-            }
-        }
-    }
-    faults
 }
 
 fn routes(

@@ -1,6 +1,7 @@
 //! One request to one route: a place, a budget, the script, and its answer or its fault.
 
 mod hooks;
+mod jobs;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -7,7 +7,6 @@ use crate::{
     diagnostic::{Diagnostic, Severity},
     generation::{Entry, Generation, State},
     openapi::diff::Severity as ApiSeverity,
-    plugin::Plugin,
     source::watch::Watcher,
 };
 
@@ -44,23 +43,33 @@ impl Reloader {
                 self.retired.push(Arc::clone(plugin));
             }
         }
+        self.forget_jobs(&old, &new);
         self.start_all(&new, &report);
         report
     }
 
-    /// Runs `on_start` of all that is served for the first time in this version.
+    /// Runs `on_start` of all that is served for the first time in this version, and then its jobs as they
+    /// are due.
     fn start_all(&self, new: &Generation, report: &Report) {
-        let fresh: Vec<Arc<Plugin>> = report
-            .added
-            .iter()
-            .chain(&report.changed)
-            .filter_map(|name| new.serving(name).cloned())
-            .filter(|plugin| plugin.has_on_start())
-            .collect();
-        if fresh.is_empty() {
+        let fresh = report.added.iter().chain(&report.changed);
+        let fresh = fresh.filter_map(|name| new.serving(name).cloned());
+        let fresh = fresh.map(|plugin| (self.put_jobs(&plugin), plugin));
+        let (first, ready): (Vec<_>, Vec<_>) = fresh.partition(|(_, plugin)| plugin.has_on_start());
+        for held in ready.iter().filter_map(|(held, _)| held.as_ref()) {
+            self.parts.scheduler.release(held);
+        }
+        if first.is_empty() {
             return;
         }
-        let start = move || fresh.iter().for_each(|plugin| plugin.start());
+        let scheduler = self.parts.scheduler.clone();
+        let start = move || {
+            for (held, plugin) in first {
+                plugin.start();
+                if let Some(held) = held {
+                    scheduler.release(&held);
+                }
+            }
+        };
         if self.parts.executor.pool().run(start).is_err() {
             tracing::error!("no thread is free to run `on_start`");
         }

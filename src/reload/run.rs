@@ -200,12 +200,18 @@ impl Reloader {
         }
     }
 
-    /// Runs `on_stop` of all that is served, within the time that each may take.
+    /// Waits for jobs that go on, then runs `on_stop` of all that is served, within the time that each may
+    /// take.
     fn end(&mut self) {
         self.watcher = None;
-        for known in std::mem::take(&mut self.known).into_values() {
+        self.parts.scheduler.close();
+        let late = self.parts.scheduler.wait(self.parts.settings.limits.grace());
+        for (name, known) in std::mem::take(&mut self.known) {
             if let Some(plugin) = known.plugin.filter(|plugin| plugin.has_on_stop()) {
-                plugin.stop();
+                match late.contains(&name) {
+                    true => tracing::warn!(plugin = name, "`on_stop` does not run beside a job"),
+                    false => plugin.stop(),
+                }
             }
         }
     }

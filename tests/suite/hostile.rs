@@ -304,8 +304,49 @@ fn hostile_scripts_import_nothing_from_elsewhere() {
 }
 
 #[test]
+fn hostile_jobs_are_refused_or_do_no_harm_while_they_load() {
+    loads("jobs");
+}
+
+#[test]
+fn hostile_jobs_are_stopped_all_at_once() {
+    let scripts: Vec<_> = group("jobs")
+        .into_iter()
+        .filter(|hostile| matches!(hostile.expected, Expected::Request(_)))
+        .collect();
+    let server = server(&scripts, Run::Usual);
+    let before = server.peak_memory();
+    let is_over =
+        |job: &serde_json::Value, plugin: &str| job["plugin"] == plugin && !job["last"].is_null();
+    let began = Instant::now();
+    for hostile in &scripts {
+        loop {
+            let jobs = server.get("/plugins").json()["jobs"].as_array().cloned().unwrap();
+            if jobs.iter().any(|job| is_over(job, &hostile.name)) {
+                break;
+            }
+            let waited = began.elapsed();
+            assert!(waited < Duration::from_secs(60), "no job of {} has ended", hostile.name);
+            assert_serves(&server, &hostile.name);
+        }
+    }
+    for hostile in &scripts {
+        let asked = Instant::now();
+        assert_eq!(server.get(&format!("/{}", hostile.name)).ok(), "ok", "{}", hostile.name);
+        assert!(asked.elapsed() < hostile.within, "{} took {:?}", hostile.name, asked.elapsed());
+    }
+    let growth = server.peak_memory().saturating_sub(before);
+    assert!(growth < 4 * MOST_GROWTH, "the server grew by {} MiB", growth >> 20);
+    let ended = server.terminate();
+    assert!(ended.status.success(), "{:?}", ended.status);
+    let longest = ended.stderr.lines().map(str::len).max().unwrap_or_default();
+    assert!(longest < 64 << 10, "a line of the log has {longest} bytes");
+    assert!(!ended.stderr.lines().any(|line| line.starts_with("ERROR forged")));
+}
+
+#[test]
 fn there_are_many_hostile_scripts() {
-    let groups = ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import"];
+    let groups = ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import", "jobs"];
     let all: usize = groups.iter().map(|name| folder(name).len()).sum();
     assert!(all >= 150, "only {all}");
 }

@@ -1,4 +1,5 @@
-//! What goes wrong only in functions that answer requests.
+//! What goes wrong only in functions that are called later: by requests, at the beginning and end, by the
+//! clock.
 
 use rhai::{AST, ASTFlags, ASTNode, Expr, Module, Position, ScriptFuncDef, Shared, Stmt};
 
@@ -19,9 +20,22 @@ const CHANGING: [&str; 10] = [
     "fill_with",
 ];
 
-/// A function registered to answer requests.
+/// What calls a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CalledBy {
+    /// Requests, which are answered with its value.
+    Requests,
+    /// The clock, again and again.
+    Clock,
+    /// The beginning or the end, once.
+    Lifecycle,
+}
+
+/// A function registered to be called later.
 #[derive(Debug, Clone)]
 pub(crate) struct Handler {
+    /// What calls it.
+    pub(crate) called_by: CalledBy,
     /// Its name, which Rhai gives to closures too.
     pub(crate) function: String,
     /// How many variables it captured.
@@ -35,7 +49,13 @@ pub(crate) fn check(script: &Compiled, handler: &Handler) -> Vec<Diagnostic> {
         return Vec::new();
     };
     let mut lint = Lint { script, faults: Vec::new() };
-    lint.lost_value(function);
+    if handler.called_by == CalledBy::Requests {
+        lint.lost_value(function);
+    }
+    lint.late_job(function);
+    if handler.called_by == CalledBy::Lifecycle {
+        return lint.faults;
+    }
     let captured: Vec<String> =
         function.params.iter().take(handler.captured).map(ToString::to_string).collect();
     let request = function.params.get(handler.captured).map(ToString::to_string);
@@ -70,6 +90,30 @@ impl Lint<'_> {
                 .help("write `return` before the values, or `attempt(|| …, |e| …)`"),
             );
         }
+    }
+
+    /// A job that is declared while a function runs would be refused only then.
+    fn late_job(&mut self, function: &Shared<ScriptFuncDef>) {
+        each_statement(function, |statement| {
+            let (call, position) = match statement {
+                Stmt::FnCall(call, position) => (call, *position),
+                Stmt::Expr(expression) => match &**expression {
+                    Expr::FnCall(call, position) => (call, *position),
+                    _ => return,
+                },
+                _ => return,
+            };
+            let name = call.name.as_str();
+            let declares = matches!(name, "every" | "cron" | "after") && call.args.len() >= 2;
+            if declares && call.namespace.is_empty() {
+                let message =
+                    format!("`{name}` declares a job, but this runs when the script is served");
+                self.faults
+                    .push(Diagnostic::error("job", message).at(place(self.script, position)).help(
+                    "move it to the top level; a job may look into `state` for what it has to do",
+                ));
+            }
+        });
     }
 
     /// Changes of what the next request will not see: captured variables and copies of the request.
@@ -138,7 +182,7 @@ impl Lint<'_> {
     fn captured(&mut self, change: &Change) {
         let name = &change.root;
         let message =
-            format!("`{name}` is captured: each request changes a copy of its own, and loses it");
+            format!("`{name}` is captured: each call changes a copy of its own, and loses it");
         self.faults.push(
             Diagnostic::error("captured-change", message)
                 .at(place(self.script, change.position))

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// Functions that declare something; they stand at the top level, after the imports.
-pub(crate) const DECLARING: [&str; 13] = [
+pub(crate) const DECLARING: [&str; 15] = [
     "get", "post", "put", "patch", "delete", "head", "options", "any", "route", "before", "after",
-    "on_start", "on_stop",
+    "on_start", "on_stop", "every", "cron",
 ];
 
 /// Everything wrong with the names of one script.

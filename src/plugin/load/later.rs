@@ -1,0 +1,82 @@
+//! What a script declared, held against its text: what nobody would find out before it is called.
+
+use crate::{
+    diagnostic::{Diagnostic, Place},
+    host::declare::Declarations,
+    script::{
+        compile::Compiled,
+        import::Libraries,
+        lint::{
+            self,
+            handlers::{CalledBy, Handler},
+        },
+    },
+};
+
+/// Verbs at the top level that declared nothing: Rhai found another function of that name for them.
+pub(super) fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Diagnostic> {
+    let hooks = declared
+        .before
+        .iter()
+        .chain(&declared.after)
+        .chain(&declared.on_start)
+        .chain(&declared.on_stop)
+        .chain(declared.jobs.iter().map(|job| &job.function));
+    let hit: Vec<rhai::Position> = declared
+        .routes
+        .iter()
+        .map(|route| (route.file.as_str(), route.position))
+        .chain(hooks.map(|callback| (callback.file(), callback.position())))
+        .filter(|(file, _)| *file == script.text.file)
+        .map(|(_, position)| position)
+        .collect();
+    lint::verbs(script)
+        .into_iter()
+        .filter(|(_, position)| !hit.contains(position))
+        .map(|(verb, position)| {
+            let texts = Place::at(
+                &*script.text.file,
+                &script.text.text,
+                position.line().unwrap_or(0),
+                position.position().unwrap_or(0),
+            );
+            let message =
+                format!("this `{verb}` declares no route: its last argument is not a function");
+            Diagnostic::error("no-handler", message)
+                .at(texts)
+                .help(format!("write `{verb}(\"/path\", |req| …);`"))
+        })
+        .collect()
+}
+
+/// What goes wrong only once functions are called that were declared.
+pub(super) fn check_handlers(
+    script: &Compiled,
+    libraries: &Libraries,
+    declared: &Declarations,
+) -> Vec<Diagnostic> {
+    let handlers = declared.routes.iter().filter_map(|route| route.handler.as_ref());
+    let handlers = handlers.chain(&declared.before).chain(&declared.after);
+    let jobs = declared.jobs.iter().map(|job| &job.function);
+    let lifecycle = declared.on_start.iter().chain(&declared.on_stop);
+    let callbacks = handlers
+        .map(|callback| (callback, CalledBy::Requests))
+        .chain(jobs.map(|callback| (callback, CalledBy::Clock)))
+        .chain(lifecycle.map(|callback| (callback, CalledBy::Lifecycle)));
+    let mut seen = Vec::new();
+    let mut faults = Vec::new();
+    for (callback, called_by) in callbacks {
+        if seen.contains(&callback.name()) {
+            continue;
+        }
+        seen.push(callback.name());
+        let (function, captured) = (callback.name().to_owned(), callback.captured());
+        let handler = Handler { called_by, function, captured };
+        for text in libraries.iter().chain([script]) {
+            if text.text.file == callback.file() {
+                faults.extend(lint::handlers::check(text, &handler));
+            }
+        }
+    }
+    faults
+}

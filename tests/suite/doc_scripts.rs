@@ -1,0 +1,56 @@
+//! The scripts in `docs/`: each of them loads as it stands there.
+//!
+//! A block with `rhai` on its fence is a plugin. `rhai library=lib/money` is that library, for the blocks of
+//! the same document; `rhai file=shop.rhai` is a plugin of that name, which is asked for in other tests.
+
+use std::{fs, path::Path};
+
+use crate::harness::Project;
+
+/// A block of a document: the line it begins at, what its fence says, and its text.
+fn blocks(document: &str) -> Vec<(usize, String, String)> {
+    let mut found = Vec::new();
+    let mut lines = document.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        let Some(said) = line.trim_start().strip_prefix("```rhai") else { continue };
+        let body = lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim() != "```");
+        let text: Vec<&str> = body.collect();
+        found.push((at + 1, said.trim().to_owned(), text.join("\n") + "\n"));
+    }
+    found
+}
+
+#[test]
+fn every_script_of_the_documents_loads() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents: Vec<_> =
+        fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    documents.push(root.join("README.md"));
+    documents.sort();
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for path in documents.iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let document = path.file_name().unwrap().to_string_lossy().into_owned();
+        let blocks = blocks(&fs::read_to_string(path).unwrap());
+        if blocks.is_empty() {
+            continue;
+        }
+        let project = Project::new(&[]).arg("--dev").env("HOTPLATE_WATCH__MODE", "off");
+        for (line, said, text) in &blocks {
+            match said.strip_prefix("library=") {
+                Some(library) => project.save(&format!("{library}.rhai"), text),
+                None => project.save(&format!("line{line}.rhai"), text),
+            }
+        }
+        let server = project.start();
+        for (line, ..) in blocks.iter().filter(|(_, said, _)| !said.starts_with("library=")) {
+            let plugin = server.plugin(&format!("line{line}"));
+            let clean = plugin["diagnostics"].as_array().is_some_and(Vec::is_empty);
+            if plugin["state"] != "serving" || !clean {
+                wrong.push(format!("{document}:{line}: {}", plugin["diagnostics"][0]["rendered"]));
+            }
+            seen += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 15, "only {seen}");
+}
