@@ -21,6 +21,7 @@ pub(crate) mod request;
 pub(crate) mod schema;
 mod sleep;
 mod state;
+mod system;
 mod text;
 mod time;
 mod url;
@@ -57,6 +58,7 @@ pub(crate) fn natives() -> Natives {
         .with_namespace("log", log::module())
         .with_namespace("regex", regex::module())
         .with_namespace("state", state::module())
+        .with_namespace("system", system::module())
         .with_namespace("time", time::module())
         .with_namespace("url", url::module())
 }

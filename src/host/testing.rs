@@ -144,6 +144,7 @@ pub(crate) fn engine() -> Engine {
     engine.register_global_module(natives.into());
     for (name, module) in [
         ("state", super::state::module()),
+        ("system", super::system::module()),
         ("log", super::log::module()),
         ("time", super::time::module()),
         ("json", super::json::module()),

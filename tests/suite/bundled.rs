@@ -32,7 +32,7 @@ fn all_of_them_load_without_a_word() {
     let report = bundled().report();
     assert_eq!(report["status"], "All plugins reloaded");
     assert_eq!(report["diagnostics"], json!([]));
-    assert_eq!(report["loaded_plugins"], json!(["clock", "echo", "hello", "todo"]));
+    assert_eq!(report["loaded_plugins"], json!(["clock", "echo", "hello", "systeminfo", "todo"]));
 }
 
 #[test]

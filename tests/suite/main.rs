@@ -52,6 +52,7 @@ mod saving;
 mod schemas;
 mod signals;
 mod state;
+mod system;
 mod tls;
 mod validation;
 mod wire;
