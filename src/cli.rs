@@ -3,6 +3,7 @@
 //! Only here is anything printed.
 
 mod arguments;
+mod import;
 mod log;
 mod openapi;
 mod routes;
@@ -33,6 +34,8 @@ enum Failure {
     LogFile { name: String, source: std::io::Error },
     #[error(transparent)]
     Contract(#[from] ContractError),
+    #[error(transparent)]
+    Import(#[from] import::ImportError),
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
 }
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
             (serve::run(&options).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE)
         }
         Command::Routes(options) => (routes::run(&options), ExitCode::from(UNABLE)),
+        Command::Import(options) => (import::run(&options), ExitCode::from(UNABLE)),
         Command::Openapi(options) => (openapi::run(&options), ExitCode::from(UNABLE)),
     };
     done.unwrap_or_else(|failure| {

@@ -7,6 +7,7 @@
 //! - `source`: the plugin folder as a snapshot, and what watches it.
 //! - `services`: what outlives every reload and knows nothing of Rhai.
 //! - `compile`: functions of Rhai as closures of Rust.
+//! - `pserve`: configurations of the server that inspired this one, carried over.
 //! - `script`: engines, budgets, lints: Rhai without HTTP.
 //! - `host`: what a script sees.
 //! - `plugin`: one loaded script with its routes, and how a request runs through it.
@@ -30,6 +31,7 @@ mod host;
 mod middleware;
 mod openapi;
 mod plugin;
+mod pserve;
 mod reload;
 mod schema;
 mod script;

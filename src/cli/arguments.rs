@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     openapi::Format,
+    pserve::Secrets,
     settings::{Overrides, Sources},
 };
 
@@ -26,6 +27,8 @@ pub(super) enum Command {
     Serve(Serve),
     /// List the routes of the scripts
     Routes(Routes),
+    /// Carry the configuration of a pserve server over to ours
+    Import(Import),
     /// Print the OpenAPI document of the scripts, or compare it with the accepted one
     Openapi(OpenApi),
 }
@@ -83,6 +86,31 @@ pub(super) struct OpenApi {
     pub(super) format: Option<Format>,
     #[command(flatten)]
     pub(super) project: Project,
+}
+
+/// What to carry over.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What is not carried is named on standard error, and in a comment of the new file."
+)]
+pub(super) struct Import {
+    /// The INI file of the pserve server
+    #[arg(value_name = "FILE.ini")]
+    pub(super) file: PathBuf,
+    /// The file to write, which must not be there yet [default: print it]
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) out: Option<PathBuf>,
+    /// Where keys and passwords go: `plain` into the new file, `env` into variables that it names
+    #[arg(long, value_name = "WHERE", value_parser = secrets)]
+    pub(super) secrets: Option<Secrets>,
+}
+
+fn secrets(name: &str) -> Result<Secrets, String> {
+    match name {
+        "plain" => Ok(Secrets::Plain),
+        "env" => Ok(Secrets::Env),
+        _ => Err("it is `plain` or `env`".to_owned()),
+    }
 }
 
 fn format(name: &str) -> Result<Format, String> {

@@ -10,7 +10,7 @@ const FLOORS: [&[&str]; 14] = [
     &["diagnostic"],
     &["settings"],
     &["source", "services", "schema", "compile"],
-    &["script"],
+    &["script", "pserve"],
     &["host"],
     &["plugin"],
     &["openapi", "documents", "middleware"],

@@ -10,6 +10,7 @@ mod harness;
 
 mod admin;
 mod answer;
+mod beside_pserve;
 mod broken;
 mod bundled;
 mod cli;
@@ -30,6 +31,7 @@ mod faults;
 mod guards;
 mod hostile;
 mod house;
+mod import;
 mod imports;
 mod jobs;
 mod leaks;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{PATIENCE, planted::Planted};
 
 /// A request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ask {
     method: String,
     target: String,

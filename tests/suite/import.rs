@@ -1,0 +1,208 @@
+//! `hotplate import`: a pserve configuration as ours.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
+use crate::harness::{Ask, Ended, Project, Server};
+
+/// Every key that pserve's configuration has.
+const ALL: &str = "\
+[main]
+domain = example.org
+number = int:5
+
+[network]
+bindto = 0.0.0.0
+port = int:${ENV:PORT}
+
+[paths]
+plugins = ${ENV:HOME}/plugins
+pidfile = ~/run/${main:domain}.pid
+documents = html:/old/documents
+
+[SSL]
+enabled = bool:true
+keyfile = certs/${main:domain}-key.pem
+certfile = certs/${main:domain}.pem
+
+[auth]
+apikey = the \"global\" key
+
+[plugin_parms]
+users = auth_type=plugin&apikey=the+users%27+key&route_path=people&colour=red&password=open%20sesame
+reports = auth_type=global
+odd = auth_type=none&enabled=1
+wrong = auth=global
+with_file = json=settings.json&colour=blue
+
+[cors]
+enabled = bool:true
+origin_url = list:https://a.example https://b.example
+
+[file_server]
+documents = docs:/srv/${main:domain}
+indexfile = start.html
+common_log = logs/access.log
+log_includes = bool:enable
+markdown_css = markdown.css
+highlight_css = highlight.css
+markdown_envelope = envelope.html
+strange = 1
+";
+
+const SETTINGS: &str = r#"{ "colour": "green", "sizes": [1, 2.5], "deep": { "a b": true }, "api_token": "t0ken", "none": null }"#;
+
+fn project(ini: &str) -> Project {
+    let project = Project::new(&[]).bare().arg("import").arg("old.ini");
+    fs::write(project.root().join("old.ini"), ini).unwrap();
+    let plugins = project.root().join("plugins");
+    fs::write(plugins.join("settings.json"), SETTINGS).unwrap();
+    fs::write(plugins.join("users.py"), "class Users(BasePlugin):\n    pass\n").unwrap();
+    fs::write(
+        plugins.join("reports.py"),
+        "class Daily(BasePlugin):\n    pass\n\nclass Weekly(BasePlugin):\n    pass\n",
+    )
+    .unwrap();
+    let home = project.root().to_string_lossy().into_owned();
+    project.env("HOME", &home)
+}
+
+/// What is printed for an INI, which must be one.
+#[track_caller]
+fn import(ini: &str) -> Ended {
+    let ended = project(ini).run();
+    assert!(ended.status.success(), "{}", ended.stderr);
+    ended
+}
+
+#[test]
+fn every_key_is_carried_or_named() {
+    let ended = import(ALL);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pserve/all.toml");
+    if std::env::var_os("HOTPLATE_BLESS").is_some() {
+        fs::write(&golden, &ended.stdout).unwrap();
+    }
+    assert_eq!(ended.stdout, fs::read_to_string(&golden).unwrap());
+    for (section, key) in [
+        ("main", "domain"),
+        ("main", "number"),
+        ("paths", "documents"),
+        ("plugin_parms", "odd"),
+        ("plugin_parms", "with_file"),
+        ("file_server", "strange"),
+    ] {
+        let line = format!("not carried: [{section}] {key}: ");
+        assert!(ended.stderr.contains(&line), "{line}\n{}", ended.stderr);
+        assert!(ended.stdout.contains(&format!("# {line}")), "{line}\n{}", ended.stdout);
+    }
+    let docs = "hotplate itself answers at /docs: choose another path";
+    assert!(ended.stderr.contains(docs) && ended.stdout.contains(docs), "{}", ended.stderr);
+    // What is told of a key that is left behind is its name, and no value.
+    assert!(
+        !ended.stderr.contains("key\"") && !ended.stderr.contains("sesame"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn what_was_carried_is_a_configuration_that_serves() {
+    let ini = ALL
+        .replace("bindto = 0.0.0.0", "bindto = localhost")
+        .replace("bool:true\nkeyfile", "bool:false\nkeyfile");
+    let ini = ini.replace("docs:/srv/${main:domain}", "pages:${ENV:HOME}/pages");
+    let project = project(&ini);
+    fs::create_dir_all(project.root().join("pages")).unwrap();
+    fs::write(project.root().join("pages/start.html"), "<p>start</p>").unwrap();
+    fs::create_dir_all(project.root().join("logs")).unwrap();
+    fs::create_dir_all(project.root().join("run")).unwrap();
+    fs::write(project.root().join("envelope.html"), "{mdhtml}").unwrap();
+    fs::create_dir(project.root().join("config")).unwrap();
+    let import = project.arg("-o").arg("config/hotplate.toml");
+    let ended = import.run();
+    assert!(ended.status.success(), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+    let written = fs::metadata(import.root().join("config/hotplate.toml")).unwrap();
+    assert_eq!(written.permissions().mode() & 0o777, 0o600);
+    import.save("users.rhai", "get(|| `${settings.colour} ${settings.password}`);");
+    import.save("with_file.rhai", "get(|| json(settings));");
+    let server: Server = import.bare().arg("serve").env("PORT", "0").start();
+    assert_eq!(server.get("/pages/").ok(), "<p>start</p>");
+    let asked = Ask::get("/people").header("X-Custom-Auth", "the users' key");
+    let answer = server.ask(asked);
+    assert_eq!((answer.status, answer.text().as_str()), (200, "red open sesame"));
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    let settings = server.get("/with_file").json();
+    assert_eq!(settings["colour"], "green");
+    assert_eq!(settings["sizes"], serde_json::json!([1, 2.5]));
+    let admin = Ask::get("/plugins").header("Authorization", "Bearer the \"global\" key");
+    assert_eq!(server.ask(admin).status, 200);
+    assert!(server.root().join("run/example.org.pid").exists());
+    // What is there is not written over.
+    let again = project_at(&server);
+    assert_eq!(again.0, Some(2));
+    assert!(again.1.contains("config/hotplate.toml is there already"), "{}", again.1);
+}
+
+/// Imports once more, into the configuration of a server that runs.
+fn project_at(server: &Server) -> (Option<i32>, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hotplate"))
+        .args(["import", "old.ini", "-o", "config/hotplate.toml"])
+        .current_dir(server.root())
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn secrets_are_kept_out_where_that_is_asked() {
+    let project = project(ALL).arg("--secrets").arg("env");
+    let ended = project.run();
+    assert!(ended.status.success(), "{}", ended.stderr);
+    for secret in ["global\\\"", "the \"global\" key", "users' key", "sesame", "t0ken"] {
+        assert!(!ended.stdout.contains(secret), "{secret}: {}", ended.stdout);
+        assert!(!ended.stderr.contains(secret), "{secret}: {}", ended.stderr);
+    }
+    let variables = "set before the start: PSERVE_APIKEY PSERVE_USERS_APIKEY PSERVE_USERS_PASSWORD \
+                     PSERVE_WITH_FILE_API_TOKEN\n";
+    assert!(ended.stderr.ends_with(variables), "{}", ended.stderr);
+    for variable in ["PSERVE_APIKEY", "PSERVE_USERS_APIKEY"] {
+        assert!(
+            ended.stdout.contains(&format!("apikey = \"${{ENV:{variable}}}\"")),
+            "{}",
+            ended.stdout
+        );
+    }
+    let plain = import("[auth]\napikey = ${ENV:KEY}\n").stdout;
+    assert!(plain.contains("apikey = \"${ENV:KEY:-}\""), "{plain}");
+}
+
+#[test]
+fn what_is_no_configuration_is_told_with_its_line() {
+    for (ini, parts) in [
+        (
+            "[network]\nport = int:8080\nnonsense\n",
+            &["old.ini:3:1", "no `key = value`", "nonsense"][..],
+        ),
+        ("port = 1\n", &["old.ini:1:1", "stands in no section", "begins with a [section]"]),
+        ("[network]\nport = int:many\n", &["old.ini:2:1", "no whole number"]),
+        ("[network]\n\nport = 70000\n", &["old.ini:3:1", "0 to 65535"]),
+        (
+            "[paths]\nplugins = ${main:folder}/x\n",
+            &["old.ini:2:1", "`${main:folder}` refers to nothing"],
+        ),
+        ("[paths]\nplugins = a$b\n", &["old.ini:2:1", "write `$$` for a `$`"]),
+        ("[a]\nb = 1\nb = 2\n", &["old.ini:3:1", "`b` is in [a] already"]),
+    ] {
+        let ended = project(ini).run();
+        assert_eq!(ended.status.code(), Some(2), "{ini}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+        for part in parts {
+            assert!(ended.stderr.contains(part), "{part} in {}", ended.stderr);
+        }
+    }
+    let ended = Project::new(&[]).bare().arg("import").arg("none.ini").run();
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(ended.stderr.contains("cannot read none.ini"), "{}", ended.stderr);
+    let ended = project("[main]\n").arg("--secrets").arg("hidden").run();
+    assert!(ended.stderr.contains("it is `plain` or `env`"), "{}", ended.stderr);
+}
