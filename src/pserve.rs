@@ -70,3 +70,6 @@ fn opening(name: &str) -> Section {
     section.comment("was started. Scripts are written anew: see docs/from-pserve.md.");
     section
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,14 @@ function routeLine(route) {
   return element("li", "", element("span", "methods", any ? "any" : methods.join(" ")), cell);
 }
 
+function jobLine(job) {
+  const zone = job.zone && job.zone !== "UTC" ? ` ${job.zone}` : "";
+  const cell = element("div", "", element("span", "target", job.name));
+  const schedule = job.schedule + zone;
+  if (schedule !== job.name) cell.append(element("span", "summary", schedule));
+  return element("li", "", element("span", "methods", "job"), cell);
+}
+
 const NOTES = {
   stale: "The last version that worked is served until the file is mended.",
   failed: "It has not worked yet, so it serves nothing.",
@@ -30,14 +38,15 @@ const NOTES = {
   unloaded: "Unloaded; /load brings it back.",
 };
 
-function pluginCard(plugin) {
+function pluginCard(plugin, jobs) {
   const card = element("article", "plugin",
     element("h3", "", plugin.name),
     element("span", `badge ${plugin.state}`, plugin.state),
     element("span", "file", plugin.file || ""));
   if (NOTES[plugin.state]) card.append(element("p", "note", NOTES[plugin.state]));
   const routes = (plugin.routes || []).filter((route) => !route.hidden);
-  if (routes.length > 0) card.append(element("ul", "routes", ...routes.map(routeLine)));
+  const lines = [...routes.map(routeLine), ...jobs.map(jobLine)];
+  if (lines.length > 0) card.append(element("ul", "routes", ...lines));
   return card;
 }
 
@@ -49,7 +58,8 @@ function show(site) {
   ]);
   byId("trouble").hidden = faults.length === 0;
   byId("faults").replaceChildren(...faults.map(faultCard));
-  byId("plugins").replaceChildren(...plugins.map(pluginCard));
+  const jobsOf = (plugin) => (site.jobs || []).filter((job) => job.plugin === plugin.name);
+  byId("plugins").replaceChildren(...plugins.map((plugin) => pluginCard(plugin, jobsOf(plugin))));
   if (plugins.length === 0) {
     byId("plugins").append(element("p", "", "None yet. A file plugins/hello.rhai with ",
       element("code", "", 'get(|req| "hello");'), " is one."));

@@ -29,6 +29,8 @@ pub(super) struct Carried<'a> {
     left: Section,
     notes: Vec<String>,
     variables: BTreeSet<String>,
+    /// The plugins that have a section.
+    named: BTreeSet<String>,
     /// The keys that were looked at, each with its section.
     seen: BTreeSet<(String, String)>,
 }
@@ -43,6 +45,7 @@ impl<'a> Carried<'a> {
             left: Section::top(),
             notes: Vec::new(),
             variables: BTreeSet::new(),
+            named: BTreeSet::new(),
             seen: BTreeSet::new(),
         }
     }

@@ -53,20 +53,29 @@ impl Parameter {
         match self {
             Self::Text(text) => Some(text.clone()),
             Self::Json(Json::String(text)) => Some(Text::from(&**text)),
+            Self::Json(Json::Number(number)) => Some(Text::from(&*number.to_string())),
             Self::Json(_) => None,
         }
     }
 
-    /// It in TOML; nothing where that has no such value.
-    pub(super) fn toml(&self) -> Option<String> {
+    /// It in TOML; nothing where that has no such value. `keep` writes texts by the name that they have.
+    pub(super) fn toml(
+        &self,
+        name: &str,
+        keep: &mut dyn FnMut(&str, &Text) -> Option<String>,
+    ) -> Option<String> {
         match self {
-            Self::Text(text) => Some(quoted(&text.written())),
-            Self::Json(value) => toml(value),
+            Self::Text(text) => Some(keep(name, text).unwrap_or_else(|| quoted(&text.written()))),
+            Self::Json(value) => toml(name, value, keep),
         }
     }
 }
 
-fn toml(value: &Json) -> Option<String> {
+fn toml(
+    name: &str,
+    value: &Json,
+    keep: &mut dyn FnMut(&str, &Text) -> Option<String>,
+) -> Option<String> {
     Some(match value {
         Json::Null => return None,
         Json::Bool(value) => value.to_string(),
@@ -75,17 +84,26 @@ fn toml(value: &Json) -> Option<String> {
             (None, Some(number)) => format!("{number:?}"),
             (None, None) => return None,
         },
-        Json::String(text) => quoted(&text.replace("${", "$${")),
+        Json::String(text) => {
+            let text = Text::from(&**text);
+            keep(name, &text).unwrap_or_else(|| quoted(&text.written()))
+        }
         Json::Array(items) => {
-            let items: Vec<String> = items.iter().map(toml).collect::<Option<_>>()?;
+            let items: Vec<String> =
+                items.iter().map(|item| toml(name, item, keep)).collect::<Option<_>>()?;
             format!("[{}]", items.join(", "))
         }
         Json::Object(members) => {
-            let member = |(name, value): (&String, &Json)| {
-                Some(format!("{} = {}", super::write::key(name), toml(value)?))
-            };
-            let members: Vec<String> = members.iter().map(member).collect::<Option<_>>()?;
-            format!("{{ {} }}", members.join(", "))
+            let mut written = Vec::new();
+            for (member, value) in members {
+                let path = format!("{name}_{member}");
+                written.push(format!(
+                    "{} = {}",
+                    super::write::key(member),
+                    toml(&path, value, keep)?
+                ));
+            }
+            format!("{{ {} }}", written.join(", "))
         }
     })
 }
@@ -109,11 +127,15 @@ mod tests {
     #[test]
     fn what_json_holds_has_a_form_in_toml() {
         let value = json!({ "a": [1, 2.5, true, "x${y}"], "b c": { "d": -1 } });
+        let toml = |value: Json| Parameter::Json(value).toml("x", &mut |_, _| None);
         assert_eq!(
-            Parameter::Json(value).toml().unwrap(),
+            toml(value).unwrap(),
             "{ a = [1, 2.5, true, \"x$${y}\"], \"b c\" = { d = -1 } }"
         );
-        assert_eq!(Parameter::Json(json!(null)).toml(), None);
-        assert_eq!(Parameter::Json(json!([null])).toml(), None);
+        assert_eq!(toml(json!(null)), None);
+        assert_eq!(toml(json!([null])), None);
+        let deep = Parameter::Json(json!({ "db": { "password": "p", "user": "u" } }));
+        let kept = deep.toml("x", &mut |name, _| name.ends_with("password").then(|| name.into()));
+        assert_eq!(kept.unwrap(), "{ db = { password = x_db_password, user = \"u\" } }");
     }
 }

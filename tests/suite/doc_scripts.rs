@@ -1,9 +1,11 @@
-//! The scripts in `docs/`: each of them loads as it stands there.
+//! The scripts in `docs/`: each of them loads as it stands there, and no GET of it is a fault.
 //!
 //! A block with `rhai` on its fence is a plugin. `rhai library=lib/money` is that library, for the blocks of
 //! the same document; `rhai file=shop.rhai` is a plugin of that name, which is asked for in other tests.
 
 use std::{fs, path::Path};
+
+use serde_json::Value;
 
 use crate::harness::Project;
 
@@ -18,6 +20,18 @@ fn blocks(document: &str) -> Vec<(usize, String, String)> {
         found.push((at + 1, said.trim().to_owned(), text.join("\n") + "\n"));
     }
     found
+}
+
+/// The paths that a plugin answers GET at, with something in place of each parameter.
+fn gets(plugin: &Value) -> Vec<String> {
+    let routes = plugin["routes"].as_array().cloned().unwrap_or_default();
+    let is_get = |route: &&Value| route["methods"].as_array().unwrap().iter().any(|m| m == "GET");
+    let path = |route: &Value| {
+        let parts = route["path"].as_str().unwrap().split('/');
+        let filled = parts.map(|part| if part.starts_with('{') { "1" } else { part });
+        filled.collect::<Vec<_>>().join("/")
+    };
+    routes.iter().filter(is_get).map(path).collect()
 }
 
 #[test]
@@ -47,6 +61,13 @@ fn every_script_of_the_documents_loads() {
             let clean = plugin["diagnostics"].as_array().is_some_and(Vec::is_empty);
             if plugin["state"] != "serving" || !clean {
                 wrong.push(format!("{document}:{line}: {}", plugin["diagnostics"][0]["rendered"]));
+            }
+            for path in gets(&plugin) {
+                let answer = server.get(&path);
+                // A script may well answer with an error; what is a fault of it has the place in its answer.
+                if answer.status == 500 || answer.json_or_null()["diagnostic"].is_object() {
+                    wrong.push(format!("{document}:{line}: {path}: {}", answer.text()));
+                }
             }
             seen += 1;
         }

@@ -195,6 +195,29 @@ fn a_run_in_flight_ends_before_on_stop() {
 }
 
 #[test]
+fn a_hundred_versions_with_jobs_leave_none_behind() {
+    let text = |version: u32| {
+        format!(
+            "on_stop(|| state::incr(\"stops\"));\n\
+             every(\"100ms\", #{{ name: \"beat\" }}, || state::incr(\"beats\"));\n\
+             every(\"1h\", || {version});\n\
+             get(|| json(#{{ version: {version}, stops: state::get(\"stops\", 0) }}));"
+        )
+    };
+    let server = Server::dev(&[("t.rhai", &text(0))]);
+    for version in 1..=100 {
+        server.save("t.rhai", &text(version));
+        server.report();
+    }
+    assert_eq!(server.get("/t").json()["version"], 100);
+    // `on_stop` runs when nothing uses a version any more: neither a run nor the schedule.
+    wait_until("all stopped", || server.get("/t").json()["stops"] == 100);
+    // The beat went on over all of them.
+    assert!(job(&server, "beat")["runs"].as_u64().is_some());
+    wait_for_runs(&server, "beat", 2);
+}
+
+#[test]
 fn a_job_that_fails_is_told_in_the_log_and_runs_again() {
     let script = "fn work() { let x = #{}; x.a.b.c }\n\
                   every(\"100ms\", #{ name: \"bad\" }, || work());\nget(|| 1);";

@@ -34,6 +34,10 @@ fn rendered(url: &str) -> Option<String> {
 fn the_start_page_shows_what_is_served_and_what_is_broken() {
     let server = Server::dev(&[
         ("hello.rhai", "get(|| \"hi\");\nget(\"/{name}\", |req| req.params.name);"),
+        (
+            "beat.rhai",
+            "cron(\"0 6 * * *\", #{ name: \"sun<b>rise\", zone: \"Asia/Tokyo\" }, || 1);",
+        ),
         ("broken.rhai", "get(|| \n  nosuchthing(1));"),
     ]);
     let page = server.get("/");
@@ -41,9 +45,15 @@ fn the_start_page_shows_what_is_served_and_what_is_broken() {
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     let Some(dom) = rendered(&format!("http://127.0.0.1:{}/", server.port())) else { return };
-    for shown in
-        ["href=\"/hello\"", "/hello/{name}", "broken.rhai:2:3", "nosuchthing", "plugins/hello.rhai"]
-    {
+    for shown in [
+        "href=\"/hello\"",
+        "/hello/{name}",
+        "broken.rhai:2:3",
+        "nosuchthing",
+        "plugins/hello.rhai",
+        "sun&lt;b&gt;rise",
+        "cron 0 6 * * * Asia/Tokyo",
+    ] {
         assert!(dom.contains(shown), "{shown} is not in:\n{dom}");
     }
 }

@@ -53,6 +53,11 @@ impl Carried<'_> {
         mut parameters: BTreeMap<String, Parameter>,
         folder: Option<&Text>,
     ) {
+        if self.named.contains(name) {
+            let why = format!("there are two plugins `{name}`; this one is left out");
+            return self.leave("plugin_parms", parms, &why);
+        }
+        self.named.insert(name.to_owned());
         let mut section = Section::new(format!("[plugins.{}]", key(name)));
         if let Some(file) = parameters.remove("json").and_then(|file| file.text()) {
             let folder = folder.map(|folder| self.path(folder)).unwrap_or_default();
@@ -91,11 +96,11 @@ impl Carried<'_> {
 
     /// A parameter as it stands among the settings of a script.
     fn setting(&mut self, plugin: &str, name: &str, value: &Parameter) -> Option<String> {
-        let is_secret = SECRET.iter().any(|end| name.to_lowercase().ends_with(end));
-        match value.text().filter(|_| is_secret) {
-            Some(text) => Some(self.secret(&format!("PSERVE_{plugin}_{name}"), &text)),
-            None => value.toml(),
-        }
+        let mut keep = |name: &str, text: &Text| {
+            let is_secret = SECRET.iter().any(|end| name.to_lowercase().ends_with(end));
+            is_secret.then(|| self.secret(&format!("PSERVE_{plugin}_{name}"), text))
+        };
+        value.toml(name, &mut keep)
     }
 
     /// The key that the plugin asks for.

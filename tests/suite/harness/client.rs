@@ -92,6 +92,11 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
     }
 
+    /// The body as JSON, or null where it is something else.
+    pub(crate) fn json_or_null(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
     /// The body, of an answer that must be 200.
     #[track_caller]
     pub(crate) fn ok(&self) -> String {
