@@ -23,7 +23,7 @@ impl Reloader {
         }
     }
 
-    /// Hands over the jobs of a version that is served from now on; they begin once they are released.
+    /// Hands over the jobs of a version that is served from now on; they begin once what is given is dropped.
     pub(super) fn put_jobs(&self, plugin: &Arc<Plugin>) -> Option<Held> {
         if plugin.jobs().is_empty() {
             return None;

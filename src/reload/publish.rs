@@ -55,19 +55,15 @@ impl Reloader {
         let fresh = fresh.filter_map(|name| new.serving(name).cloned());
         let fresh = fresh.map(|plugin| (self.put_jobs(&plugin), plugin));
         let (first, ready): (Vec<_>, Vec<_>) = fresh.partition(|(_, plugin)| plugin.has_on_start());
-        for held in ready.iter().filter_map(|(held, _)| held.as_ref()) {
-            self.parts.scheduler.release(held);
-        }
+        // Dropping them lets the jobs be due.
+        drop(ready);
         if first.is_empty() {
             return;
         }
-        let scheduler = self.parts.scheduler.clone();
         let start = move || {
             for (held, plugin) in first {
                 plugin.start();
-                if let Some(held) = held {
-                    scheduler.release(&held);
-                }
+                drop(held);
             }
         };
         if self.parts.executor.pool().run(start).is_err() {

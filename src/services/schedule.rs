@@ -26,9 +26,12 @@ pub(crate) type Work = Arc<dyn Fn(Running) + Send + Sync>;
 /// A job to be scheduled.
 pub(crate) type Assignment = agenda::Assignment<Work>;
 
-/// Jobs that are held until they are released.
+/// Jobs that are held until this is dropped, whatever becomes of who has it.
 #[derive(Debug)]
-pub(crate) struct Held(u64);
+pub(crate) struct Held {
+    scheduler: Scheduler,
+    number: u64,
+}
 
 /// Runs jobs when they are due. Clones are the same scheduler.
 #[derive(Clone)]
@@ -83,21 +86,21 @@ impl Scheduler {
     }
 
     /// Takes the jobs of a new version of a plugin, in place of those of the version before. None of them
-    /// is due before it is released.
+    /// is due before what is given is dropped.
     pub(crate) fn put(&self, plugin: &str, assignments: Vec<Assignment>) -> Held {
         let (held, before) = self.lock().agenda.put(plugin, assignments);
         // What it holds of the version before is dropped outside the lock.
         drop(before);
-        Held(held)
+        Held { scheduler: self.clone(), number: held }
     }
 
     /// Lets jobs be due from now on.
-    pub(crate) fn release(&self, held: &Held) {
+    fn release(&self, held: u64) {
         let mut state = self.lock();
         if state.closed.is_some() {
             return;
         }
-        state.agenda.release(held.0, Moment::now());
+        state.agenda.release(held, Moment::now());
         if state.has_thread || state.agenda.is_empty() {
             drop(state);
             self.0.changed.notify_one();
@@ -182,6 +185,12 @@ impl Scheduler {
     // A panic under the lock leaves whole entries behind.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.scheduler.release(self.number);
     }
 }
 

@@ -422,3 +422,50 @@ fn long_jobs_hold_up_no_request() {
     // Only four of them run at a time, and the others wait for their turn.
     wait_for_runs(&server, "j7", 1);
 }
+
+/// What makes a program see another time, if it is installed.
+fn faketime() -> Option<String> {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+    let library = folders
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.exists());
+    if library.is_none() {
+        assert_ne!(
+            std::env::var("HOTPLATE_REQUIRE_SERVICES").as_deref(),
+            Ok("1"),
+            "faketime is required and not installed"
+        );
+        eprintln!("SKIPPED: faketime is not installed, so the clock is not set");
+    }
+    library.map(|library| library.to_string_lossy().into_owned())
+}
+
+#[test]
+fn a_clock_that_is_set_while_serving_makes_no_storm_and_stops_nothing() {
+    let Some(library) = faketime() else { return };
+    let script = "cron(\"* * * * * *\", #{ name: \"seconds\" }, || 0);\n\
+                  cron(\"0 0 1 1 *\", #{ name: \"year\" }, || 0);\n\
+                  every(\"200ms\", #{ name: \"beat\" }, || 0);\nget(|| time::now());";
+    let project = Project::new(&[("t.rhai", script)]);
+    let clock = project.root().join("clock");
+    std::fs::write(&clock, "+0").unwrap();
+    let path = clock.to_string_lossy().into_owned();
+    let server = project
+        .env("LD_PRELOAD", &library)
+        .env("FAKETIME_TIMESTAMP_FILE", &path)
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("DONT_FAKE_MONOTONIC", "1")
+        .start();
+    let runs = |name: &str| job(&server, name)["runs"].as_u64().unwrap();
+    for (set, year) in [("+400d", 1), ("-400d", 1), ("+0", 2)] {
+        let (before, seconds, beats) = (Instant::now(), runs("seconds"), runs("beat"));
+        std::fs::write(&clock, set).unwrap();
+        wait_for_runs(&server, "seconds", seconds + 2);
+        wait_for_runs(&server, "beat", beats + 5);
+        let took = before.elapsed().as_secs();
+        assert!(runs("seconds") <= seconds + took + 3, "{set}: it storms");
+        assert!(runs("beat") <= beats + 5 * took + 10, "{set}: it storms");
+        // A new year that was passed over comes once.
+        wait_until("the year", || runs("year") == year);
+    }
+}

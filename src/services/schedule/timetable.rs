@@ -3,7 +3,11 @@
 //! Intervals are counted on the clock that only goes forward. A cron pattern is about the clock that
 //! people read, in a time zone: what is next is always asked of that clock as it stands.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use croner::{
     Cron,
@@ -133,7 +137,9 @@ impl Pattern {
     /// The first moment after `moment` that it names; none where there is none for thousands of years.
     pub(crate) fn after(&self, moment: Timestamp) -> Option<Timestamp> {
         let there = WallClock { moment, zone: self.zone.clone() };
-        self.cron.find_next_occurrence(&there, false).ok().map(|next| next.moment)
+        // All jobs wait for one thread, which no pattern may end.
+        let next = catch_unwind(AssertUnwindSafe(|| self.cron.find_next_occurrence(&there, false)));
+        next.ok()?.ok().map(|next| next.moment)
     }
 }
 
