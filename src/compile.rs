@@ -17,6 +17,7 @@ mod builtin;
 mod call;
 mod chain;
 mod chain_lower;
+mod chain_short;
 mod closures;
 mod flow;
 mod graph;
@@ -29,6 +30,7 @@ mod lower_expr;
 mod native;
 mod operator;
 mod part;
+mod peek;
 mod switch;
 mod trial;
 mod vm;
@@ -48,7 +50,22 @@ pub(crate) struct Hooks {
     /// One operation is one node of the syntax tree; a function and the body of a loop count as often as
     /// they are entered, with all their nodes.
     pub(crate) operations: fn(u64) -> Option<Dynamic>,
+    /// Whether so much memory is held that `operations` must be asked now.
+    pub(crate) is_full: fn() -> bool,
+    /// Lends what is at the end of two properties of a value of the host's own, such as `x.a.b`, without
+    /// the whole of `x.a` being made for it. `None` where it cannot, or where the looker gives none: then
+    /// getters and indexers are called.
+    ///
+    /// What is lent is what the getter of the first property would have given, and that of the second: a
+    /// property that there is not is `()`.
+    pub(crate) lend: Lend,
 }
+
+/// The second property of the first property of a value, shown to a looker.
+pub(crate) type Lend = fn(&Dynamic, [&str; 2], &mut Looker<'_>) -> Option<Dynamic>;
+
+/// Takes what it needs of a value.
+pub(crate) type Looker<'l> = dyn FnMut(&Dynamic) -> Option<Dynamic> + 'l;
 
 /// Why a function stays with the interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,15 +1,25 @@
 //! What the benchmarks of this repository measure, opened to them alone: no part of the interface.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use http::Method;
-use rhai::Dynamic;
+use rhai::{Dynamic, Engine};
 use tokio::runtime::Runtime;
 
 use super::{Hotplate, StartError};
 use crate::{
     generation::{path, router::Found},
-    script::json,
+    host::{
+        self,
+        declare::{self, callback::Callback},
+    },
+    script::{
+        budget::{self, Limits, Thread},
+        json,
+    },
 };
 
 /// A JSON text as a script's value; `None` if it is no JSON.
@@ -47,4 +57,38 @@ pub fn finds(site: &Hotplate, method: &Method, path: &str) -> bool {
     let generation = site.inner.site.current();
     let Ok(path) = path::canonical(path) else { return false };
     matches!(generation.router.find(method, &path), Found::Route(..))
+}
+
+/// A function of a script, called as the server calls one: within a budget.
+#[derive(Debug)]
+pub struct Function {
+    engine: Engine,
+    callback: Callback,
+}
+
+/// Nothing that is measured takes so long.
+const LONG: Duration = Duration::from_secs(600);
+
+impl Function {
+    /// The function that a script hands to `on_start`, compiled or left to Rhai; `None` if there is none,
+    /// or if it cannot be compiled.
+    pub fn of(script: &str, is_compiled: bool) -> Option<Self> {
+        let natives = host::natives();
+        let engine = natives.engine(64);
+        let (ran, mut declared) = declare::collect(|| engine.run(script));
+        ran.ok()?;
+        let mut callback = declared.on_start.pop()?;
+        if is_compiled {
+            callback.compile(&engine, &natives.iterators());
+        }
+        callback.obstacle().is_none().then_some(Self { engine, callback })
+    }
+
+    /// What it gives; `None` if it raises an error.
+    pub fn call(&self) -> Option<Dynamic> {
+        let deadline = Instant::now() + LONG;
+        let limits = Limits { deadline, operations: u64::MAX, memory_bytes: 1 << 30 };
+        let _budget = budget::enter(limits, Thread::Own);
+        self.callback.call(&self.engine, []).ok()
+    }
 }

@@ -1,12 +1,14 @@
 //! Assignments: to variables and to what is in them.
 
-use rhai::{Dynamic, FnArgsVec, ImmutableString, Position};
+use rhai::{Dynamic, FnArgsVec, INT, ImmutableString, Position};
 
 use super::{
     builtin::{self, Operator},
-    chain::{Step, StepKind, element},
+    chain::{Step, StepKind},
     flow::writable,
     native::{Given, Interpreted},
+    operator::Shape,
+    peek::element,
     vm::{Code, Host, Kind, Out, Vm, int_of},
 };
 
@@ -56,32 +58,88 @@ impl OpAssign {
     }
 }
 
-/// `x = …` and `x += …`.
-pub(super) fn variable(slot: usize, value: Code, op: Option<OpAssign>, position: Position) -> Code {
-    let Some(op) = op else {
-        return Box::new(move |vm| {
-            let out = value(vm);
-            if out.stops() {
-                return out;
-            }
-            let value = vm.value(out);
-            assign(vm.place(slot), value);
-            Out::UNIT
-        });
-    };
+/// `x = …`.
+pub(super) fn variable(slot: usize, value: Code) -> Code {
     Box::new(move |vm| {
         let out = value(vm);
-        if out.kind == Kind::Int
-            && let Some(x) = vm.int_at(slot)
-            && let Some(Out { kind: Kind::Int, bits }) = builtin::integers(op.operator, x, out.bits)
-            && !vm.place(slot).is_shared()
-        {
-            *vm.place(slot) = Dynamic::from_int(bits);
+        if out.kind == Kind::Int && vm.set_int(slot, out.bits) {
             return Out::UNIT;
         }
         if out.stops() {
             return out;
         }
+        let value = vm.value(out);
+        assign(vm.place(slot), value);
+        Out::UNIT
+    })
+}
+
+/// `x += …`.
+pub(super) fn change(slot: usize, value: Shape, op: OpAssign, position: Position) -> Code {
+    macro_rules! each {
+        ($($operator:ident)*) => {
+            match op.operator {
+                $(Operator::$operator => changed_by(slot, value, op, position, |x, y| {
+                    builtin::integers(Operator::$operator, x, y)
+                }),)*
+                _ => changed_by(slot, value, op, position, |_, _| None),
+            }
+        };
+    }
+    each!(Plus Minus Multiply Divide Modulo)
+}
+
+/// The code of it. `fast` is what the operator makes of integers, where that is one.
+fn changed_by<F>(slot: usize, value: Shape, op: OpAssign, position: Position, fast: F) -> Code
+where
+    F: Fn(INT, INT) -> Option<Out> + Send + Sync + 'static,
+{
+    /// True when it is done.
+    #[inline]
+    fn quick(
+        vm: &mut Vm<'_>,
+        slot: usize,
+        y: INT,
+        fast: &impl Fn(INT, INT) -> Option<Out>,
+    ) -> bool {
+        match vm.int_at(slot).and_then(|x| fast(x, y)) {
+            Some(Out { kind: Kind::Int, bits }) => vm.set_int(slot, bits),
+            _ => false,
+        }
+    }
+    match value {
+        Shape::Int(y) => Box::new(move |vm| {
+            if quick(vm, slot, y, &fast) {
+                return Out::UNIT;
+            }
+            op.run(vm, slot, Out::int(y), position)
+        }),
+        Shape::Local(from) => Box::new(move |vm| {
+            if let Some(y) = vm.int_at(from)
+                && quick(vm, slot, y, &fast)
+            {
+                return Out::UNIT;
+            }
+            let out = vm.load(from);
+            op.run(vm, slot, out, position)
+        }),
+        Shape::Code(value) => Box::new(move |vm| {
+            let out = value(vm);
+            if out.kind == Kind::Int && quick(vm, slot, out.bits, &fast) {
+                return Out::UNIT;
+            }
+            if out.stops() {
+                return out;
+            }
+            op.run(vm, slot, out, position)
+        }),
+    }
+}
+
+impl OpAssign {
+    /// Changes a variable.
+    #[inline(never)]
+    fn run(&self, vm: &mut Vm<'_>, slot: usize, out: Out, position: Position) -> Out {
         if !vm.spend_memory(position) {
             return Out::FAIL;
         }
@@ -91,16 +149,16 @@ pub(super) fn variable(slot: usize, value: Code, op: Option<OpAssign>, position:
         let Some(place) = stack.get_mut(at) else { return Out::UNIT };
         let result = match place.is_shared() {
             true => match place.write_lock::<Dynamic>() {
-                Some(mut inner) => op.apply(host, &mut inner, value),
+                Some(mut inner) => self.apply(host, &mut inner, value),
                 None => Ok(()),
             },
-            false => op.apply(host, place, value),
+            false => self.apply(host, place, value),
         };
         match result {
             Ok(()) => Out::UNIT,
             Err(error) => vm.fail(error),
         }
-    })
+    }
 }
 
 #[inline]

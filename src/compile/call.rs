@@ -13,24 +13,24 @@ impl Vm<'_> {
         let program = self.host.program;
         let Some(function) = program.functions.get(function) else { return Out::UNIT };
         if function.is_empty {
-            self.stack.truncate(start);
+            self.shorten(start);
             return Out::UNIT;
         }
         if !self.spend(function.weight, position) {
-            self.stack.truncate(start);
+            self.shorten(start);
             return Out::FAIL;
         }
         self.host.global.level += 1;
         if self.host.global.level > self.most_levels {
             self.host.global.level -= 1;
-            self.stack.truncate(start);
+            self.shorten(start);
             return self.fail(EvalAltResult::ErrorStackOverflow(position));
         }
         let base = std::mem::replace(&mut self.base, start);
         let mut out = (function.code)(self);
         self.base = base;
         self.host.global.level -= 1;
-        self.stack.truncate(start);
+        self.shorten(start);
         if out.kind >= Kind::Fail {
             out = self.left(out, &function.name, &function.source, position);
         }
@@ -60,8 +60,12 @@ impl Vm<'_> {
         let start = self.stack.len();
         for argument in arguments {
             let out = argument(self);
+            if out.kind == Kind::Int {
+                self.stack.push(Dynamic::from_int(out.bits));
+                continue;
+            }
             if out.stops() {
-                self.stack.truncate(start);
+                self.shorten(start);
                 return Err(out);
             }
             let value = self.value(out);
@@ -79,6 +83,10 @@ pub(super) fn call(function: usize, mut arguments: Vec<Code>, position: Position
         return Box::new(move |vm| {
             let start = vm.stack.len();
             let out = argument(vm);
+            if out.kind == Kind::Int {
+                vm.stack.push(Dynamic::from_int(out.bits));
+                return vm.call(function, start, position);
+            }
             if out.stops() {
                 return out;
             }

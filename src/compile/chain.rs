@@ -5,10 +5,11 @@
 //! chain is then left to Rhai, which starts again from the root. Getters may have run by then, and run
 //! again: Rhai takes them for pure, too.
 
-use rhai::{Dynamic, EvalAltResult, FnArgsVec, FnPtr, INT, Identifier, Position};
+use rhai::{Dynamic, EvalAltResult, FnArgsVec, FnPtr, Identifier, Position};
 
 use super::{
     native::{First, Given, Interpreted, Site},
+    peek::{element, peek},
     vm::{Code, Host, Out, Vm},
 };
 
@@ -35,6 +36,9 @@ pub(super) struct Chain {
     pub(super) root: Root,
     pub(super) operands: Vec<Code>,
     pub(super) steps: Vec<Step>,
+    /// How many steps there are before the first method call, where the host may lend what the first two
+    /// give.
+    pub(super) lent: Option<usize>,
     pub(super) interpreted: Interpreted,
     pub(super) position: Position,
 }
@@ -72,56 +76,8 @@ impl From<Given<Dynamic>> for Walk {
 struct Called {
     getter: bool,
     method: bool,
-}
-
-/// The element that an index means; negative ones count from the end.
-#[inline]
-pub(super) fn element(length: usize, index: INT) -> Option<usize> {
-    let index = match index {
-        0.. => usize::try_from(index).ok()?,
-        _ => length.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?,
-    };
-    (index < length).then_some(index)
-}
-
-/// The value at the end of steps that only read maps and arrays; `None` where there is anything else.
-pub(super) fn peek(steps: &[Step], value: &Dynamic, operands: &[Dynamic]) -> Option<Dynamic> {
-    let Some((step, after)) = steps.split_first() else { return Some(value.flatten_clone()) };
-    if value.is_shared() {
-        return None;
-    }
-    match &step.kind {
-        StepKind::Property { name, .. } => {
-            if !value.is_map() {
-                return None;
-            }
-            let map = value.as_map_ref().ok()?;
-            match map.get(name) {
-                Some(item) => peek(after, item, operands),
-                None if after.is_empty() => Some(Dynamic::UNIT),
-                None => None,
-            }
-        }
-        StepKind::Index { operand, .. } => {
-            let index = operands.get(*operand)?;
-            if value.is_array() {
-                let items = value.as_array_ref().ok()?;
-                let index = element(items.len(), super::vm::int_of(index)?)?;
-                return peek(after, items.get(index)?, operands);
-            }
-            if value.is_map() && index.is_string() {
-                let map = value.as_map_ref().ok()?;
-                let name = index.as_immutable_string_ref().ok()?;
-                return match map.get(name.as_str()) {
-                    Some(item) => peek(after, item, operands),
-                    None if after.is_empty() => Some(Dynamic::UNIT),
-                    None => None,
-                };
-            }
-            None
-        }
-        StepKind::Method { .. } => None,
-    }
+    /// The value at hand was made for this chain, so that what is in it need not be copied.
+    owned: bool,
 }
 
 /// Walks on from a value.
@@ -132,8 +88,14 @@ fn walk(
     host: &mut Host<'_>,
     mut called: Called,
 ) -> Walk {
-    let Some((step, after)) = steps.split_first() else { return Walk::Done(value.clone()) };
+    let Some((step, after)) = steps.split_first() else {
+        return Walk::Done(match called.owned && !value.is_read_only() {
+            true => std::mem::take(value),
+            false => value.clone(),
+        });
+    };
     if value.is_shared() {
+        called.owned = false;
         return match value.write_lock::<Dynamic>() {
             Some(mut inner) => walk(steps, &mut inner, operands, host, called),
             None => Walk::Back,
@@ -151,9 +113,17 @@ fn walk(
                     None => walk(after, &mut Dynamic::default(), operands, host, called),
                 };
             }
-            match getter.call_known(host, First::Place, &mut [value]) {
+            let mut given = getter.call_known(host, First::Place, &mut [value]);
+            if given.is_none()
+                && (!after.is_empty() || called.method || called.getter)
+                && getter.learn(host, &[value])
+            {
+                given = getter.call_known(host, First::Place, &mut [value]);
+            }
+            match given {
                 Some(Ok(mut item)) => {
                     called.getter = true;
+                    called.owned = true;
                     if after.is_empty() {
                         Walk::Done(item)
                     } else {
@@ -220,9 +190,17 @@ fn index(
         return otherwise(step, value, operands, host, called);
     }
     let mut index = index.clone();
-    match indexer.call_known(host, First::Place, &mut [value, &mut index]) {
+    let mut given = indexer.call_known(host, First::Place, &mut [value, &mut index]);
+    if given.is_none()
+        && (!after.is_empty() || called.method || called.getter)
+        && indexer.learn(host, &[value, &mut index])
+    {
+        given = indexer.call_known(host, First::Place, &mut [value, &mut index]);
+    }
+    match given {
         Some(Ok(mut item)) => {
             called.getter = true;
+            called.owned = true;
             if after.is_empty() {
                 Walk::Done(item)
             } else {
@@ -256,11 +234,16 @@ fn method(
     let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(range.len() + 1);
     arguments.push(value);
     arguments.extend(operands.get_mut(range.clone()).unwrap_or_default());
-    let given = match site.changes_first(&arguments) {
+    let asks = is_last && !called.getter && !called.method;
+    let mut changes = site.changes_first(&arguments);
+    if changes.is_none() && !asks && site.learn(host, &arguments) {
+        changes = site.changes_first(&arguments);
+    }
+    let given = match changes {
         // Rhai feeds what a method changed back through the setter.
         Some(true) if called.getter => None,
         Some(_) => site.call_known(host, First::Place, &mut arguments),
-        None if is_last && !called.getter && !called.method => Some(site.ask(host, &mut arguments)),
+        None if asks => Some(site.ask(host, &mut arguments)),
         None => None,
     };
     drop(arguments);
@@ -268,6 +251,7 @@ fn method(
         Some(Ok(value)) if is_last => Walk::Done(value),
         Some(Ok(mut value)) => {
             called.method = true;
+            called.owned = true;
             walk(after, &mut value, operands, host, called)
         }
         Some(Err(error)) => Walk::Failed(error),
@@ -297,7 +281,7 @@ fn otherwise(
 }
 
 impl Chain {
-    fn run(&self, vm: &mut Vm<'_>) -> Out {
+    pub(super) fn run(&self, vm: &mut Vm<'_>) -> Out {
         if !vm.spend_memory(self.position) {
             return Out::FAIL;
         }
@@ -322,9 +306,11 @@ impl Chain {
             Root::Local(slot) => self.begin_at(vm, *slot, start),
             Root::Constant(value) => {
                 let operands = vm.stack.get(start..).unwrap_or_default();
-                match peek(&self.steps, value, operands) {
-                    Some(found) => Walk::Done(found),
-                    None => self.begin_with(vm, (**value).clone().into_read_only(), start).0,
+                if let Some(found) = peek(&self.steps, value, operands) {
+                    Walk::Done(found)
+                } else {
+                    let value = (**value).clone().into_read_only();
+                    self.begin_with(vm, value, start, Called::default()).0
                 }
             }
             Root::Code(code) => {
@@ -334,7 +320,8 @@ impl Chain {
                     return out;
                 }
                 let value = vm.value(out);
-                self.begin_with(vm, value, start).0
+                let called = Called { owned: true, ..Called::default() };
+                self.begin_with(vm, value, start, called).0
             }
         };
         vm.stack.truncate(start);
@@ -347,23 +334,42 @@ impl Chain {
 
     fn begin_at(&self, vm: &mut Vm<'_>, slot: usize, start: usize) -> Walk {
         let at = vm.base + slot;
-        if let Some((below, operands)) = vm.stack.split_at_mut_checked(start)
+        let Vm { stack, host, .. } = vm;
+        if let Some((below, operands)) = stack.split_at_mut_checked(start)
             && let Some(value) = below.get(at)
-            && let Some(found) = peek(&self.steps, value, operands)
         {
-            return Walk::Done(found);
+            if let Some(found) = peek(&self.steps, value, operands) {
+                return Walk::Done(found);
+            }
+            if let Some(plain) = self.lent
+                && value.is_variant()
+                && let Some(mut found) = self.lend(plain, value, operands, host)
+            {
+                let called = Called { getter: true, method: false, owned: true };
+                let rest = self.steps.get(plain..).unwrap_or_default();
+                match walk(rest, &mut found, operands, host, called) {
+                    Walk::Back => {}
+                    walked => return walked,
+                }
+            }
         }
         let root = std::mem::take(vm.place(slot));
-        let (walked, root) = self.begin_with(vm, root, start);
+        let (walked, root) = self.begin_with(vm, root, start, Called::default());
         *vm.place(slot) = root;
         walked
     }
 
     /// Walks the chain from a value, and gives the value as it is then.
-    fn begin_with(&self, vm: &mut Vm<'_>, mut root: Dynamic, start: usize) -> (Walk, Dynamic) {
+    fn begin_with(
+        &self,
+        vm: &mut Vm<'_>,
+        mut root: Dynamic,
+        start: usize,
+        called: Called,
+    ) -> (Walk, Dynamic) {
         let Vm { stack, host, .. } = vm;
         let operands = stack.get_mut(start..).unwrap_or_default();
-        let walked = walk(&self.steps, &mut root, operands, host, Called::default());
+        let walked = walk(&self.steps, &mut root, operands, host, called);
         if !matches!(walked, Walk::Back) {
             return (walked, root);
         }
@@ -374,9 +380,4 @@ impl Chain {
         drop(all);
         (walked, root)
     }
-}
-
-/// The code of a chain that is read.
-pub(super) fn code(chain: Chain) -> Code {
-    Box::new(move |vm| chain.run(vm))
 }

@@ -8,11 +8,12 @@ use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, ImmutableString, OpAssignment
 use super::{
     assign::{self, Assignment},
     call::constant,
-    chain::{self, Chain, Root, Step, StepKind},
-    literal,
+    chain::{Chain, Root, Step, StepKind},
+    chain_short, literal,
     lower::{Lower, Lowered},
     lower_expr::is_optional,
     native::{Interpreted, Site, operand_name, variable},
+    peek,
     vm::Code,
 };
 
@@ -136,7 +137,7 @@ impl Lower<'_, '_> {
             return Ok(code);
         }
         let chain = self.chain_of(root, links, expr.position())?;
-        Ok(chain::code(chain))
+        Ok(chain_short::code(chain))
     }
 
     /// A chain as Rhai walks it.
@@ -169,7 +170,8 @@ impl Lower<'_, '_> {
             draft.names(name),
         );
         let steps = self.steps(&draft);
-        Ok(Chain { root: lowered, operands, steps, interpreted, position })
+        let lent = peek::lent(&steps);
+        Ok(Chain { root: lowered, operands, steps, lent, interpreted, position })
     }
 
     fn steps(&mut self, draft: &Draft<'_>) -> Vec<Step> {

@@ -6,8 +6,9 @@
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, INT, Position};
 
 use super::{
-    chain::{Chain, Step, peek},
+    chain::{Chain, Step},
     native::filled,
+    peek::peek,
     vm::{Code, Kind, Out, Vm},
 };
 

@@ -11,6 +11,15 @@ pub(super) fn sequence(mut statements: Vec<Code>) -> Code {
     {
         return only;
     }
+    if statements.len() == 2
+        && let (Some(second), Some(first)) = (statements.pop(), statements.pop())
+    {
+        return Box::new(move |vm| {
+            let out = first(vm);
+            if out.stops() { out } else { second(vm) }
+        });
+    }
+    let statements = statements.into_boxed_slice();
     Box::new(move |vm| {
         let mut last = Out::UNIT;
         for statement in &statements {
@@ -36,7 +45,21 @@ impl Vm<'_> {
     /// Forgets the variables and values above a depth of the running function.
     #[inline]
     pub(super) fn leave(&mut self, depth: usize) {
-        self.stack.truncate(self.base + depth);
+        self.shorten(self.base + depth);
+    }
+
+    /// Drops what stands on the stack from a place on.
+    #[inline]
+    pub(super) fn shorten(&mut self, length: usize) {
+        while self.stack.len() > length {
+            if let Some(value) = self.stack.pop()
+                && value.is_int()
+                && !value.is_shared()
+            {
+                // Nothing is in it that would have to be dropped, which the compiler does not see.
+                std::mem::forget(value);
+            }
+        }
     }
 
     /// Whether a condition holds.
@@ -74,11 +97,14 @@ pub(super) fn declare(value: Code, is_constant: bool) -> Code {
     }
     Box::new(move |vm| {
         let out = value(vm);
-        let value = match out.kind {
-            Kind::Int => Dynamic::from_int(out.bits),
-            _ if out.stops() => return out,
-            _ => vm.value(out),
-        };
+        if out.kind == Kind::Int {
+            vm.stack.push(Dynamic::from_int(out.bits));
+            return Out::UNIT;
+        }
+        if out.stops() {
+            return out;
+        }
+        let value = vm.value(out);
         vm.stack.push(writable(value));
         Out::UNIT
     })
@@ -111,7 +137,14 @@ pub(super) fn branch(
     other: Option<Code>,
 ) -> Code {
     let empty = || -> Code { Box::new(|_| Out::UNIT) };
-    let (body, other) = (body.unwrap_or_else(empty), other.unwrap_or_else(empty));
+    let body = body.unwrap_or_else(empty);
+    let Some(other) = other else {
+        return Box::new(move |vm| match vm.test(&condition, position) {
+            Ok(true) => body(vm),
+            Ok(false) => Out::UNIT,
+            Err(out) => out,
+        });
+    };
     Box::new(move |vm| match vm.test(&condition, position) {
         Ok(true) => body(vm),
         Ok(false) => other(vm),
@@ -274,6 +307,9 @@ pub(super) fn throw(value: Option<Code>, position: Position) -> Code {
 /// What is left of a variable that nothing reads any more: its value moves out.
 pub(super) fn last_use(slot: usize) -> Code {
     Box::new(move |vm| {
+        if let Some(value) = vm.int_at(slot) {
+            return Out::int(value);
+        }
         let value = vm.place(slot);
         let value = if value.is_shared() { value.flatten_clone() } else { std::mem::take(value) };
         vm.give(writable(value))

@@ -54,7 +54,23 @@ impl For {
     }
 
     fn integers(&self, vm: &mut Vm<'_>, values: impl Iterator<Item = INT>) -> Out {
-        self.each(vm, values.map(|value| Ok(Dynamic::from_int(value))))
+        self.enter(vm);
+        let slot = self.slot();
+        let mut out = Out::UNIT;
+        for (index, value) in (0..).zip(values) {
+            if self.has_counter && !vm.set_int(self.depth, index) {
+                set(vm, self.depth, Dynamic::from_int(index));
+            }
+            if !vm.set_int(slot, value) {
+                set(vm, slot, Dynamic::from_int(value));
+            }
+            if let Turn::Left(left) = self.body.turn(vm) {
+                out = left;
+                break;
+            }
+        }
+        vm.leave(self.depth);
+        out
     }
 
     #[inline]

@@ -124,12 +124,16 @@ fn native(site: Site, arguments: Vec<Code>, position: Position) -> Code {
         if let Err(out) = vm.push_all(&arguments) {
             return out;
         }
-        let result = {
-            let Vm { host, stack, .. } = vm;
-            let mut arguments: FnArgsVec<&mut Dynamic> = stack.iter_mut().skip(start).collect();
-            site.call(host, First::Own, &mut arguments)
+        let Vm { host, stack, .. } = vm;
+        let result = match stack.get_mut(start..).unwrap_or_default() {
+            [first] => site.call(host, First::Own, &mut [first]),
+            [first, second] => site.call(host, First::Own, &mut [first, second]),
+            all => {
+                let mut arguments: FnArgsVec<&mut Dynamic> = all.iter_mut().collect();
+                site.call(host, First::Own, &mut arguments)
+            }
         };
-        vm.stack.truncate(start);
+        vm.shorten(start);
         match result {
             Ok(value) => vm.give(value),
             Err(error) => vm.fail(error),
@@ -209,8 +213,14 @@ fn with_first(
     value: &mut Dynamic,
     others: &mut [Dynamic],
 ) -> super::native::Given<Dynamic> {
-    let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(others.len() + 1);
-    arguments.push(value);
-    arguments.extend(others.iter_mut());
-    site.call(host, first, &mut arguments)
+    match others {
+        [] => site.call(host, first, &mut [value]),
+        [second] => site.call(host, first, &mut [value, second]),
+        others => {
+            let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(others.len() + 1);
+            arguments.push(value);
+            arguments.extend(others.iter_mut());
+            site.call(host, first, &mut arguments)
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use rhai::{ASTFlags, Expr, FnCallExpr, Position, Stmt};
 
 use super::{
-    chain::{self, Chain, Root},
+    chain::{Chain, Root},
     chain_lower::Link,
+    chain_short,
     closures::{self, EachItem, Method},
     lower::{Lower, Lowered},
     native::variable,
@@ -90,7 +91,7 @@ impl Lower<'_, '_> {
             // The value would be made above them, where it was not lowered for.
             return Ok(None);
         }
-        Ok(Some(chain::code(chain)))
+        Ok(Some(chain_short::code(chain)))
     }
 
     /// A chain of steps on a value that stands on the stack.
@@ -133,7 +134,7 @@ impl Lower<'_, '_> {
             [] => self.expression(root, false)?,
             before => match self.closure_chain(root, before)? {
                 Some(code) => code,
-                None => chain::code(self.chain_of(root, before.to_vec(), link.position)?),
+                None => chain_short::code(self.chain_of(root, before.to_vec(), link.position)?),
             },
         };
         let (chain, slot) = self.chain_at_value(std::slice::from_ref(link), 0)?;

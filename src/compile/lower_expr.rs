@@ -56,7 +56,10 @@ impl Lower<'_, '_> {
             }
             Expr::Variable(variable, _, position) => match self.local(expr) {
                 Some(slot) if is_last => Ok(flow::last_use(slot)),
-                Some(slot) => Ok(Box::new(move |vm| vm.load(slot))),
+                Some(slot) => {
+                    let position = *position;
+                    Ok(Box::new(move |vm| vm.copy(slot, position)))
+                }
                 None => match self.global(expr)? {
                     Ok(value) => Ok(read_only(value)),
                     Err(()) => Ok(not_found(
@@ -129,7 +132,7 @@ impl Lower<'_, '_> {
         Ok(Part::Value(self.expression(part, false)?, Box::new(site)))
     }
 
-    fn shape(&mut self, expr: &Expr) -> Lowered<Shape> {
+    pub(super) fn shape(&mut self, expr: &Expr) -> Lowered<Shape> {
         if let Expr::IntegerConstant(value, _) = expr {
             self.nodes += 1;
             return Ok(Shape::Int(*value));
@@ -227,9 +230,16 @@ impl Lower<'_, '_> {
                         *position,
                     ));
                 };
-                let value = self.writable(value)?;
-                let assign = Self::op_assign(op, variable.1.clone());
-                Ok(assign::variable(slot, value, assign, op.position()))
+                let Some(assign) = Self::op_assign(op, variable.1.clone()) else {
+                    return Ok(assign::variable(slot, self.writable(value)?));
+                };
+                let is_plain =
+                    matches!(value, Expr::IntegerConstant(..)) || self.local(value).is_some();
+                let value = match is_plain {
+                    true => self.shape(value)?,
+                    false => Shape::Code(self.writable(value)?),
+                };
+                Ok(assign::change(slot, value, assign, op.position()))
             }
             Expr::Dot(..) | Expr::Index(..) => self.assign_chain(op, to, value),
             other => Err(self.obstacle("an assignment to `this`", other.position())),

@@ -9,7 +9,7 @@ use std::{
     any::TypeId,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -25,6 +25,13 @@ pub(super) type Given<T> = Result<T, Box<EvalAltResult>>;
 
 /// How many sets of types a call remembers.
 const REMEMBERED: usize = 3;
+
+/// How often a call looks for its function in Rhai's cache and does not find it, before it gives up: there
+/// may be none.
+const MOST_MISSES: u8 = 8;
+
+/// How many bits the filter of Rhai's cache has.
+const FILTER_BITS: u64 = 512;
 
 /// The name of the variable that stands for an operand; no script can have such names.
 pub(super) fn operand_name(index: usize) -> ImmutableString {
@@ -95,6 +102,8 @@ pub(super) struct Site {
     known: [OnceLock<Known>; REMEMBERED],
     /// Rhai does more than to call a function here, so it is always asked.
     always_interpreted: AtomicBool,
+    /// How often the function was not in Rhai's cache.
+    misses: AtomicU8,
 }
 
 /// Functions after which Rhai prints what they give.
@@ -109,6 +118,7 @@ impl Site {
             interpreted,
             known: [const { OnceLock::new() }; REMEMBERED],
             always_interpreted,
+            misses: AtomicU8::new(0),
         }
     }
 
@@ -132,6 +142,15 @@ impl Site {
         let wanted = [TypeId::of::<rhai::Array>(), TypeId::of::<rhai::FnPtr>()];
         self.known.iter().filter_map(OnceLock::get).any(|known| {
             known.types.starts_with(&wanted)
+                && matches!(known.function, RhaiFunc::Plugin { .. } | RhaiFunc::StaticPlugin { .. })
+        })
+    }
+
+    /// Whether a function of Rhai's own is known for two arguments of these types.
+    #[inline]
+    pub(super) fn is_own_for(&self, types: [TypeId; 2]) -> bool {
+        self.known.iter().map_while(OnceLock::get).any(|known| {
+            known.types.as_slice() == types.as_slice()
                 && matches!(known.function, RhaiFunc::Plugin { .. } | RhaiFunc::StaticPlugin { .. })
         })
     }
@@ -218,42 +237,73 @@ impl Site {
         host: &mut Host<'_>,
         arguments: &mut [&mut Dynamic],
     ) -> Given<Dynamic> {
-        let remembers = !self.always_interpreted.load(Ordering::Relaxed)
-            && self.known.iter().any(|known| known.get().is_none())
-            && !arguments.iter().any(|argument| argument.is_shared());
-        if !remembers {
-            return self.interpreted.run(host, arguments);
-        }
-        let types: FnArgsVec<TypeId> =
-            arguments.iter().map(|argument| argument.type_id()).collect();
-        let Some(hash) = hash_of(&self.name, &types) else {
+        let Some((types, hash)) = self.learnable(arguments) else {
             return self.interpreted.run(host, arguments);
         };
         // Rhai keeps only what it meets a second time; this makes it the second time.
         host.caches.fn_resolution_cache_mut().bloom_filter.mark(hash);
         let result = self.interpreted.run(host, arguments);
+        self.remember(host, types, hash);
+        result
+    }
+
+    /// Takes the function for these arguments from Rhai's cache, without a call; false if it is not there.
+    /// Then Rhai, who must be asked now, will put it there.
+    pub(super) fn learn(&self, host: &mut Host<'_>, arguments: &[&mut Dynamic]) -> bool {
+        if self.misses.load(Ordering::Relaxed) >= MOST_MISSES {
+            return false;
+        }
+        let Some((types, hash)) = self.learnable(arguments) else { return false };
+        if self.remember(host, types, hash) {
+            return true;
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        // Rhai keeps only what it meets a second time, and this makes all the second time: so no other step
+        // of the same chain is found missing when a getter before it has been called here.
+        let filter = &mut host.caches.fn_resolution_cache_mut().bloom_filter;
+        for hash in 0..FILTER_BITS {
+            filter.mark(hash);
+        }
+        false
+    }
+
+    /// The types of arguments and the key of a function for them, if one more can be remembered.
+    fn learnable(&self, arguments: &[&mut Dynamic]) -> Option<(FnArgsVec<TypeId>, u64)> {
+        let remembers = !self.always_interpreted.load(Ordering::Relaxed)
+            && self.known.iter().any(|known| known.get().is_none())
+            && !arguments.iter().any(|argument| argument.is_shared());
+        if !remembers {
+            return None;
+        }
+        let types: FnArgsVec<TypeId> =
+            arguments.iter().map(|argument| argument.type_id()).collect();
+        let hash = hash_of(&self.name, &types)?;
+        Some((types, hash))
+    }
+
+    /// Remembers the function that Rhai's cache holds under a key, if it does.
+    fn remember(&self, host: &mut Host<'_>, types: FnArgsVec<TypeId>, hash: u64) -> bool {
         let found = host.caches.fn_resolution_cache_mut().dict.get(&hash).and_then(Option::as_ref);
-        if let Some(found) = found.filter(|found| found.func.is_native()) {
-            let mut known = Some(Known {
-                types,
-                has_context: found.func.has_context(),
-                is_pure: found.func.is_pure(),
-                is_method: found.func.is_method(),
-                source: found.source.clone(),
-                function: found.func.clone(),
-            });
-            for place in &self.known {
-                if place.get().is_some() {
-                    continue;
-                }
-                // Another thread may have been faster, and then the next place is tried.
-                place.get_or_init(|| known.take().unwrap_or_else(unreachable_known));
-                if known.is_none() {
-                    break;
-                }
+        let Some(found) = found.filter(|found| found.func.is_native()) else { return false };
+        let mut known = Some(Known {
+            types,
+            has_context: found.func.has_context(),
+            is_pure: found.func.is_pure(),
+            is_method: found.func.is_method(),
+            source: found.source.clone(),
+            function: found.func.clone(),
+        });
+        for place in &self.known {
+            if place.get().is_some() {
+                continue;
+            }
+            // Another thread may have been faster, and then the next place is tried.
+            place.get_or_init(|| known.take().unwrap_or_else(unreachable_known));
+            if known.is_none() {
+                return true;
             }
         }
-        result
+        false
     }
 }
 

@@ -11,7 +11,7 @@ use rhai::{
     packages::{Package, StandardPackage},
 };
 
-use super::{Hooks, Obstacle, Run, compile};
+use super::{Hooks, Looker, Obstacle, Run, compile};
 
 thread_local! {
     /// What the program at hand told on its way.
@@ -131,7 +131,18 @@ fn engine() -> (Engine, Vec<Shared<Module>>) {
     (engine, vec![host, standard])
 }
 
-const HOOKS: Hooks = Hooks { operations: |_| None };
+const HOOKS: Hooks = Hooks { operations: |_| None, is_full: || false, lend };
+
+/// Lends what is in the parts and the table of a point.
+fn lend(value: &Dynamic, [first, second]: [&str; 2], look: &mut Looker<'_>) -> Option<Dynamic> {
+    let point = value.read_lock::<Point>()?;
+    match (first, second) {
+        ("table", "id") => look(&point.x.into()),
+        ("table", "name") => look(&point.inner.0.clone().into()),
+        ("table", _) => look(&Dynamic::UNIT),
+        _ => None,
+    }
+}
 
 fn function(ast: &AST, name: &str) -> Shared<ScriptFuncDef> {
     ast.shared_lib()
@@ -275,6 +286,8 @@ fn a_program_without_an_end_is_ended() {
         let mut global = engine.new_global_runtime_state();
         global.lib.push(Shared::clone(ast.shared_lib()));
         let hooks = Hooks {
+            is_full: || false,
+            lend: |_, _, _| None,
             operations: |more| {
                 thread_local!(static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
                 COUNT.set(COUNT.get() + more);

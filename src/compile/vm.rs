@@ -8,7 +8,10 @@ use super::Program;
 pub(super) type Code = Box<dyn Fn(&mut Vm<'_>) -> Out + Send + Sync>;
 
 /// How many operations pass between two looks at the budget.
-const STRETCH: u32 = 256;
+const STRETCH: u32 = 1024;
+
+/// How often memory may be taken between two looks at the budget.
+const TAKINGS: u32 = 16;
 
 /// What running a node came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,14 +105,25 @@ pub(super) struct Vm<'a> {
     pub(super) text: String,
     /// Operations until the budget is asked again.
     fuel: u32,
+    /// How often memory may be taken until then.
+    takings: u32,
     pub(super) most_levels: usize,
 }
 
 impl<'a> Vm<'a> {
     pub(super) fn new(host: Host<'a>, stack: Vec<Dynamic>) -> Self {
         let most_levels = host.engine.max_call_levels();
-        let (acc, error) = (Dynamic::UNIT, None);
-        Self { host, stack, base: 0, acc, error, text: String::new(), fuel: STRETCH, most_levels }
+        Self {
+            host,
+            stack,
+            base: 0,
+            acc: Dynamic::UNIT,
+            error: None,
+            text: String::new(),
+            fuel: STRETCH,
+            takings: TAKINGS,
+            most_levels,
+        }
     }
 
     /// The stack, emptied, for the next run.
@@ -128,15 +142,26 @@ impl<'a> Vm<'a> {
         self.ask(operations, position)
     }
 
-    /// Asks the budget at once, because memory is about to be taken.
+    /// Counts an operation that takes memory or time of its own; false when the budget is spent, and then
+    /// there is an error.
+    ///
+    /// What is held is looked at each time, the clock after a few.
     #[inline]
     pub(super) fn spend_memory(&mut self, position: Position) -> bool {
+        if self.takings > 0 && self.fuel > 1 && !(self.host.program.hooks.is_full)() {
+            self.takings -= 1;
+            self.fuel -= 1;
+            return true;
+        }
         self.ask(1, position)
     }
 
+    #[cold]
+    #[inline(never)]
     fn ask(&mut self, operations: u32, position: Position) -> bool {
         let used = (STRETCH - self.fuel).saturating_add(operations);
         self.fuel = STRETCH;
+        self.takings = TAKINGS;
         match (self.host.program.hooks.operations)(u64::from(used)) {
             None => true,
             Some(token) => {
@@ -157,6 +182,16 @@ impl<'a> Vm<'a> {
     pub(super) fn give(&mut self, value: Dynamic) -> Out {
         if let Some(out) = scalar(&value) {
             return out;
+        }
+        self.acc = value;
+        Out::ANY
+    }
+
+    /// Hands a value on; a large one was copied for it, and counts as memory that was taken.
+    #[inline]
+    pub(super) fn give_large(&mut self, value: Dynamic, position: Position) -> Out {
+        if is_large(&value) && !self.spend_memory(position) {
+            return Out::FAIL;
         }
         self.acc = value;
         Out::ANY
@@ -188,10 +223,26 @@ impl<'a> Vm<'a> {
         Out::ANY
     }
 
+    /// The same where a script says so, which counts as memory that is taken.
+    #[inline]
+    pub(super) fn copy(&mut self, slot: usize, position: Position) -> Out {
+        let out = self.load(slot);
+        if out.kind == Kind::Any && is_large(&self.acc) && !self.spend_memory(position) {
+            return Out::FAIL;
+        }
+        out
+    }
+
     /// The integer in a place of the stack.
     #[inline]
     pub(super) fn int_at(&self, slot: usize) -> Option<INT> {
         int_of(self.stack.get(self.base + slot)?)
+    }
+
+    /// Puts an integer into a place of the stack; false, and nothing is done, where closures share it.
+    #[inline]
+    pub(super) fn set_int(&mut self, slot: usize, value: INT) -> bool {
+        put_int(self.place(slot), value)
     }
 
     /// What a place of the stack holds. The stack is as the compiler laid it out, so there is one.
@@ -205,10 +256,30 @@ impl<'a> Vm<'a> {
     }
 }
 
+/// Whether a copy of a value may take much memory.
+#[inline]
+fn is_large(value: &Dynamic) -> bool {
+    value.is_map() || value.is_array() || value.is_blob()
+}
+
 /// The integer that a value is.
 #[inline]
 pub(super) fn int_of(value: &Dynamic) -> Option<INT> {
     if value.is_int() { value.as_int().ok() } else { None }
+}
+
+/// Puts an integer into a place; false, and nothing is done, where closures share it.
+#[inline]
+pub(super) fn put_int(place: &mut Dynamic, value: INT) -> bool {
+    if place.is_shared() {
+        return false;
+    }
+    let before = std::mem::replace(place, Dynamic::from_int(value));
+    if before.is_int() {
+        // Nothing is in it that would have to be dropped, which the compiler does not see.
+        std::mem::forget(before);
+    }
+    true
 }
 
 /// A value that fits into registers.

@@ -9,6 +9,7 @@ mod copy;
 pub(crate) mod fields;
 pub(crate) mod file;
 mod headers;
+pub(crate) mod lend;
 pub(crate) mod multipart;
 mod register;
 pub(crate) mod typed;
@@ -261,10 +262,12 @@ impl ScriptRequest {
     }
 
     fn query(&self) -> Native<Dynamic> {
-        self.0.query.value(|| {
-            let query = self.0.data.uri.query().unwrap_or_default();
-            Ok(Dynamic::from_map(fields::urlencoded(query.as_bytes())))
-        })
+        self.0.query.value(|| Ok(self.query_map()))
+    }
+
+    fn query_map(&self) -> Dynamic {
+        let query = self.0.data.uri.query().unwrap_or_default();
+        Dynamic::from_map(fields::urlencoded(query.as_bytes()))
     }
 
     fn cookies(&self) -> Native<Dynamic> {
@@ -273,7 +276,11 @@ impl ScriptRequest {
 
     /// The body by its content type.
     pub(crate) fn body(&self) -> Native<Dynamic> {
-        self.0.body.value(|| body::parsed(self.headers(), &self.0.data.body))
+        self.0.body.value(|| self.body_made())
+    }
+
+    fn body_made(&self) -> Native<Dynamic> {
+        body::parsed(self.headers(), &self.0.data.body)
     }
 
     /// The files of a form by their fields; those of a name that came several times are an array.
@@ -286,11 +293,13 @@ impl ScriptRequest {
     }
 
     fn vars(&self) -> Native<Dynamic> {
-        self.0.vars.value(|| {
-            let mut vars = self.body()?.try_cast::<Map>().unwrap_or_default();
-            vars.extend(self.query()?.try_cast::<Map>().unwrap_or_default());
-            Ok(Dynamic::from_map(vars))
-        })
+        self.0.vars.value(|| self.vars_made())
+    }
+
+    fn vars_made(&self) -> Native<Dynamic> {
+        let mut vars = self.body()?.try_cast::<Map>().unwrap_or_default();
+        vars.extend(self.query()?.try_cast::<Map>().unwrap_or_default());
+        Ok(Dynamic::from_map(vars))
     }
 }
 

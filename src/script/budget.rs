@@ -93,14 +93,8 @@ impl Slow {
     }
 }
 
-/// `ticks`, `next_look` and `most_held` are all that an operation looks at; the rest is for when one of
-/// them is over.
+/// What is looked at when `TICKS` or `MOST_HELD` are over.
 struct Meter {
-    ticks: Cell<u64>,
-    /// The number of operations at which the clock is looked at; 0 once anything is spent.
-    next_look: Cell<u64>,
-    /// The balance of memory that may not be exceeded.
-    most_held: Cell<i64>,
     limits: Cell<Option<Limits>>,
     escalate_at: Cell<Option<Instant>>,
     /// How often it was made sure that this thread holds up nobody.
@@ -110,12 +104,18 @@ struct Meter {
     escalated: RefCell<Option<Arc<Slow>>>,
 }
 
+// Apart from the rest, which is dropped with the thread and so costs a look at whether it was.
+thread_local! {
+    static TICKS: Cell<u64> = const { Cell::new(0) };
+    /// The number of operations at which the clock is looked at; 0 once anything is spent.
+    static NEXT_LOOK: Cell<u64> = const { Cell::new(u64::MAX) };
+    /// The balance of memory that may not be exceeded; none may be once anything is spent.
+    static MOST_HELD: Cell<i64> = const { Cell::new(i64::MAX) };
+}
+
 thread_local! {
     static METER: Meter = const {
         Meter {
-            ticks: Cell::new(0),
-            next_look: Cell::new(u64::MAX),
-            most_held: Cell::new(i64::MAX),
             limits: Cell::new(None),
             escalate_at: Cell::new(None),
             rounds: Cell::new(0),
@@ -151,9 +151,9 @@ pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
             Thread::Own => None,
         };
         Guard {
-            ticks: meter.ticks.replace(0),
-            next_look: meter.next_look.replace(CLOCK_EVERY),
-            most_held: meter.most_held.replace(memory::balance().saturating_add(most)),
+            ticks: TICKS.replace(0),
+            next_look: NEXT_LOOK.replace(CLOCK_EVERY),
+            most_held: MOST_HELD.replace(memory::balance().saturating_add(most)),
             limits: meter.limits.replace(Some(limits)),
             escalate_at: meter.escalate_at.replace(escalate_at),
             rounds: meter.rounds.replace(0),
@@ -183,10 +183,10 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        TICKS.set(self.ticks);
+        NEXT_LOOK.set(self.next_look);
+        MOST_HELD.set(self.most_held);
         METER.with(|meter| {
-            meter.ticks.set(self.ticks);
-            meter.next_look.set(self.next_look);
-            meter.most_held.set(self.most_held);
             meter.limits.set(self.limits);
             meter.escalate_at.set(self.escalate_at);
             meter.rounds.set(self.rounds);
@@ -202,32 +202,21 @@ impl Drop for Guard {
 /// One operation: `Some` ends the script. For [`rhai::Engine::on_progress`].
 #[inline]
 pub(crate) fn tick() -> Option<Dynamic> {
-    METER.with(|meter| {
-        let ticks = meter.ticks.get() + 1;
-        meter.ticks.set(ticks);
-        if memory::balance() > meter.most_held.get() {
-            return meter.stop(Spent::Memory);
-        }
-        if ticks >= meter.next_look.get() {
-            return meter.look(ticks);
-        }
-        None
-    })
+    ticks(1)
 }
 
 /// So many operations more, of code that does not ask at each of them: `Some` ends the script.
+#[inline]
 pub(crate) fn ticks(operations: u64) -> Option<Dynamic> {
-    METER.with(|meter| {
-        let ticks = meter.ticks.get() + operations;
-        meter.ticks.set(ticks);
-        if memory::balance() > meter.most_held.get() {
-            return meter.stop(Spent::Memory);
-        }
-        if ticks >= meter.next_look.get() {
-            return meter.look(ticks);
-        }
-        None
-    })
+    let ticks = TICKS.get() + operations;
+    TICKS.set(ticks);
+    if is_full() {
+        return METER.with(|meter| meter.stop(Spent::Memory));
+    }
+    if ticks >= NEXT_LOOK.get() {
+        return METER.with(|meter| meter.look(ticks));
+    }
+    None
 }
 
 impl Meter {
@@ -237,7 +226,7 @@ impl Meter {
             return self.ended();
         }
         let limits = self.limits.get()?;
-        self.next_look.set(ticks + CLOCK_EVERY);
+        NEXT_LOOK.set(ticks + CLOCK_EVERY);
         if ticks > limits.operations {
             return self.stop(Spent::Operations);
         }
@@ -256,12 +245,14 @@ impl Meter {
         self.spent.get().map(|_| Dynamic::UNIT)
     }
 
+    #[cold]
     fn stop(&self, why: Spent) -> Option<Dynamic> {
         if self.spent.get().is_none() {
             self.spent.set(Some(why));
         }
         // Every operation from now on ends the script, whatever swallowed the last one's error.
-        self.next_look.set(0);
+        NEXT_LOOK.set(0);
+        MOST_HELD.set(i64::MIN);
         self.ended()
     }
 
@@ -303,16 +294,22 @@ impl Meter {
     }
 }
 
+/// Whether the script holds more memory than it may; [`ticks`] ends it then.
+#[inline]
+pub(crate) fn is_full() -> bool {
+    memory::balance() > MOST_HELD.get()
+}
+
 /// Whether the script may go on; for natives that work in proportion to an argument.
 pub(crate) fn check() -> Native<()> {
     METER.with(|meter| {
         if meter.limits.get().is_none() {
             return Ok(());
         }
-        if memory::balance() > meter.most_held.get() {
+        if is_full() {
             meter.stop(Spent::Memory);
         } else {
-            meter.look(meter.ticks.get());
+            meter.look(TICKS.get());
         }
         match meter.spent.get() {
             Some(_) => Err(terminated()),
@@ -325,7 +322,7 @@ pub(crate) fn check() -> Native<()> {
 pub(crate) fn charge(bytes: usize) -> Native<()> {
     METER.with(|meter| {
         let asked = i64::try_from(bytes).unwrap_or(i64::MAX);
-        if memory::balance().saturating_add(asked) <= meter.most_held.get() {
+        if memory::balance().saturating_add(asked) <= MOST_HELD.get() {
             return Ok(());
         }
         meter.stop(Spent::Memory);

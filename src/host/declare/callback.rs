@@ -13,6 +13,7 @@ use rhai::{
 use super::raise;
 use crate::{
     compile::{self, Hooks, Obstacle, Program, Run},
+    host::request::lend,
     script::{Native, budget},
 };
 
@@ -178,7 +179,7 @@ impl Callback {
     /// Compiles it if that is possible. Its constants are taken as they are now, so the top level must
     /// have run.
     pub(crate) fn compile(&mut self, engine: &Engine, iterators: &[Shared<Module>]) {
-        let hooks = Hooks { operations: budget::ticks };
+        let hooks = Hooks { operations: budget::ticks, is_full: budget::is_full, lend: lend::lend };
         let compiled =
             compile::compile(engine, &self.surroundings, &self.definition, iterators, hooks);
         self.form = match compiled {

@@ -18,6 +18,34 @@ pub(crate) fn urlencoded(bytes: &[u8]) -> Map {
     grouped(form_urlencoded::parse(bytes).map(|(name, value)| (name, value.as_ref().into())))
 }
 
+/// What one name has in a query, as in [`urlencoded`]; unit if nothing.
+pub(super) fn of_query(query: &str, name: &str) -> Dynamic {
+    let mut found = Dynamic::UNIT;
+    let mut add = |value: Dynamic| {
+        if let Some(mut values) = found.write_lock::<Array>() {
+            values.push(value);
+            return;
+        }
+        found = match std::mem::take(&mut found) {
+            first if first.is_unit() => value,
+            first => Dynamic::from_array(vec![first, value]),
+        };
+    };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        if !pair.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+            let (there, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if there == name {
+                add(value.into());
+            }
+        } else if let Some((there, value)) = form_urlencoded::parse(pair.as_bytes()).next()
+            && there == name
+        {
+            add(value.as_ref().into());
+        }
+    }
+    found
+}
+
 /// Values by name; those of a name that is given several times are an array.
 pub(super) fn grouped<N: AsRef<str>>(fields: impl Iterator<Item = (N, Dynamic)>) -> Map {
     let mut map = Map::new();
