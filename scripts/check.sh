@@ -35,6 +35,18 @@ else
   skip "licences, bans, sources, advisories: cargo-deny is not installed"
 fi
 
+step "tools from outside: generators, validators, schemathesis, a browser"
+if python3 -c 'import venv, ensurepip' >/dev/null 2>&1 && command -v npm >/dev/null && command -v chromium >/dev/null; then
+  scripts/tools.sh
+  cargo build --locked
+  target/tools/venv/bin/pytest -q -c tests/pytest.ini tests/outside tests/browser
+elif [ "${HOTPLATE_REQUIRE_SERVICES:-}" = 1 ]; then
+  echo "python3 with venv, npm and chromium are needed" >&2
+  exit 1
+else
+  skip "tools from outside: python3 with venv, npm or chromium is not installed"
+fi
+
 if [ "${#skipped[@]}" -gt 0 ]; then
   step "not checked"
   printf 'SKIPPED: %s\n' "${skipped[@]}"

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-/// Stands for a `/` inside a segment while routes are matched.
-const SLASH: char = '\u{1}';
+/// Stands for a `/` inside a segment while routes are matched: no character, and so in no text.
+pub(crate) const SLASH: char = '\u{fdd0}';
 
 /// A path that has no canonical form; answered with 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ pub(crate) fn canonical(path: &str) -> Result<Cow<'_, str>, BadPath> {
     if !path.starts_with('/') {
         return Err(BadPath);
     }
-    let plain = !path.bytes().any(|byte| matches!(byte, b'%' | b'\\' | b'.') || byte < b' ');
+    let plain = !path.bytes().any(|byte| matches!(byte, b'%' | b'.') || !byte.is_ascii());
     if plain {
         let trimmed = path.strip_suffix('/').unwrap_or(path);
         return Ok(Cow::Borrowed(if trimmed.is_empty() { "/" } else { trimmed }));
@@ -47,7 +47,7 @@ fn decode(segment: &str) -> Result<String, BadPath> {
     }
     let decoded = percent_encoding::percent_decode_str(segment);
     let decoded = decoded.decode_utf8().map_err(|_| BadPath)?;
-    if decoded == "." || decoded == ".." || decoded.contains(['\0', SLASH, '\\']) {
+    if decoded == "." || decoded == ".." || decoded.contains(['\0', SLASH]) {
         return Err(BadPath);
     }
     Ok(decoded.replace('/', SLASH.encode_utf8(&mut [0; 4])))
@@ -56,11 +56,7 @@ fn decode(segment: &str) -> Result<String, BadPath> {
 /// A matched part of a canonical path as scripts see it.
 pub(crate) fn restored<'a>(part: impl Into<Cow<'a, str>>) -> String {
     let part = part.into();
-    if part.as_bytes().contains(&(SLASH as u8)) {
-        part.replace(SLASH, "/")
-    } else {
-        part.into_owned()
-    }
+    if part.contains(SLASH) { part.replace(SLASH, "/") } else { part.into_owned() }
 }
 
 #[cfg(test)]
@@ -75,6 +71,9 @@ mod tests {
             ("/a%20b", "/a b"),
             ("/%2541", "/%41"),
             ("/a.b", "/a.b"),
+            ("/a%5cb", "/a\\b"),
+            ("/a\\b", "/a\\b"),
+            ("/%01", "/\u{1}"),
         ] {
             assert_eq!(canonical(path).as_deref(), Ok(form));
         }
@@ -98,8 +97,8 @@ mod tests {
             "/%",
             "/%4",
             "/%zz",
-            "/a\\b",
-            "/%01",
+            "/%EF%B7%90",
+            "/\u{fdd0}",
             "a",
             "*",
         ] {

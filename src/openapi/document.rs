@@ -125,6 +125,7 @@ impl<'a> Made<'a> {
             rename_parameters(&mut members, &path.names, item.names);
         }
         let name = names.of(self.operation, taken);
+        members.entry("summary").or_insert_with(|| in_words(name).into());
         members.insert("operationId".to_owned(), name.into());
         members.entry("tags").or_insert_with(|| json!([self.fragment.tag]));
         if let Some(security) = self.operation.access.requirements(around.settings) {
@@ -194,6 +195,15 @@ fn rename_schemas(value: &mut Value, renamed: &BTreeMap<String, String>) {
         Value::Array(items) => items.iter_mut().for_each(|item| rename_schemas(item, renamed)),
         _ => {}
     }
+}
+
+/// The name of an operation as a short sentence, for an operation that says nothing of itself.
+fn in_words(name: &str) -> String {
+    let words = name.replace('_', " ");
+    let mut letters = words.trim().chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + letters.as_str()
+    })
 }
 
 fn info(info: &ApiInfo) -> Value {

@@ -16,6 +16,10 @@ pub(crate) fn upgrade(mut document: Value, prefix: &str) -> Value {
             let old = std::mem::take(schemas);
             schemas.extend(old.into_iter().map(|(name, mut value)| {
                 schema(&mut value, prefix);
+                // It is the name without its prefix, under which a script may have a schema of its own.
+                if let Some(members) = value.as_object_mut() {
+                    members.remove("title");
+                }
                 (format!("{prefix}{name}"), value)
             }));
         }
@@ -94,6 +98,7 @@ fn schema(value: &mut Value, prefix: &str) {
         members.remove("format");
         members.insert("contentMediaType".to_owned(), "application/octet-stream".into());
     }
+    described(members);
     if members.remove("nullable") == Some(Value::Bool(true)) {
         let whole = std::mem::take(members);
         *members = nullable(whole);
@@ -110,6 +115,21 @@ fn limit(members: &mut Map<String, Value>, exclusive: &str, inclusive: &str) {
         Some(Value::Bool(false)) => members.remove(exclusive),
         _ => None,
     };
+}
+
+/// A reference with a description beside it, which 3.0 could only say by `allOf`.
+fn described(members: &mut Map<String, Value>) {
+    let Some(Value::Array(all)) = members.get("allOf") else { return };
+    let [Value::Object(first), Value::Object(second)] = all.as_slice() else { return };
+    let (Some(reference), Some(about)) = (first.get("$ref"), second.get("description")) else {
+        return;
+    };
+    if first.len() == 1 && second.len() == 1 {
+        let (reference, about) = (reference.clone(), about.clone());
+        members.remove("allOf");
+        members.insert("$ref".to_owned(), reference);
+        members.insert("description".to_owned(), about);
+    }
 }
 
 fn nullable(mut members: Map<String, Value>) -> Map<String, Value> {
@@ -145,6 +165,10 @@ mod tests {
             &json!({ "type": ["string", "null"] }),
         );
         becomes(json!({ "type": "string", "nullable": false }), &json!({ "type": "string" }));
+        becomes(
+            json!({ "allOf": [{ "$ref": "#/components/schemas/A" }, { "description": "one" }] }),
+            &json!({ "$ref": "#/components/schemas/h.A", "description": "one" }),
+        );
         becomes(
             json!({ "type": "string", "enum": ["a"], "nullable": true }),
             &json!({ "type": ["string", "null"], "enum": ["a", null] }),

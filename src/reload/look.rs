@@ -29,6 +29,10 @@ use crate::{
 /// How long a file that never comes to rest may hold back what it says.
 const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
+/// How many times the settle time a file may be gone before its routes are: what replaces it may have to
+/// wait for a processor, and nobody waits for a route to end.
+const GONE: u32 = 4;
+
 /// What a look found out about one plugin, beside its script.
 enum Finding {
     /// It is served as it was.
@@ -316,7 +320,7 @@ impl Reloader {
         for name in gone {
             let served = self.known.get(&name).is_some_and(|known| known.plugin.is_some());
             if served
-                && self.hold(&name, self.settle())
+                && self.hold(&name, self.settle() * GONE)
                 && let Some(candidate) = self.as_it_was(&name)
             {
                 candidates.insert(name, candidate);

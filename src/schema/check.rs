@@ -1,6 +1,6 @@
 //! A schema compiled, to hold values against it.
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, Keyword, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use super::{COMPONENTS, Components, Schema, sentence, settle::Shape, walk};
@@ -82,6 +82,7 @@ pub(super) fn compile(json: &Value, components: &Components) -> Result<Validator
         .should_validate_formats(true)
         .should_ignore_unknown_formats(true)
         .with_pattern_options(PatternOptions::regex())
+        .with_keyword(INTEGER, |_, _, _| Ok(Box::new(Integer)))
         .offline()
         .build(&root)
         .map_err(|error| error.to_string())
@@ -91,20 +92,45 @@ pub(super) fn compile(json: &Value, components: &Components) -> Result<Validator
 /// file is checked where its bytes are known.
 fn bound(schema: &mut Value) {
     let Value::Object(parts) = schema else { return };
-    let range = match parts.get("format").and_then(Value::as_str) {
-        Some("int64") => Some((i64::MIN, i64::MAX)),
-        Some("int32") => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
-        Some("binary") => {
-            parts.remove("maxLength");
-            None
+    match parts.get("format").and_then(Value::as_str) {
+        Some("int64") => drop(parts.insert(INTEGER.to_owned(), true.into())),
+        Some("int32") => {
+            parts.entry("minimum").or_insert_with(|| i32::MIN.into());
+            parts.entry("maximum").or_insert_with(|| i32::MAX.into());
         }
-        _ => None,
-    };
-    if let Some((least, most)) = range {
-        parts.entry("minimum").or_insert_with(|| least.into());
-        parts.entry("maximum").or_insert_with(|| most.into());
+        Some("binary") => drop(parts.remove("maxLength")),
+        _ => {}
     }
     walk::each_mut(parts, bound);
+}
+
+/// The keyword that `int64` becomes. A range would not do: what is one less than the least integer is
+/// read as a float, which equals that integer.
+const INTEGER: &str = "x-hotplate-int64";
+
+/// Whether a number is one of 64 bits.
+struct Integer;
+
+impl Integer {
+    fn holds(value: &Value) -> bool {
+        let Value::Number(number) = value else { return true };
+        // As far as floats tell one whole number from the next.
+        number.is_i64()
+            || number.as_f64().is_some_and(|float| number.is_f64() && float.abs() < 9.2e18)
+    }
+}
+
+impl Keyword<'_> for Integer {
+    fn validate<'i>(&self, value: &'i Value) -> Result<(), ValidationError<'i>> {
+        match Self::holds(value) {
+            true => Ok(()),
+            false => Err(ValidationError::custom("must be an integer of 64 bits")),
+        }
+    }
+
+    fn is_valid(&self, value: &Value) -> bool {
+        Self::holds(value)
+    }
 }
 
 /// Whether a value is a JSON Schema of draft 2020-12 that can stand in a document: its references lead to

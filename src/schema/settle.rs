@@ -184,9 +184,9 @@ impl Kind {
         match self {
             Self::Integer if number.is_f64() => {
                 let whole = number.as_f64().filter(|float| float.fract() == 0.0)?;
-                // Inside this range a float converts without loss.
+                // Inside this range a float is an integer of 64 bits.
                 #[expect(clippy::cast_possible_truncation, reason = "the range was checked")]
-                (whole.abs() < 9.3e18).then(|| Number::from(whole as i64))
+                (whole.abs() < 9.2e18).then(|| Number::from(whole as i64))
             }
             Self::Integer => None,
             Self::Float if number.is_f64() => None,

@@ -34,9 +34,7 @@ impl Refusal {
     pub(super) fn into_response(self) -> Response {
         match self {
             Self::Bad(detail) => problem(StatusCode::BAD_REQUEST, detail),
-            Self::Method => {
-                problem(StatusCode::NOT_IMPLEMENTED, "CONNECT and TRACE are not supported")
-            }
+            Self::Method => problem(StatusCode::NOT_IMPLEMENTED, "CONNECT is not supported"),
             Self::TooLarge => {
                 problem(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large")
             }
@@ -89,7 +87,7 @@ impl KnownHost {
 /// # Errors
 /// The [`Refusal`] to answer with.
 pub(super) fn head(parts: &mut Parts, known: &KnownHost) -> Result<(), Refusal> {
-    if parts.method == Method::CONNECT || parts.method == Method::TRACE {
+    if parts.method == Method::CONNECT {
         return Err(Refusal::Method);
     }
     host(parts, known)?;
@@ -237,7 +235,6 @@ mod tests {
             assert_eq!(check(one, method, uri, headers), "400", "{method} {uri} {headers:?}");
         }
         assert_eq!(check(Version::HTTP_2, "GET", "https://b/", &[own]), "400");
-        assert_eq!(check(one, "TRACE", "/", &[own]), "501");
         assert_eq!(check(one, "CONNECT", "a:80", &[own]), "501");
         assert_eq!(check(one, "POST", "/", &[own, ("content-length", "101")]), "413");
         assert_eq!(check(one, "POST", "/", &[own, ("content-length", "100")]), "/ at a");

@@ -145,7 +145,7 @@ async fn a_contradictory_head_is_refused_and_the_connection_closed() {
         assert!(got.contains("application/problem+json"), "{got}");
         assert_eq!(got.matches("HTTP/1.1").count(), 1, "{got}");
     }
-    let got = server.exchange("TRACE / HTTP/1.1\r\nHost: a\r\nX-Secret: s\r\n\r\n").await;
+    let got = server.exchange("CONNECT a:1 HTTP/1.1\r\nHost: a\r\nX-Secret: s\r\n\r\n").await;
     assert!(got.starts_with("HTTP/1.1 501 ") && !got.contains("Secret"), "{got}");
 }
 

@@ -1,7 +1,9 @@
 """The page at /docs, in a real browser."""
 
+import subprocess
+
 import pytest
-from hotplate import Server
+from hotplate import PROGRAM, Server
 from pages import execute, faults_of_access, operation
 from playwright.sync_api import expect
 
@@ -14,7 +16,7 @@ get(|| "hello");
 get("/{name}", |req| `hello, ${req.params.name}`);
 
 /// Take anything.
-post(#{ body: any_value() }, |req| req.body);
+post("/", #{ body: any_value() }, |req| req.body);
 '''
 BROKEN = HELLO.replace("req.params.name}", "req.params.name.to_uper()}")
 
@@ -205,6 +207,40 @@ def test_titles_and_descriptions_inject_nothing(serve, look):
         assert not (link.get_attribute("href") or "").startswith("javascript:")
     assert page.evaluate("window.taken") is None
     assert page.locator("#swagger-ui script, #swagger-ui style, #swagger-ui iframe").count() == 0
+
+
+def test_changes_of_the_contract_are_told_in_words(serve, look):
+    server = serve({"hello.rhai": HELLO})
+    page = look(server.url + "/docs")
+    expect(page.locator("#changes")).to_be_hidden()
+    server.save("hello.rhai", HELLO.replace('get("/{name}"', 'get("/{name}/loudly"'))
+    expect(page.locator("#changes li.breaking")).to_have_text("/hello/{name}: route removed: breaking")
+    expect(page.locator("#contract")).to_be_hidden()
+
+
+def test_what_differs_from_the_accepted_contract_stands_there_until_it_is_accepted(serve, look):
+    server = serve({"hello.rhai": HELLO})
+    accept = [PROGRAM, "openapi", "--accept"]
+    subprocess.run(accept, cwd=server.folder, check=True)
+    page = look(server.url + "/docs")
+    expect(page.locator("#contract")).to_be_hidden()
+    server.save("hello.rhai", HELLO.replace('get(|| "hello");', ""))
+    expect(page.locator("#contract li.breaking")).to_have_text("GET /hello: method removed: breaking")
+    subprocess.run(accept, cwd=server.folder, check=True)
+    expect(page.locator("#contract")).to_be_hidden()
+
+
+def test_everybody_can_use_documents_and_pages_of_errors(serve, look):
+    config = "[[documents.mounts]]\npath = \"/pages\"\nfolder = \"pages\"\nlisting = true\n"
+    server = serve({"hello.rhai": HELLO}, config=config)
+    (server.folder / "pages").mkdir()
+    page_text = "# A page\n\nText, `code`, [a link](/hello).\n\n```rust\nfn main() {}\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    (server.folder / "pages/page.md").write_text(page_text)
+    for path, shown in [("/pages/page.md", "A page"), ("/pages/", "page.md"), ("/pages/none", "404")]:
+        page = look(server.url + path, wait=False)
+        page.forgiven = ["404"]
+        expect(page.locator("body")).to_contain_text(shown)
+        assert faults_of_access(page) == [], path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -92,6 +92,6 @@ fn the_clock_uses_its_library() {
     assert_eq!((&east["hours"], east["time"].as_str().unwrap().len()), (&json!(2), 5));
     assert_eq!(server.get("/clock/-2").json()["hours"], -2);
     for wrong in ["x", "15", "1.5"] {
-        assert_eq!(server.get(&format!("/clock/{wrong}")).status, 400, "{wrong}");
+        assert_eq!(server.get(&format!("/clock/{wrong}")).status, 422, "{wrong}");
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct Job {
     /// When it runs, such as `every 5m` or `cron 0 6 * * *`.
     schedule: String,
     /// The time zone of a cron pattern.
+    #[oai(skip_serializing_if_is_none)]
     zone: Option<String>,
     /// How long a run may take, in milliseconds.
     timeout_ms: u64,
@@ -31,8 +32,10 @@ pub(super) struct Job {
     /// Times that it was due and did not run, because the run before went on.
     skips: u64,
     /// The last run that ended.
+    #[oai(skip_serializing_if_is_none)]
     last: Option<LastRun>,
     /// When it is due next, as RFC 3339.
+    #[oai(skip_serializing_if_is_none)]
     next: Option<String>,
     /// The file that declares it.
     file: String,
@@ -50,6 +53,7 @@ struct LastRun {
     /// `ok` or `failed`.
     result: String,
     /// What went wrong.
+    #[oai(skip_serializing_if_is_none)]
     fault: Option<String>,
 }
 

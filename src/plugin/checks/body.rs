@@ -181,9 +181,8 @@ impl BodyCheck {
                 let parts = multipart::parse(&data.headers, &data.body)
                     .map_err(|why| unread(&format!("is not valid multipart/form-data: {why}")))?;
                 let given = parts.into_iter().map(|part| {
-                    let is_file = self.file_of(&part.name).is_some()
-                        || (part.is_file && self.field(&part.name).is_none());
-                    if is_file {
+                    let is_text = self.field(&part.name).is_some_and(|field| field.file.is_none());
+                    if part.is_file && !is_text {
                         (part.name, Given::File(part.file))
                     } else {
                         let text = String::from_utf8_lossy(&part.file.bytes).into_owned();
@@ -239,6 +238,11 @@ impl BodyCheck {
         for (name, one) in given {
             let field = self.field(&name);
             let value = match one {
+                Given::Text(_) if self.file_of(&name).is_some() => {
+                    let message = "must be a file: a part with a file name".to_owned();
+                    wrong.push(in_body(Fault { pointer: pointer(&name), message }));
+                    Value::String(String::new())
+                }
                 Given::Text(text) => field.map_or_else(
                     || Value::String(text.clone()),
                     |field| field.reading.value(&text),

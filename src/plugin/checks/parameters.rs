@@ -42,7 +42,7 @@ impl ParameterCheck {
 
     /// The value of the texts that were given, typed and valid; nothing if it is absent.
     fn value(&self, given: &[&str], wrong: &mut Vec<Wrong>) -> Option<Dynamic> {
-        let mut value = match given {
+        let value = match given {
             [] => {
                 if self.required {
                     self.refuse("is missing", wrong);
@@ -58,6 +58,10 @@ impl ParameterCheck {
                 return None;
             }
         };
+        self.settled(value, wrong)
+    }
+
+    fn settled(&self, mut value: Value, wrong: &mut Vec<Wrong>) -> Option<Dynamic> {
         let faults = self.checker.faults(&value);
         if !faults.is_empty() {
             let faults = faults.into_iter().map(|fault| self.location.wrong(&self.name, fault));
@@ -101,7 +105,12 @@ impl ParameterCheck {
             true => lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect(),
             false => lines.iter().map(String::as_str).collect(),
         };
-        if let Some(value) = self.value(&given, wrong) {
+        let value = match given.as_slice() {
+            // A header that is there and holds nothing is a list without items.
+            [""] if self.reading.is_list => self.settled(Value::Array(Vec::new()), wrong),
+            given => self.value(given, wrong),
+        };
+        if let Some(value) = value {
             typed.headers.insert(self.name.clone(), value);
         }
     }
