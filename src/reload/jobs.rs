@@ -1,7 +1,10 @@
 //! The jobs of what is served: scheduled when their version is published, forgotten when it is not
 //! served any more. Those of a version that is carried over go on as they were.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Reloader;
 use crate::{
@@ -54,7 +57,7 @@ fn work(plugin: &Arc<Plugin>, index: usize, pool: &Pool) -> Work {
             && let Some(job) = plugin.jobs().get(index)
         {
             let outcome = Outcome::Failed("no thread was free to run it".to_owned());
-            job.record.end(std::time::Duration::ZERO, outcome);
+            job.record.end(Duration::ZERO, outcome, Instant::now());
             tracing::error!(
                 plugin = plugin.name(),
                 job = &*job.name,

@@ -16,7 +16,7 @@ use std::{
 
 use self::agenda::{Agenda, Moment};
 pub(crate) use self::{
-    record::{Due, Last, Outcome, Record},
+    record::{Due, Last, Outcome, Record, Worth},
     timetable::{NoTimetable, SHORTEST, Timetable, zones},
 };
 

@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::Plugin;
@@ -14,11 +14,8 @@ use crate::{
         budget::{self, Spent, Thread},
         memory,
     },
-    services::schedule::Outcome,
+    services::schedule::{Outcome, Worth},
 };
-
-/// How long the same failure is not told again in the log: a job may run many times a second.
-const TOLD_FOR: Duration = Duration::from_secs(60);
 
 impl Plugin {
     /// What it does by the clock.
@@ -36,14 +33,10 @@ impl Plugin {
             None => Outcome::Ok,
             Some(fault) => Outcome::Failed(fault.to_string()),
         };
-        let before = job.record.end(took, outcome.clone());
+        let worth = job.record.end(took, outcome, Instant::now());
         let Some(fault) = fault else { return };
-        let told = before.is_some_and(|last| {
-            let ago = jiff::Timestamp::now().duration_since(last.began);
-            last.outcome == outcome && ago.unsigned_abs() < TOLD_FOR
-        });
         let fault = fault.render(false);
-        if told {
+        if worth == Worth::Known {
             tracing::debug!(plugin = self.name, job = &*job.name, "{fault}");
         } else {
             tracing::error!(plugin = self.name, job = &*job.name, "{fault}");

@@ -7,6 +7,9 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
+/// How long the same failure is no news: a job may run many times a second.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
+
 /// When a job is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -57,6 +60,17 @@ pub(crate) struct Standing {
     pub(crate) last: Option<Last>,
     /// When it is due.
     pub(crate) due: Due,
+    /// When the failure of the last run was news.
+    told: Option<Instant>,
+}
+
+/// Whether what became of a run is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Worth {
+    /// It is something new, or was not told for a while.
+    News,
+    /// It was told just now.
+    Known,
 }
 
 /// The runs of one job, for whoever wants to know. Its scheduler and its runs write it.
@@ -66,7 +80,8 @@ pub(crate) struct Record(Mutex<Standing>);
 impl Default for Record {
     fn default() -> Self {
         let due = Due::Held(None);
-        let standing = Standing { runs: 0, failures: 0, skips: 0, since: None, last: None, due };
+        let (runs, failures, skips) = (0, 0, 0);
+        let standing = Standing { runs, failures, skips, since: None, last: None, due, told: None };
         Self(Mutex::new(standing))
     }
 }
@@ -84,12 +99,19 @@ impl Record {
         standing.since = Some(Timestamp::now());
     }
 
-    /// Notes how a run ended. Gives the run before it.
-    pub(crate) fn end(&self, took: Duration, outcome: Outcome) -> Option<Last> {
+    /// Notes how a run ended, at a moment.
+    pub(crate) fn end(&self, took: Duration, outcome: Outcome, now: Instant) -> Worth {
         let mut standing = self.lock();
         standing.failures += u64::from(outcome != Outcome::Ok);
+        let is_same = standing.last.as_ref().is_some_and(|last| last.outcome == outcome);
+        let told = standing.told.filter(|_| is_same);
+        let is_known = told.is_some_and(|told| now.saturating_duration_since(told) < KNOWN_FOR);
+        if !is_known {
+            standing.told = Some(now);
+        }
         let began = standing.since.take().unwrap_or_else(Timestamp::now);
-        standing.last.replace(Last { began, took, outcome })
+        standing.last = Some(Last { began, took, outcome });
+        if is_known { Worth::Known } else { Worth::News }
     }
 
     /// Counts runs that were due and did not begin.
@@ -119,5 +141,34 @@ impl Due {
             Self::Waiting(_) => Some(Timestamp::now()),
             Self::Held(_) | Self::Never => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_goes_on_is_told_each_minute() {
+        let record = Record::default();
+        let began = Instant::now();
+        let end = |outcome: &str, seconds| {
+            record.begin();
+            let outcome = match outcome {
+                "ok" => Outcome::Ok,
+                fault => Outcome::Failed(fault.to_owned()),
+            };
+            record.end(Duration::ZERO, outcome, began + Duration::from_secs(seconds))
+        };
+        assert_eq!(end("a", 0), Worth::News);
+        assert_eq!(end("a", 1), Worth::Known);
+        assert_eq!(end("a", 59), Worth::Known);
+        assert_eq!(end("a", 61), Worth::News);
+        assert_eq!(end("b", 62), Worth::News);
+        assert_eq!(end("ok", 63), Worth::News);
+        assert_eq!(end("b", 64), Worth::News);
+        assert_eq!(end("b", 65), Worth::Known);
+        let standing = record.standing();
+        assert_eq!((standing.runs, standing.failures), (8, 7));
     }
 }
