@@ -15,6 +15,9 @@ use serde_json::Value;
 /// Where named schemas stand in a document; a reference is this and the name.
 pub(crate) const COMPONENTS: &str = "#/components/schemas/";
 
+/// What the names of the administration's own schemas begin with.
+pub(crate) const OF_ADMINISTRATION: &str = "hotplate.";
+
 /// Named schemas, by name.
 pub(crate) type Components = BTreeMap<String, Value>;
 

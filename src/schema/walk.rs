@@ -1,5 +1,7 @@
 //! Reading JSON Schemas: their parts, references and types.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::{COMPONENTS, Components};
@@ -112,6 +114,49 @@ pub(crate) fn circular(components: &Components) -> Option<&str> {
         .iter()
         .find(|(name, schema)| leads_back(schema, components, &mut vec![name], &mut done))
         .map(|(name, _)| name.as_str())
+}
+
+/// A named schema that requires itself again and again: a value that fits would have no end.
+pub(crate) fn endless(components: &Components) -> Option<&str> {
+    let mut open: BTreeSet<&str> = components.keys().map(String::as_str).collect();
+    loop {
+        let ended: Vec<&str> = components
+            .iter()
+            .filter(|(name, schema)| open.contains(name.as_str()) && ends(schema, &open))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if ended.is_empty() {
+            return open.first().copied();
+        }
+        open.retain(|name| !ended.contains(name));
+    }
+}
+
+/// Whether a value can be made that fits a schema, without one of a schema that is still `open`.
+fn ends(schema: &Value, open: &BTreeSet<&str>) -> bool {
+    if reference(schema).is_some_and(|name| open.contains(name)) {
+        return false;
+    }
+    let list = |key: &str| schema.get(key).and_then(Value::as_array);
+    let some = |key| list(key).is_none_or(|all| all.iter().any(|part| ends(part, open)));
+    if !some("anyOf") || !some("oneOf") {
+        return false;
+    }
+    if list("allOf").is_some_and(|all| !all.iter().all(|part| ends(part, open))) {
+        return false;
+    }
+    match schema.get("type").and_then(Value::as_str) {
+        Some("object") => {
+            let required = list("required").into_iter().flatten().filter_map(Value::as_str);
+            let properties = schema.get("properties");
+            required.filter_map(|name| properties?.get(name)).all(|property| ends(property, open))
+        }
+        Some("array") => {
+            let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+            least == 0 || schema.get("items").is_none_or(|items| ends(items, open))
+        }
+        _ => true,
+    }
 }
 
 /// What a schema is when its references are followed; what leads nowhere is left as it is.

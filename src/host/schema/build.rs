@@ -16,6 +16,12 @@ pub(super) fn check_name(name: &str) -> Native<()> {
     let fits = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.len() <= 100
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    if fits && name.starts_with(crate::schema::OF_ADMINISTRATION) {
+        return Err(wrong_but(
+            format!("{} cannot be the name of a schema", crate::host::define::quoted(name)),
+            "names that begin with `hotplate.` are those of the administration",
+        ));
+    }
     if fits {
         return Ok(());
     }

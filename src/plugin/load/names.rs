@@ -49,16 +49,26 @@ pub(super) fn gather(declared: &Declarations, shared: &Components, texts: &Texts
     Named { components, foreign, borrowed, lacks }
 }
 
-/// A schema that is only itself.
+/// A schema that no value could fit: it is only itself, or needs itself without end.
 pub(super) fn circular(
     components: &Components,
     declared: &Declarations,
     texts: &Texts,
 ) -> Option<Diagnostic> {
-    let name = walk::circular(components)?;
+    let (name, how, help) = match walk::circular(components) {
+        Some(name) => (
+            name,
+            "is only itself",
+            "it may refer to itself in a property or an item: `children: array(ref(\"Name\"))`",
+        ),
+        None => (
+            walk::endless(components)?,
+            "needs itself without end",
+            "let it end somewhere: `ref(\"Name\").optional()`, `.nullable()` or `array(ref(\"Name\"))`",
+        ),
+    };
     let component = declared.components.get(name)?;
-    let message = format!("the schema `{name}` is only itself, so that no value could fit it");
+    let message = format!("the schema `{name}` {how}, so that no value could fit it");
     let place = texts.place(&component.file, component.position);
-    let help = "it may refer to itself in a property or an item: `children: array(ref(\"Name\"))`";
     Some(Diagnostic::error("schema", message).at(place).help(help))
 }
