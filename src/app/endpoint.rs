@@ -69,6 +69,9 @@ impl HotplateEndpoint {
         if let Some(format) = openapi::format_at(&path) {
             return self.document(format, request, generation);
         }
+        if path.starts_with("/_hotplate/") {
+            return Self::nothing(&path, request, generation);
+        }
         let found = generation.router.find(request.method(), &path);
         if let Some(mount) = documents::mount(&path, &found, generation) {
             return Box::pin(documents::serve(mount, &path, request, generation)).await;

@@ -129,7 +129,7 @@ impl Documents {
         if is_markdown {
             return Ok(Loaded::Whole(self.markdown(mount, wish, way, source)?));
         }
-        match self.html(mount, way, source)? {
+        match self.html(mount, way, wish, source)? {
             Some(page) => Ok(Loaded::Whole(page)),
             None => plain(mount, way, opened, kind, made_of),
         }

@@ -67,10 +67,11 @@ impl Documents {
         let mut source = source;
         source.made_of.extend(self.envelope.part());
         let policy = Some(settings.markdown_policy.clone());
-        Ok(self.whole(page, mount, source, composed, policy))
+        Ok(self.whole(page, mount, wish, source, composed, policy))
     }
 
-    /// The page of an HTML file; nothing where it is served as it is.
+    /// The page of an HTML file; nothing where it is served as it is, which is never so in development,
+    /// where each page looks whether it was edited.
     ///
     /// # Errors
     /// [`io::ErrorKind::TimedOut`] when Markdown that it includes takes too long.
@@ -78,9 +79,10 @@ impl Documents {
         &self,
         mount: &Mount,
         way: &Way,
+        wish: &Wish,
         source: Source,
     ) -> io::Result<Option<Arc<Whole>>> {
-        if !magic::has_any(&source.text) {
+        if !magic::has_any(&source.text) && !self.development {
             return Ok(None);
         }
         let composed = compose(&source.text, mount, way, Into::Html);
@@ -96,7 +98,7 @@ impl Documents {
             Some(title) => titled(html, title),
             None => html,
         };
-        Ok(Some(self.whole(html, mount, source, composed, None)))
+        Ok(Some(self.whole(html, mount, wish, source, composed, None)))
     }
 
     fn raw_html(&self) -> RawHtml {
@@ -113,6 +115,7 @@ impl Documents {
         &self,
         mut html: String,
         mount: &Mount,
+        wish: &Wish,
         source: Source,
         composed: Composed,
         policy: Option<String>,
@@ -121,6 +124,7 @@ impl Documents {
             for fault in &composed.faults {
                 html.extend(["<p role=\"alert\"><code>", &*escaped(fault), "</code></p>\n"]);
             }
+            html.push_str(&live(&html, wish));
         }
         let nature = Nature {
             content_type: "text/html; charset=utf-8".to_owned(),
@@ -140,6 +144,13 @@ impl Documents {
         whole.included = composed.included;
         Arc::new(whole)
     }
+}
+
+/// What makes a page look whether it is still what it was when it was loaded.
+fn live(html: &str, wish: &Wish) -> String {
+    let version = super::file::etag(html.as_bytes());
+    let (prefix, version) = (&wish.prefix, version.trim_matches('"'));
+    format!("<script src=\"{prefix}/_hotplate/live.js\" data-page=\"{version}\"></script>\n")
 }
 
 /// The template of Markdown pages.

@@ -19,6 +19,7 @@ static MARKDOWN: File =
     File::plain("text/css; charset=utf-8", include_bytes!("../../static/markdown.css"));
 static HIGHLIGHT: File =
     File::plain("text/css; charset=utf-8", include_bytes!("../../static/highlight.css"));
+static LIVE: File = File::plain("text/javascript", include_bytes!("../../static/live.js"));
 static ICON: File = File::plain("image/x-icon", include_bytes!("../../static/favicon.ico"));
 
 /// The start page.
@@ -26,11 +27,12 @@ pub(crate) fn page(headers: &HeaderMap) -> Response {
     PAGE.answer(headers, POLICY)
 }
 
-/// One of the files that the start page needs, by its name below `/_hotplate/`.
+/// One of the files that pages of development mode need, by its name below `/_hotplate/`.
 pub(crate) fn part(name: &str, headers: &HeaderMap) -> Option<Response> {
     let file = match name {
         "start.css" => &STYLE,
         "start.js" => &SCRIPT,
+        "live.js" => &LIVE,
         _ => look::part(name)?,
     };
     Some(file.answer(headers, POLICY))

@@ -243,6 +243,26 @@ def test_everybody_can_use_documents_and_pages_of_errors(serve, look):
         assert faults_of_access(page) == [], path
 
 
+def test_an_edited_document_is_loaded_again_and_so_is_what_includes_it(serve, look):
+    config = "[[documents.mounts]]\npath = \"/pages\"\nfolder = \"pages\"\n"
+    server = serve({"hello.rhai": HELLO, "index.rhai": 'get("/{*rest}", |req| "everything");'}, config=config)
+    pages = server.folder / "pages"
+    pages.mkdir()
+    (pages / "part.md").write_text("a part\n")
+    (pages / "page.md").write_text("# First\n\n@INCLUDE=part.md@\n")
+    (pages / "plain.html").write_text("<!doctype html><title>t</title><h1>First</h1>")
+    for path in ["/pages/page.md", "/pages/plain.html"]:
+        page = look(server.url + path, wait=False)
+        expect(page.locator("h1")).to_have_text("First")
+        file = pages / path.rsplit("/", 1)[1]
+        for text in ["Second", "Third"]:
+            file.write_text(file.read_text().replace(page.locator("h1").inner_text(), text))
+            expect(page.locator("h1")).to_have_text(text)
+    page = look(server.url + "/pages/page.md", wait=False)
+    (pages / "part.md").write_text("another part\n")
+    expect(page.locator("body")).to_contain_text("another part")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_dark_where_that_is_preferred(serve, look, scheme):
     page = look(serve({"hello.rhai": HELLO}).url + "/docs", color_scheme=scheme)
