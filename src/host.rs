@@ -21,6 +21,7 @@ pub(crate) mod request;
 pub(crate) mod schema;
 mod sleep;
 mod state;
+mod store;
 mod system;
 mod text;
 mod time;
@@ -58,6 +59,7 @@ pub(crate) fn natives() -> Natives {
         .with_namespace("log", log::module())
         .with_namespace("regex", regex::module())
         .with_namespace("state", state::module())
+        .with_namespace("store", store::module())
         .with_namespace("system", system::module())
         .with_namespace("time", time::module())
         .with_namespace("url", url::module())

@@ -31,7 +31,7 @@ use crate::{
     generation::assemble::Candidate,
     plugin::{Plugin, execute::Executor},
     script::{engine::Natives, lint::signatures::Signatures},
-    services::{schedule::Scheduler, state::States},
+    services::{Services, schedule::Scheduler},
     settings::{Settings, Sources},
     site::Site,
     source::{
@@ -128,8 +128,8 @@ pub(crate) struct Parts {
     pub(crate) sources: Option<Sources>,
     /// The configuration in force.
     pub(crate) settings: Arc<Settings>,
-    /// The memory of plugins.
-    pub(crate) states: Arc<States>,
+    /// What plugins keep.
+    pub(crate) services: Arc<Services>,
     /// Runs the jobs of plugins.
     pub(crate) scheduler: Scheduler,
     /// The functions that scripts see.

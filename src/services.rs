@@ -1,6 +1,41 @@
 //! What outlives every reload and knows nothing of Rhai.
 
+pub(crate) mod database;
 pub(crate) mod machine;
 pub(crate) mod rates;
 pub(crate) mod schedule;
 pub(crate) mod state;
+pub(crate) mod store;
+
+use std::{path::Path, sync::Arc};
+
+use self::{
+    database::Database,
+    state::{State, States},
+    store::Store,
+};
+
+/// What plugins keep, each its own.
+#[derive(Debug)]
+pub(crate) struct Services {
+    states: States,
+    database: Arc<Database>,
+}
+
+impl Services {
+    /// Those whose files are in the folder `data`, which is made when something is first kept.
+    pub(crate) fn new(data: &Path) -> Self {
+        let database = Arc::new(Database::at(data.join(database::FILE)));
+        Self { states: States::default(), database }
+    }
+
+    /// The memory of a plugin, until the program ends.
+    pub(crate) fn state(&self, plugin: &str) -> Arc<State> {
+        self.states.of(plugin)
+    }
+
+    /// What a plugin keeps for good, at most `most_bytes`.
+    pub(crate) fn store(&self, plugin: &str, most_bytes: usize) -> Store {
+        Store::new(Arc::clone(&self.database), plugin, most_bytes)
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
     },
     reload::{self, Apply, NoReport, Parts},
     server::ServerLimits,
-    services::{schedule::Scheduler, state::States},
+    services::{Services, schedule::Scheduler},
     settings::{Exposure, Overrides, Settings, Sources},
     site::Site,
 };
@@ -190,8 +190,8 @@ impl Builder {
         Ok(Parts {
             site: Site::new(Arc::clone(&settings)),
             sources: self.fixed.is_none().then_some(self.sources),
+            services: Arc::new(Services::new(&settings.paths.data)),
             settings,
-            states: Arc::new(States::default()),
             scheduler: Scheduler::new(STACK),
             natives,
             executor,

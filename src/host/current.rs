@@ -10,7 +10,7 @@ use std::{
 
 use rhai::Dynamic;
 
-use crate::services::state::State;
+use crate::services::{state::State, store::Store};
 
 /// What natives know of the plugin they serve. Immutable for the life of one version of the plugin.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct PluginContext {
     pub(crate) output_bytes: usize,
     /// Its memory that survives reloads.
     pub(crate) state: Arc<State>,
+    /// What it keeps for good.
+    pub(crate) store: Store,
 }
 
 /// Why a script runs.

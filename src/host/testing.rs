@@ -14,7 +14,7 @@ use rhai::{
 use super::current::{self, Phase, PluginContext};
 use crate::{
     script::budget::{self, Limits, Spent, Thread},
-    services::state::State,
+    services::{database::Database, state::State, store::Store},
 };
 
 /// The stack of a thread that runs scripts, in bytes.
@@ -31,6 +31,8 @@ pub(crate) struct Trial {
     pub(crate) memory_bytes: u64,
     /// What `state::` keeps.
     pub(crate) state: Arc<State>,
+    /// The folder of what it keeps for good.
+    pub(crate) data: Arc<tempfile::TempDir>,
 }
 
 impl Default for Trial {
@@ -40,6 +42,7 @@ impl Default for Trial {
             time: Duration::from_secs(60),
             memory_bytes: 64 << 20,
             state: Arc::default(),
+            data: Arc::new(tempfile::tempdir().unwrap()),
         }
     }
 }
@@ -81,6 +84,7 @@ impl Trial {
     }
 
     fn plugin(&self) -> PluginContext {
+        let database = Database::at(self.data.path().join("t.db"));
         PluginContext {
             name: "trial".into(),
             settings: Dynamic::UNIT,
@@ -89,6 +93,7 @@ impl Trial {
             development: true,
             output_bytes: 1 << 20,
             state: Arc::clone(&self.state),
+            store: Store::new(database.into(), "trial", 1 << 20),
         }
     }
 }
@@ -144,6 +149,7 @@ pub(crate) fn engine() -> Engine {
     engine.register_global_module(natives.into());
     for (name, module) in [
         ("state", super::state::module()),
+        ("store", super::store::module()),
         ("system", super::system::module()),
         ("log", super::log::module()),
         ("time", super::time::module()),

@@ -28,7 +28,7 @@ use crate::{
         import::{Libraries, Shelf},
         lint::signatures::Signatures,
     },
-    services::state::States,
+    services::Services,
     settings::{Responses, Settings, StringType},
     source::{Script, Snapshot},
 };
@@ -37,7 +37,7 @@ use crate::{
 pub(super) struct Workshop<'a> {
     pub(super) settings: &'a Settings,
     pub(super) snapshot: &'a Snapshot,
-    pub(super) states: &'a States,
+    pub(super) services: &'a Services,
     pub(super) natives: &'a Natives,
     pub(super) signatures: &'a Signatures,
     compiled: Mutex<BTreeMap<String, Compiled>>,
@@ -56,7 +56,7 @@ impl<'a> Workshop<'a> {
     pub(super) fn new(
         settings: &'a Settings,
         snapshot: &'a Snapshot,
-        states: &'a States,
+        services: &'a Services,
         natives: &'a Natives,
         signatures: &'a Signatures,
     ) -> Self {
@@ -64,7 +64,7 @@ impl<'a> Workshop<'a> {
         let config_text = redacted.to_string();
         let config = crate::script::json::from_value(&redacted);
         let compiled = Mutex::default();
-        Self { settings, snapshot, states, natives, signatures, compiled, config, config_text }
+        Self { settings, snapshot, services, natives, signatures, compiled, config, config_text }
     }
 
     /// What a plugin with these imports is made of, as one digest.
@@ -146,7 +146,8 @@ impl<'a> Workshop<'a> {
             string_type: content_type(self.settings.server.string_type),
             development: self.settings.server.development,
             output_bytes: limits.output_bytes,
-            state: self.states.of(job.name),
+            state: self.services.state(job.name),
+            store: self.services.store(job.name, limits.store_bytes),
         };
         let inputs = Inputs {
             name: job.name,

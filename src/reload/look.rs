@@ -148,9 +148,9 @@ impl Reloader {
         snapshot: &Snapshot,
         retry: bool,
     ) -> Candidates {
-        let (natives, states) = (self.parts.natives.clone(), Arc::clone(&self.parts.states));
+        let (natives, services) = (self.parts.natives.clone(), Arc::clone(&self.parts.services));
         let signatures = Arc::clone(&self.signatures);
-        let workshop = Workshop::new(settings, snapshot, &states, &natives, &signatures);
+        let workshop = Workshop::new(settings, snapshot, &services, &natives, &signatures);
         let libraries: Arc<[u8]> = snapshot.libraries_digest().into();
         let seen = |script: &Arc<Script>| Seen {
             script: Arc::clone(script),

@@ -209,6 +209,7 @@ fn overrides(fields: &mut Fields) -> LimitOverrides {
         output_bytes: fields.number("output_bytes", 0..=MAX_BYTES),
         concurrency: fields.number("concurrency", 1..=10_000),
         queue: fields.number("queue", 0..=1_000_000),
+        store_bytes: fields.number("store_bytes", 0..=MAX_BYTES),
         compile: fields.truth("compile"),
     }
 }

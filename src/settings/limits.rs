@@ -51,6 +51,8 @@ pub struct ScriptLimits {
     pub concurrency: usize,
     /// Calls that may wait for one of those places before callers are turned away.
     pub queue: usize,
+    /// Bytes that the plugin keeps in its store.
+    pub store_bytes: usize,
     /// Whether functions are compiled where they can be, instead of being interpreted.
     pub compile: bool,
 }
@@ -75,6 +77,8 @@ pub struct LimitOverrides {
     pub concurrency: Option<usize>,
     /// See [`ScriptLimits::queue`].
     pub queue: Option<usize>,
+    /// See [`ScriptLimits::store_bytes`].
+    pub store_bytes: Option<usize>,
     /// See [`ScriptLimits::compile`].
     pub compile: Option<bool>,
 }
@@ -106,6 +110,7 @@ impl Default for ScriptLimits {
             output_bytes: 16 << 20,
             concurrency: 32,
             queue: 128,
+            store_bytes: 256 << 20,
             compile: true,
         }
     }
@@ -156,6 +161,7 @@ impl ScriptLimits {
             output_bytes: own.output_bytes.unwrap_or(self.output_bytes),
             concurrency: own.concurrency.unwrap_or(self.concurrency),
             queue: own.queue.unwrap_or(self.queue),
+            store_bytes: own.store_bytes.unwrap_or(self.store_bytes),
             compile: own.compile.unwrap_or(self.compile),
         }
     }

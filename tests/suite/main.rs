@@ -54,6 +54,7 @@ mod saving;
 mod schemas;
 mod signals;
 mod state;
+mod store;
 mod system;
 mod tls;
 mod validation;

@@ -5,7 +5,7 @@ use rhai::{Engine, Module, packages::Package};
 use super::*;
 use crate::{
     host::{error, request},
-    services::state::State,
+    services::{Services, state::State},
 };
 
 fn engine() -> Engine {
@@ -33,6 +33,7 @@ fn context() -> PluginContext {
         development: true,
         output_bytes: 1000,
         state: Arc::new(State::default()),
+        store: Services::new(std::path::Path::new("/nowhere")).store("test", 0),
     }
 }
 

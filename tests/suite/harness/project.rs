@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
     time::Instant,
 };
 
@@ -13,9 +14,9 @@ use super::{
 };
 
 /// A folder with plugins, and how the program is started in it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Project {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     arguments: Vec<String>,
     around: Vec<String>,
     variables: Vec<(String, String)>,
@@ -30,7 +31,7 @@ pub(crate) fn program() -> String {
 impl Project {
     /// A project with these files below `plugins/`.
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let project = Self {
             folder,
             arguments: vec!["serve".to_owned()],

@@ -172,8 +172,7 @@ impl Server {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+        kill_process(self.process(), signal).unwrap();
     }
 
     /// Waits for the program to end by itself, and then for the rest of what it logged.
@@ -198,6 +197,27 @@ impl Server {
     pub(crate) fn terminate(self) -> Ended {
         self.signal(Signal::TERM);
         self.end()
+    }
+
+    /// Ends the program by a signal; its project stays as it is.
+    #[track_caller]
+    pub(crate) fn stopped(self, signal: Signal) -> Project {
+        let project = self.project.clone();
+        // It may have ended already.
+        if kill_process(self.process(), signal).is_ok() {
+            self.end();
+        }
+        project
+    }
+
+    /// Ends the program by a signal and starts it again in the same project.
+    #[track_caller]
+    pub(crate) fn restart(self, signal: Signal) -> Self {
+        self.stopped(signal).start()
+    }
+
+    fn process(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap()
     }
 }
 

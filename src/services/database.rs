@@ -1,0 +1,162 @@
+//! The database of what plugins keep: one SQLite file, opened when it is first needed.
+//!
+//! - What was written is on the disk before [`Database::write`] returns: WAL, `synchronous = FULL`.
+//! - One write at a time, and few reads; whoever waits for a turn waits no longer than its time.
+//! - No statement outlives its time: SQLite asks on its way.
+//! - A file that is damaged, locked or not to be written is an error each time, and nothing else: the next
+//!   call tries anew.
+
+mod lane;
+mod open;
+
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+use self::lane::Lane;
+
+/// The name of the file in the folder of data.
+pub(crate) const FILE: &str = "hotplate.db";
+
+/// How many reads go on at a time.
+const READERS: usize = 4;
+
+/// How long the lock of another process is waited for.
+const LOCKED: Duration = Duration::from_secs(1);
+
+/// How often the same trouble is logged.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DatabaseError {
+    /// The time was over.
+    #[error("the database took longer than the time that was left")]
+    Late,
+    /// The file or its folder cannot be made.
+    #[error("cannot open {path}: {error}", path = path.display())]
+    Open {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A newer version of the program made it.
+    #[error("{path} was made by a newer version of hotplate", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is no database, or parts of it are damaged.
+    #[error("{path} is damaged ({error}): move it away, or put a copy in its place", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        error: rusqlite::Error,
+    },
+    /// Another process keeps it locked.
+    #[error("{path} is locked by another process", path = path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Anything else: a full disk, missing rights.
+    #[error("{path}: {error}", path = path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        error: rusqlite::Error,
+    },
+}
+
+/// The database. It holds no file before it is used.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    writer: Lane,
+    readers: Lane,
+    /// Held by whoever opens the file: nobody finds it half made.
+    opening: Mutex<()>,
+    told: Mutex<Option<(Instant, String)>>,
+}
+
+impl Database {
+    /// The one in this file, which is made when something is first written.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            writer: Lane::new(1),
+            readers: Lane::new(READERS),
+            opening: Mutex::default(),
+            told: Mutex::default(),
+        }
+    }
+
+    /// Reads; `None` where nothing has ever been written.
+    pub(crate) fn read<T, E: From<DatabaseError>>(
+        &self,
+        by: Instant,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let open = || {
+            let _alone = self.alone();
+            open::reader(&self.path, by)
+        };
+        self.readers.with(by, LOCKED, open, work).map(Some)
+    }
+
+    /// Writes: all of it or nothing. What it returns is said only after it is on the disk.
+    pub(crate) fn write<T, E: From<DatabaseError>>(
+        &self,
+        by: Instant,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let open = || {
+            let _alone = self.alone();
+            open::writer(&self.path, by)
+        };
+        self.writer.with(by, LOCKED, open, |connection| {
+            let transaction =
+                Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
+                    .map_err(|error| self.error(error))?;
+            let value = work(&transaction)?;
+            transaction.commit().map_err(|error| self.error(error))?;
+            Ok(value)
+        })
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What SQLite's error means.
+    pub(crate) fn error(&self, error: rusqlite::Error) -> DatabaseError {
+        open::meaning(&self.path, error)
+    }
+
+    /// Logs what is wrong; the same trouble no more than now and then.
+    pub(crate) fn tell(&self, error: &DatabaseError) {
+        let text = error.to_string();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let recently =
+            |(at, before): &(Instant, String)| at.elapsed() < TELL_AGAIN && *before == text;
+        if !told.as_ref().is_some_and(recently) {
+            tracing::error!("the database: {text}");
+            *told = Some((Instant::now(), text));
+        }
+    }
+}
+
+/// Whether SQLite was told to stop because the time is over.
+fn is_late(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
+}

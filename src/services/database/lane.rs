@@ -1,0 +1,144 @@
+//! Connections that are lent to one caller each, no more than a few at a time.
+//!
+//! A connection to a file that is no longer there under its name is not lent again: what it wrote would
+//! be lost.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::Connection;
+
+use super::DatabaseError;
+
+/// Steps of SQLite's machine between two looks at the clock.
+const LOOK_EVERY: std::ffi::c_int = 1000;
+
+/// A few connections.
+#[derive(Debug)]
+pub(super) struct Lane {
+    most: usize,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: Vec<Line>,
+    lent: usize,
+}
+
+/// An open connection.
+#[derive(Debug)]
+struct Line {
+    connection: Connection,
+    /// Until when it may be busy, in milliseconds after `opened`.
+    until: Arc<AtomicU64>,
+    opened: Instant,
+    file: (u64, u64),
+    path: PathBuf,
+}
+
+/// One's turn, until it is dropped.
+struct Turn<'a>(&'a Lane);
+
+impl Lane {
+    /// At most `most` connections.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, state: Mutex::default(), returned: Condvar::new() }
+    }
+
+    /// Works on a connection, opened by `open` if there is none; waits for its turn until `by`. Locks of other
+    /// processes are waited for at most `locked`.
+    pub(super) fn with<T, E: From<DatabaseError>>(
+        &self,
+        by: Instant,
+        locked: Duration,
+        open: impl FnOnce() -> Result<Connection, DatabaseError>,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let turn = self.turn(by)?;
+        let idle = self.lock().idle.pop();
+        let line = match idle.filter(Line::is_current) {
+            Some(line) => line,
+            None => Line::new(open()?)?,
+        };
+        line.prepare(by, locked)?;
+        let worked = work(&line.connection);
+        self.lock().idle.push(line);
+        drop(turn);
+        worked
+    }
+
+    fn turn(&self, by: Instant) -> Result<Turn<'_>, DatabaseError> {
+        let mut state = self.lock();
+        while state.lent >= self.most {
+            let left = by.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(DatabaseError::Late);
+            }
+            let waited = self.returned.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.lent += 1;
+        Ok(Turn(self))
+    }
+
+    // A panic under the lock leaves whole entries behind.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.lock().lent -= 1;
+        self.0.returned.notify_one();
+    }
+}
+
+impl Line {
+    fn new(connection: Connection) -> Result<Self, DatabaseError> {
+        let path = PathBuf::from(connection.path().unwrap_or_default());
+        let file =
+            identity(&path).map_err(|error| DatabaseError::Open { path: path.clone(), error })?;
+        let (until, opened) = (Arc::new(AtomicU64::new(u64::MAX)), Instant::now());
+        let deadline = Arc::clone(&until);
+        connection
+            .progress_handler(
+                LOOK_EVERY,
+                Some(move || millis(opened) > deadline.load(Ordering::Relaxed)),
+            )
+            .map_err(|error| DatabaseError::Sqlite { path: path.clone(), error })?;
+        Ok(Self { connection, until, opened, file, path })
+    }
+
+    /// Nothing takes longer than until `by`.
+    fn prepare(&self, by: Instant, locked: Duration) -> Result<(), DatabaseError> {
+        let left = by.saturating_duration_since(Instant::now());
+        let left_millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        self.until.store(millis(self.opened).saturating_add(left_millis), Ordering::Relaxed);
+        // Some of the time is left for the answer.
+        let patience = self.connection.busy_timeout(locked.min(left / 2));
+        patience.map_err(|error| DatabaseError::Sqlite { path: self.path.clone(), error })
+    }
+
+    fn is_current(&self) -> bool {
+        identity(&self.path).is_ok_and(|file| file == self.file)
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
