@@ -15,7 +15,8 @@ use poem_openapi::OpenApiService;
 use serde_json::json;
 
 use self::api::Api;
-pub(crate) use self::guard::{Caller, Denied};
+use self::guard::Effect;
+pub(crate) use self::guard::{Caller, Denied, WrongKeys};
 use crate::{
     generation::Generation,
     openapi::{Access, Fragment, upgrade},
@@ -47,6 +48,14 @@ impl Area {
             "healthz" | "readyz" => Self::Health,
             _ => return None,
         })
+    }
+
+    /// What its requests do.
+    fn effect(self) -> Effect {
+        match self {
+            Self::Plugins | Self::Health => Effect::Reads,
+            Self::Reload | Self::Load => Effect::Changes,
+        }
     }
 
     /// The scopes that open it, beside `admin`.
@@ -95,9 +104,9 @@ impl Admin {
         generation: &Generation,
     ) -> Response {
         if area != Area::Health
-            && let Err(denied) = caller.check(area.scopes(), &generation.settings)
+            && let Err(denied) = caller.check(area.scopes(), area.effect(), &generation.settings)
         {
-            return denied.into_response();
+            return caller.refuse(denied, &generation.settings);
         }
         if request.method() == Method::HEAD {
             request.set_method(Method::GET);

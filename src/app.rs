@@ -20,7 +20,7 @@ pub use self::build::{Builder, StartError};
 pub use self::endpoint::HotplateEndpoint;
 use self::events::Listeners;
 use crate::{
-    admin::Admin,
+    admin::{Admin, WrongKeys},
     plugin::execute::Executor,
     reload::{Handle, Scope, report::Report},
     server::ServerLimits,
@@ -52,6 +52,7 @@ pub(crate) struct Inner {
     pub(crate) site: Arc<Site>,
     pub(crate) reloader: Handle,
     pub(crate) admin: Admin,
+    pub(crate) wrong_keys: WrongKeys,
     pub(crate) executor: Executor,
     pub(crate) server_limits: Arc<ArcSwap<ServerLimits>>,
     pub(crate) first: Report,

@@ -17,6 +17,7 @@ mod environment;
 mod fields;
 mod info;
 mod interpolate;
+mod keys;
 mod limits;
 mod load;
 mod reader;
@@ -27,6 +28,7 @@ mod tests;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -86,6 +88,9 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// `[documents]`.
     pub documents: DocumentSettings,
+    /// Files beside the configuration that it names and that count as part of it: those of keys.
+    #[serde(skip)]
+    pub files: Vec<PathBuf>,
 }
 
 /// What holds for a plugin that has no section.

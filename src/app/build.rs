@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{Hotplate, Inner, events::Listeners};
 use crate::{
-    admin::Admin,
+    admin::{Admin, WrongKeys},
     diagnostic::Diagnostic,
     host,
     plugin::{
@@ -166,6 +166,7 @@ impl Builder {
                 site,
                 reloader,
                 admin,
+                wrong_keys: WrongKeys::default(),
                 executor,
                 server_limits,
                 first,

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::{
     HotplateEndpoint,
-    endpoint::{connection, prefix},
+    endpoint::prefix,
     events::{self, Source},
 };
 use crate::{
-    admin::{Caller, Denied},
+    admin::Denied,
     documents::{docs, file},
     generation::Generation,
-    host::{problem::Problem, request::host_of},
+    host::problem::Problem,
     settings::OpenApiAccess,
 };
 
@@ -73,14 +73,13 @@ impl HotplateEndpoint {
             // They are in every copy of the program: nothing of this instance is in them.
             return docs::part(name, headers).unwrap_or_else(|| Denied::Absent.into_response());
         }
-        let (peer, local) = connection(request);
-        let host = host_of(headers, request.original_uri());
-        let caller = Caller { headers, uri: request.uri(), body: &[], host, peer, local };
+        let caller = self.caller(request);
         if let Err(denied) = caller.check_openapi(settings) {
-            let answer = denied.into_response();
-            return match (part, denied) {
-                (Part::Page, Denied::Unauthorized) => docs::page_without_key(answer.status()),
-                _ => answer,
+            // The page asks for the key itself, in a way that works for what it loads too.
+            let asks = matches!(denied, Denied::Unauthorized | Denied::Refused);
+            return match part {
+                Part::Page if asks => docs::page_without_key(StatusCode::FORBIDDEN),
+                _ => caller.refuse(denied, settings),
             };
         }
         let source =

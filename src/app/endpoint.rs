@@ -20,7 +20,8 @@ use crate::{
     },
     middleware::{
         access, body, client,
-        keys::{Holder, Presented, Unauthorized},
+        keys::{Basic, Holder, Presented, Unauthorized},
+        origin,
     },
     openapi::Format,
     plugin::spec::Auth,
@@ -89,7 +90,7 @@ impl HotplateEndpoint {
                 response.headers_mut().insert(header::ALLOW, allow.clone());
                 response
             }
-            Found::Nothing => Self::nothing(&path, request, generation),
+            Found::Nothing => self.nothing(&path, request, generation),
         }
     }
 
@@ -107,25 +108,42 @@ impl HotplateEndpoint {
         let (headers, uri) = (request.headers().clone(), request.uri().clone());
         let connection = connection(&request);
         let host = host_of(&headers, request.original_uri()).to_owned();
+        let method = request.method().clone();
         let caller = Caller {
+            method: &method,
             headers: &headers,
             uri: &uri,
             body: &body,
             host: &host,
             peer: connection.0,
             local: connection.1,
+            wrong_keys: &self.inner.wrong_keys,
         };
         self.inner.admin.serve(area, path, request, &caller, generation).await
     }
 
     fn document(&self, format: Format, request: &Request, generation: &Generation) -> Response {
-        let headers = request.headers();
-        let host = host_of(headers, request.original_uri());
-        let (peer, local) = connection(request);
-        let caller = Caller { headers, uri: request.uri(), body: &[], host, peer, local };
+        let caller = self.caller(request);
         let administration = self.inner.admin.described();
         let (method, prefix) = (request.method(), prefix(request));
         openapi::answer(format, method, prefix, &caller, generation, administration)
+    }
+
+    /// Who sends a request whose body is of no account.
+    pub(super) fn caller<'a>(&'a self, request: &'a Request) -> Caller<'a> {
+        let headers = request.headers();
+        let host = host_of(headers, request.original_uri());
+        let (peer, local) = connection(request);
+        Caller {
+            method: request.method(),
+            headers,
+            uri: request.uri(),
+            body: &[],
+            host,
+            peer,
+            local,
+            wrong_keys: &self.inner.wrong_keys,
+        }
     }
 
     async fn script(
@@ -145,9 +163,10 @@ impl HotplateEndpoint {
         let Some(plugin) = generation.served.get(target.plugin) else { return not_found() };
         let Some(route) = plugin.routes().get(target.route) else { return not_found() };
         let auth = &route.spec.auth;
-        let holder = match authorised(plugin.name(), auth, request, &body, settings) {
-            Ok(holder) => holder,
-            Err(Unauthorized) => return Denied::Unauthorized.into_response(),
+        let holder = authorised(plugin.name(), auth, request, &body, settings);
+        let Ok(holder) = holder else {
+            let caller = Caller { body: &body, ..self.caller(request) };
+            return caller.refuse(Denied::Unauthorized, settings);
         };
         let (peer, _) = connection(request);
         let data = RequestData {
@@ -168,7 +187,7 @@ impl HotplateEndpoint {
     }
 
     /// What is shown where no route is.
-    fn nothing(path: &str, request: &Request, generation: &Generation) -> Response {
+    fn nothing(&self, path: &str, request: &Request, generation: &Generation) -> Response {
         if path == "/favicon.ico" && request.method() == Method::GET {
             return start::icon(request.headers());
         }
@@ -189,11 +208,7 @@ impl HotplateEndpoint {
         };
         if let Some(page) = page.filter(|_| matches!(*request.method(), Method::GET | Method::HEAD))
         {
-            let headers = request.headers();
-            let host = host_of(headers, request.original_uri());
-            let (peer, local) = connection(request);
-            let caller = Caller { headers, uri: request.uri(), body: &[], host, peer, local };
-            return match caller.check_host(&generation.settings) {
+            return match self.caller(request).check_host(&generation.settings) {
                 Ok(()) => page,
                 Err(denied) => denied.into_response(),
             };
@@ -275,7 +290,15 @@ fn authorised(
     settings: &Settings,
 ) -> Result<Option<Holder>, Unauthorized> {
     let plugin = settings.plugin(name);
-    let presented = || Presented::of(request.headers(), request.uri(), body, &settings.auth);
+    let presented = || {
+        let (headers, method) = (request.headers(), request.method());
+        let host = host_of(headers, request.original_uri());
+        let basic = match method.is_safe() || !origin::is_cross_site(headers, host) {
+            true => Basic::Counts,
+            false => Basic::Ignored,
+        };
+        Presented::of(headers, request.uri(), body, basic, &settings.auth)
+    };
     match (auth, plugin.auth) {
         (Auth::Open, _) | (Auth::AsPlugin, PluginAuth::None) => Ok(None),
         (Auth::AsPlugin, _) => presented().user(name, plugin, &settings.auth),

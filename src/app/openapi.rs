@@ -33,7 +33,7 @@ pub(super) fn answer(
     administration: &Fragment,
 ) -> Response {
     if let Err(denied) = caller.check_openapi(&generation.settings) {
-        return denied.into_response();
+        return caller.refuse(denied, &generation.settings);
     }
     match *method {
         Method::GET | Method::HEAD => {}

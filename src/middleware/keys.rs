@@ -1,6 +1,10 @@
-//! Pre-shared keys and their four carriers: `Authorization: Bearer`, `X-Custom-Auth`, `?apikey=` and
-//! `apikey` in a JSON body.
+//! Pre-shared keys and what carries them: `Authorization: Bearer`, `X-Custom-Auth`, `?apikey=`, `apikey` in
+//! a JSON body and, for browsers, the password of HTTP Basic.
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use http::{HeaderMap, Uri, header};
 use serde_json::Value;
 
@@ -8,6 +12,22 @@ use crate::settings::{AuthSettings, PluginAuth, PluginSettings, Secret};
 
 /// The name of the key in a query or a JSON body.
 const PARAMETER: &str = "apikey";
+
+/// Base64 as clients write it, with its padding or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Whether HTTP Basic counts. A browser sends it with every request once it knows it, whatever page is
+/// behind the request; the other carriers are put there by whoever knows the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basic {
+    /// It counts.
+    Counts,
+    /// It does not: somebody else's page may be behind the request.
+    Ignored,
+}
 
 /// The keys that a request carries, each as sent.
 #[derive(Debug, Default)]
@@ -25,7 +45,13 @@ pub(crate) struct Holder {
 impl Presented {
     /// Gathers the keys of a request. The body counts only when it is sent as `application/json`, which
     /// a page of another site cannot do without being allowed to.
-    pub(crate) fn of(headers: &HeaderMap, uri: &Uri, body: &[u8], settings: &AuthSettings) -> Self {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        uri: &Uri,
+        body: &[u8],
+        basic: Basic,
+        settings: &AuthSettings,
+    ) -> Self {
         let mut keys = Vec::new();
         for value in headers.get_all(header::AUTHORIZATION) {
             let value = value.as_bytes();
@@ -33,6 +59,8 @@ impl Presented {
                 && scheme.eq_ignore_ascii_case(b"bearer ")
             {
                 keys.push(key.trim_ascii().to_vec());
+            } else if basic == Basic::Counts {
+                keys.extend(password(value));
             }
         }
         keys.extend(headers.get_all("x-custom-auth").iter().map(|key| key.as_bytes().to_vec()));
@@ -45,6 +73,11 @@ impl Presented {
         keys.extend(in_body(headers, body));
         keys.retain(|key| !key.is_empty());
         Self(keys)
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn is(&self, secret: &Secret) -> bool {
@@ -116,6 +149,17 @@ impl Presented {
 /// No key that fits was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unauthorized;
+
+/// The password in `Basic …`; the user may be anyone.
+fn password(value: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, rest) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let pair = BASE64.decode(rest.trim_ascii()).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    Some(pair.get(colon + 1..)?.to_vec())
+}
 
 fn in_body(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
     let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;

@@ -1,6 +1,6 @@
 //! Whether a browser sends a request on behalf of a page of another site.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 
 /// Headers that a proxy adds: the client is then not who the connection says.
 const FORWARDING: [&str; 6] =
@@ -17,6 +17,28 @@ pub(crate) fn is_cross_site(headers: &HeaderMap, host: &str) -> bool {
         .iter()
         .flat_map(|name| headers.get_all(name))
         .any(|value| value.to_str().map_or(true, |page| authority(page) != Some(host)))
+}
+
+/// Whether a browser says that a page of our own, or a person at the address bar, is behind a request that
+/// is not [cross-site](is_cross_site). A request without any such mark may be anyone's: browsers leave out
+/// what a page tells them to, and on plain HTTP much else.
+pub(crate) fn is_our_own(headers: &HeaderMap) -> bool {
+    ["sec-fetch-site", "origin", "referer"].iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether a browser asks for a page to show to a person, who can be asked for a key.
+pub(crate) fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
+    if *method != Method::GET {
+        return false;
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if ["sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+    {
+        return text("sec-fetch-mode") == Some("navigate");
+    }
+    text("accept").is_some_and(|kinds| kinds.to_ascii_lowercase().contains("text/html"))
 }
 
 /// Whether a proxy forwarded a request.

@@ -275,7 +275,9 @@ fn routes(
     script: &Compiled,
     texts: &Texts,
 ) -> (Vec<Route>, Vec<Diagnostic>) {
-    let named = Named { components, string_type: inputs.context.string_type };
+    let context = &inputs.context;
+    let (string_type, rates) = (context.string_type, context.state.rates());
+    let named = Named { components, string_type, rates };
     let mount = Pattern::of_mount(inputs.mount);
     let docs = comments::of_functions(script);
     let (mut routes, mut faults) = (Vec::new(), Vec::new());

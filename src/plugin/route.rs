@@ -17,7 +17,7 @@ use crate::{
         pattern::{Pattern, Segment},
     },
     schema::Components,
-    services::rates::Rates,
+    services::rates::{Rates, RouteRates},
 };
 
 /// The most bytes that a route says about itself: all of it is in `/plugins`.
@@ -38,8 +38,8 @@ pub(crate) struct Route {
     pub(crate) spec: Spec,
     /// What its requests and answers are held against; none where it declares nothing.
     pub(crate) checks: Option<Box<Checks>>,
-    /// How often each client called, where that is limited. It begins anew when the plugin is loaded anew.
-    pub(crate) rates: Option<Rates>,
+    /// How often each client called, where that is limited. All versions of the plugin count together.
+    pub(crate) rates: Option<Arc<Rates>>,
     /// Where it was declared.
     pub(crate) place: Place,
 }
@@ -84,16 +84,21 @@ impl Route {
             Some(handler) => Handler::Script(handler),
             None => Handler::Mock(Box::new(Mock::of(&spec).map_err(whole)?)),
         };
-        Ok(Self {
+        let mut route = Self {
             methods: declared.methods,
             names: declared.pattern.names().map(Arc::from).collect(),
             pattern: mount.join(&declared.pattern),
             handler,
             checks: checks.map(Box::new),
-            rates: spec.rate_limit.map(|rate| Rates::new(rate.times, rate.per)),
+            rates: None,
             spec,
             place,
-        })
+        };
+        route.rates = route.spec.rate_limit.map(|rate| {
+            let name = format!("{} {}", route.methods.join(","), route.shape());
+            named.rates.of(name, rate.times, rate.per)
+        });
+        Ok(route)
     }
 }
 
@@ -104,6 +109,8 @@ pub(crate) struct Named<'a> {
     pub(crate) components: &'a Components,
     /// The content type of a plain string.
     pub(crate) string_type: &'a str,
+    /// How often clients called the plugin's routes.
+    pub(crate) rates: &'a RouteRates,
 }
 
 impl Spec {

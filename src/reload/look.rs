@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,7 +23,7 @@ use crate::{
         Plugin,
         load::{Loaded, UNKNOWN_SCHEMA},
     },
-    settings::Settings,
+    settings::{Settings, Sources},
     source::{Script, Snapshot, watch::Changed},
 };
 
@@ -91,7 +92,7 @@ impl Reloader {
     fn reread_settings(&mut self, changed: &Changed, asked: bool) -> (Arc<Settings>, Vec<String>) {
         let in_force = Arc::clone(&self.parts.settings);
         let Some(sources) = &self.parts.sources else { return (in_force, Vec::new()) };
-        if !asked && !sources.files().iter().any(|file| changed.may_mean(file)) {
+        if !asked && !self.outside_files().iter().any(|file| changed.may_mean(file)) {
             return (in_force, Vec::new());
         }
         match Settings::load(sources) {
@@ -118,6 +119,12 @@ impl Reloader {
         }
     }
 
+    /// The files outside the plugin folder that the configuration consists of.
+    pub(super) fn outside_files(&self) -> Vec<PathBuf> {
+        let read = self.parts.sources.iter().flat_map(Sources::files);
+        read.chain(self.parts.settings.files.iter().cloned()).collect()
+    }
+
     fn read(&self, settings: &Settings, changed: &Changed) -> Result<Snapshot, Diagnostic> {
         let root = &settings.paths.plugins;
         let read = match (&self.snapshot, changed) {
@@ -133,7 +140,9 @@ impl Reloader {
 
     pub(super) fn rearm(&mut self) {
         let root = self.parts.settings.paths.plugins.clone();
+        let files = self.outside_files();
         if let Some(watcher) = &mut self.watcher {
+            watcher.follow(files);
             let folders = self.snapshot.as_ref().map(Snapshot::folders).unwrap_or_default();
             if let Err(error) = watcher.rearm(&root, folders) {
                 tracing::error!(%error, "some changes will not be noticed");

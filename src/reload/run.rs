@@ -12,7 +12,6 @@ use super::{Handle, NoReport, Parts, Reloader, Scope, Trigger, Waiting, report::
 use crate::{
     diagnostic::Diagnostic,
     plugin::pool::STACK,
-    settings::Sources,
     source::watch::{Changed, WatchSettings, Watcher},
 };
 
@@ -67,7 +66,7 @@ impl Reloader {
             mode: watch.mode,
             settle: Duration::from_millis(watch.settle_ms),
             poll: Duration::from_millis(watch.poll_ms),
-            files: self.parts.sources.iter().flat_map(Sources::files).collect(),
+            files: self.outside_files(),
         };
         let wake = move |changed: Changed| {
             // The reloader has ended, and the program with it.

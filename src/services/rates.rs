@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -54,6 +54,33 @@ impl Rates {
     }
 }
 
+impl Rates {
+    /// Whether nothing is counted against anyone any more.
+    fn is_even(&self, now: Instant) -> bool {
+        let clients = self.even.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.values().all(|even| *even <= now)
+    }
+}
+
+/// The counters of the routes of one plugin. A route that is loaded anew finds its own again, as long as
+/// its limit is the same.
+#[derive(Debug, Default)]
+pub(crate) struct RouteRates {
+    by_route: Mutex<HashMap<(String, u32, Duration), Arc<Rates>>>,
+}
+
+impl RouteRates {
+    /// The counter of a route with the limit of `times` calls in the time `per`. Counters that no route
+    /// has any more are forgotten once they would refuse nobody.
+    pub(crate) fn of(&self, route: String, times: u32, per: Duration) -> Arc<Rates> {
+        let mut all = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        all.retain(|_, rates| Arc::strong_count(rates) > 1 || !rates.is_even(now));
+        let new = || Arc::new(Rates::new(times, per));
+        Arc::clone(all.entry((route, times, per)).or_insert_with(new))
+    }
+}
+
 /// One client may have all addresses of an IPv6 network of 64 bits.
 fn one_of_its_network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
@@ -69,7 +96,7 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::{MOST_CLIENTS, Rates};
+    use super::{MOST_CLIENTS, Rates, RouteRates};
 
     const ANN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -104,5 +131,18 @@ mod tests {
             assert_eq!(rates.take(IpAddr::V4(Ipv4Addr::from_bits(number)), now), Ok(()));
         }
         assert_eq!(rates.even.lock().unwrap().len(), MOST_CLIENTS);
+    }
+
+    #[test]
+    fn a_counter_is_found_again_until_it_would_refuse_nobody() {
+        let rates = RouteRates::default();
+        let hour = Duration::from_secs(3600);
+        let take =
+            |route: &str, per| rates.of(route.to_owned(), 1, per).take(ANN, Instant::now()).is_ok();
+        assert!(take("GET /", hour));
+        assert!(!take("GET /", hour));
+        assert!(take("GET /other", Duration::ZERO));
+        assert!(!take("GET /", hour));
+        assert_eq!(rates.by_route.lock().unwrap().len(), 1);
     }
 }

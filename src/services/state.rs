@@ -12,6 +12,8 @@ use std::{
 
 use serde_json::Value;
 
+use super::rates::RouteRates;
+
 /// The most bytes of a key.
 pub(crate) const MOST_KEY_BYTES: usize = 1024;
 
@@ -59,6 +61,7 @@ pub(crate) enum Refused {
 pub(crate) struct State {
     kept: RwLock<Kept>,
     most_bytes: usize,
+    rates: RouteRates,
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +85,12 @@ impl Default for State {
 impl State {
     /// An empty memory for about `most_bytes` bytes.
     pub(crate) fn new(most_bytes: usize) -> Self {
-        Self { kept: RwLock::default(), most_bytes }
+        Self { kept: RwLock::default(), most_bytes, rates: RouteRates::default() }
+    }
+
+    /// How often clients called the plugin's routes.
+    pub(crate) fn rates(&self) -> &RouteRates {
+        &self.rates
     }
 
     /// The value of a key.

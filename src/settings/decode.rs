@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Diagnostic, nearest};
 
 use super::Settings;
-use super::access::{AuthSettings, KeySettings, PluginSettings};
+use super::access::{AuthSettings, PluginSettings};
 use super::address::ProxyRange;
 use super::documents::{DocumentSettings, MountSettings};
 use super::fields::Fields;
+use super::keys;
 use super::limits::{LimitOverrides, Limits, ScriptLimits};
 use super::reader::Reader;
-use super::secret::Secret;
 use super::sections::{
     ContractSettings, LogSettings, NetworkSettings, OpenApiSettings, PathSettings, ServerSettings,
     TlsSettings, WatchSettings,
@@ -35,7 +35,7 @@ pub(super) struct Bases {
 }
 
 impl Bases {
-    fn resolve(&self, text: &str) -> Result<PathBuf, &'static str> {
+    pub(super) fn resolve(&self, text: &str) -> Result<PathBuf, &'static str> {
         let path = match (text.strip_prefix('~'), &self.home) {
             (Some(tail), Some(home)) if tail.is_empty() || tail.starts_with('/') => {
                 home.join(tail.trim_start_matches('/'))
@@ -52,12 +52,12 @@ impl Bases {
 /// Reads the whole tree; faults and warnings are with the reader.
 pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings {
     let mut fields = Fields::new(reader, String::new(), tree);
-    let read = Settings {
+    let mut read = Settings {
         server: fields.section("server", server),
         network: fields.section("network", network),
         paths: fields.section("paths", |fields| paths(fields, bases)),
-        auth: fields.section("auth", auth),
-        plugins: fields.sections("plugins", |name, fields| Some(plugin(name, fields))),
+        auth: fields.section("auth", |fields| auth(fields, bases)),
+        plugins: fields.sections("plugins", |name, fields| Some(plugin(name, fields, bases))),
         watch: fields.section("watch", watch),
         limits: fields.section("limits", limits),
         log: fields.section("log", |fields| log(fields, bases)),
@@ -71,7 +71,9 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
         }),
         tls: fields.section("tls", |fields| tls(fields, bases)),
         documents: fields.section("documents", |fields| documents(fields, bases)),
+        files: Vec::new(),
     };
+    read.files = reader.files();
     reader.unknown("", fields.left().clone(), fields.names());
     read
 }
@@ -109,41 +111,22 @@ fn paths(fields: &mut Fields, bases: &Bases) -> PathSettings {
     }
 }
 
-fn auth(fields: &mut Fields) -> AuthSettings {
+fn auth(fields: &mut Fields, bases: &Bases) -> AuthSettings {
     let default = AuthSettings::default();
     AuthSettings {
-        apikey: fields.secret("apikey"),
+        apikey: fields.secret_or_file("apikey", "apikey_file", bases),
         url_key: fields.boolean("url_key", default.url_key),
-        keys: fields.sections("keys", |_, fields| key(fields)),
+        keys: fields.sections("keys", |_, fields| keys::named(fields, bases)),
     }
 }
 
-fn key(fields: &mut Fields) -> Option<KeySettings> {
-    let key_is_set = fields.left().contains_key("key");
-    let digest_is_set = fields.left().contains_key("sha256");
-    let from_key = fields.secret("key");
-    let from_digest = fields.parsed("sha256", Secret::from_sha256_hex);
-    let scopes = fields.list("scopes", scope);
-    if key_is_set == digest_is_set {
-        let path = fields.path_of("key");
-        let path = path.strip_suffix(".key").unwrap_or(&path);
-        let found = if key_is_set { "both" } else { "neither" };
-        let message = format!("`{path}` must have either `key` or `sha256`, found {found}");
-        let mut fault = Diagnostic::error("config-incomplete", message);
-        fault.place = fields.reader().place_of(path);
-        fields.reader().report(fault);
-        return None;
-    }
-    from_key.or(from_digest).map(|key| KeySettings { key, scopes })
-}
-
-fn plugin(name: &str, fields: &mut Fields) -> PluginSettings {
+fn plugin(name: &str, fields: &mut Fields, bases: &Bases) -> PluginSettings {
     let default = PluginSettings::default();
     let read = PluginSettings {
         enabled: fields.boolean("enabled", default.enabled),
         route_path: fields.parsed("route_path", route_path),
         auth: fields.choice("auth"),
-        apikey: fields.secret("apikey"),
+        apikey: fields.secret_or_file("apikey", "apikey_file", bases),
         limits: fields.section("limits", overrides),
         settings: serde_json::Map::new(),
     };
@@ -306,7 +289,7 @@ fn host(text: &str) -> Result<String, &'static str> {
     Err("a host name is wanted, such as example.org, without scheme and path")
 }
 
-fn scope(text: &str) -> Result<String, &'static str> {
+pub(super) fn scope(text: &str) -> Result<String, &'static str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-._:/*".contains(c);
     if !text.is_empty() && text.chars().all(fits) {
         return Ok(text.to_owned());

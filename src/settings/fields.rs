@@ -15,7 +15,6 @@ use crate::diagnostic::Diagnostic;
 use super::choice::Choice;
 use super::environment::parsed;
 use super::reader::{Reader, shown};
-use super::secret::Secret;
 use super::tree::{Entry, Kind, Node, Table, join};
 
 /// One section that is being read: what is asked for is taken out, what is left is unknown.
@@ -175,18 +174,6 @@ impl<'r, 'a> Fields<'r, 'a> {
             "" => Err("a path is wanted"),
             _ if text.contains('\0') => Err("a path has no NUL"),
             _ => resolve(text),
-        })
-    }
-
-    pub(super) fn secret(&mut self, key: &'static str) -> Option<Secret> {
-        self.parsed(key, |text| {
-            if text.is_empty() {
-                return Err("an empty key would keep no one out");
-            }
-            if text.chars().any(char::is_control) || text.trim() != text {
-                return Err("a key has no control characters and no spaces around it");
-            }
-            Ok(Secret::new(text))
         })
     }
 

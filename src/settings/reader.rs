@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Place, nearest};
 
@@ -28,6 +29,7 @@ struct Found {
     origins: BTreeMap<String, Origin>,
     known: BTreeSet<String>,
     unknown: Vec<Unknown>,
+    files: BTreeSet<PathBuf>,
 }
 
 struct Unknown {
@@ -45,6 +47,16 @@ impl<'a> Reader<'a> {
     /// Reports a fault or a warning.
     pub(super) fn report(&self, diagnostic: Diagnostic) {
         self.found.borrow_mut().diagnostics.push(diagnostic);
+    }
+
+    /// Remembers a file beside the configuration that a setting depends on.
+    pub(super) fn depends_on(&self, file: &Path) {
+        self.found.borrow_mut().files.insert(file.to_owned());
+    }
+
+    /// The files that settings depend on.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.found.borrow().files.iter().cloned().collect()
     }
 
     /// Remembers that there is a setting `path`, set at `origin` if it is set.

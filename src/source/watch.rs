@@ -145,6 +145,11 @@ impl Watcher {
         format!("{means}: {}", self.in_force.reason)
     }
 
+    /// Takes other files outside the plugin folder to matter, from the next [`Watcher::rearm`] on.
+    pub(crate) fn follow(&mut self, files: Vec<PathBuf>) {
+        self.settings.files = files;
+    }
+
     /// Watches the plugin folder at `root`, what a snapshot says has to be watched (`folders`), and what
     /// leads there; nothing else any more. To be called after every look, also after one that failed.
     ///

@@ -142,7 +142,8 @@ fn many_wrong_keys_cost_little_and_lock_nobody_out() {
     let began = Instant::now();
     for n in 0..500 {
         let ask = Ask::get("/plugins").header("Authorization", &format!("Bearer wrong{n}"));
-        assert_eq!(connection.ask(&ask).status, 403);
+        let status = connection.ask(&ask).status;
+        assert!(status == 429 || (n < 40 && status == 403), "{n}: {status}");
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let right = Ask::get("/plugins").header("Authorization", "Bearer the-right-key");

@@ -34,6 +34,7 @@ mod house;
 mod import;
 mod imports;
 mod jobs;
+mod keys;
 mod leaks;
 mod lifecycle;
 mod limits;

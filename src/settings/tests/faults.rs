@@ -227,7 +227,7 @@ fn a_key_is_one_text_that_someone_can_send() {
     );
     assert_eq!(
         faults("[auth.keys.ci]\nscopes = []\n"),
-        "config/hotplate.toml:1:12: `auth.keys.ci` must have either `key` or `sha256`, found neither"
+        "config/hotplate.toml:1:12: `auth.keys.ci` must have one of `key`, `sha256` and `key_file`, found none"
     );
 }
 
