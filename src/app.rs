@@ -2,6 +2,7 @@
 
 mod build;
 pub(crate) mod check;
+mod cors;
 mod docs;
 mod documents;
 mod endpoint;

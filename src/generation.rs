@@ -41,6 +41,8 @@ pub(crate) struct Generation {
     pub(crate) standing: Standing,
     /// The folders of documents. The same as before where their configuration is.
     pub(crate) documents: Arc<Documents>,
+    /// Whether pages of other origins are answered anywhere.
+    pub(crate) has_cors: bool,
     /// What is wrong with no plugin in particular: the configuration, the folder, odd names.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -83,6 +85,7 @@ impl Generation {
             number: 0,
             watching: String::new(),
             documents: Documents::new(&settings),
+            has_cors: settings.has_cors(),
             settings,
             plugins: BTreeMap::new(),
             served: Vec::new(),

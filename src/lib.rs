@@ -50,11 +50,11 @@ pub use reload::report::{ContractStanding, Report};
 pub use server::ServerError;
 pub use settings::{
     AccessLog, ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag, AuthSettings, ContractSettings,
-    DocumentSettings, Exposure, InvalidDigest, InvalidRange, KeySettings, LimitOverrides, Limits,
-    Loaded, LogFormat, LogLevel, LogSettings, MountSettings, NetworkSettings, OnBreaking,
-    OpenApiAccess, OpenApiSettings, Overrides, PathSettings, PluginAuth, PluginSettings,
-    ProxyRange, Responses, ScriptLimits, Secret, ServerSettings, Settings, Sources, StringType,
-    TlsSettings, WatchMode, WatchSettings, process_environment,
+    CorsOverrides, CorsSettings, DocumentSettings, Exposure, InvalidDigest, InvalidRange,
+    KeySettings, LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings, MountSettings,
+    NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings, Overrides, PathSettings,
+    PluginAuth, PluginSettings, ProxyRange, Responses, ScriptLimits, Secret, ServerSettings,
+    Settings, Sources, StringType, TlsSettings, WatchMode, WatchSettings, process_environment,
 };
 
 // Tests see the memory budget only where the program allocates through jemalloc.

@@ -5,6 +5,7 @@
 pub(crate) mod access;
 pub(crate) mod body;
 pub(crate) mod client;
+pub(crate) mod cors;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod origin;

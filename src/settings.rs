@@ -10,6 +10,7 @@ mod address;
 mod check;
 mod choice;
 mod compare;
+mod cors;
 mod decode;
 mod document;
 mod documents;
@@ -42,6 +43,8 @@ pub use choice::{
     AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, Responses, StringType,
     WatchMode,
 };
+pub(crate) use cors::{ANY as ANY_ORIGIN, CorsRules};
+pub use cors::{CorsOverrides, CorsSettings};
 pub use documents::{DocumentSettings, MountSettings};
 pub use info::{ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag};
 pub use limits::{LimitOverrides, Limits, ScriptLimits};
@@ -84,6 +87,8 @@ pub struct Settings {
     pub openapi: OpenApiSettings,
     /// `[contract]`.
     pub contract: ContractSettings,
+    /// `[cors]`.
+    pub cors: CorsSettings,
     /// `[tls]`.
     pub tls: TlsSettings,
     /// `[documents]`.

@@ -6,7 +6,7 @@ use http::{Method, StatusCode, Uri, Version, header, uri::Scheme};
 use hyper::body::Bytes;
 use poem::{Endpoint, Request, Response};
 
-use super::{Inner, docs, documents, openapi};
+use super::{Inner, cors, docs, documents, openapi};
 use crate::{
     admin::{Area, Caller, Denied},
     documents::start,
@@ -42,10 +42,32 @@ impl HotplateEndpoint {
     async fn answer(&self, request: &mut Request) -> Response {
         let generation = self.inner.site.current();
         let logged = Logged::begin(request, &generation.settings);
-        let response = self.dispatch(request, &generation).await;
+        let response = match generation.has_cors {
+            false => self.dispatch(request, &generation).await,
+            // Boxed, as it is the smaller part of all requests.
+            true => Box::pin(self.across_origins(request, &generation)).await,
+        };
         if let Some(logged) = logged {
             logged.end(&response);
         }
+        response
+    }
+
+    /// The answer, with what it says to pages of other origins.
+    async fn across_origins(
+        &self,
+        request: &mut Request,
+        generation: &Arc<Generation>,
+    ) -> Response {
+        let Some(rules) = cors::rules(request, generation) else {
+            return self.dispatch(request, generation).await;
+        };
+        if let Some(answer) = rules.preflight(request.method(), request.headers()) {
+            return answer;
+        }
+        let grant = rules.grant(request.headers());
+        let mut response = self.dispatch(request, generation).await;
+        grant.mark(response.headers_mut());
         response
     }
 
@@ -293,7 +315,8 @@ fn authorised(
     let presented = || {
         let (headers, method) = (request.headers(), request.method());
         let host = host_of(headers, request.original_uri());
-        let basic = match method.is_safe() || !origin::is_cross_site(headers, host) {
+        let trusted = || settings.cors_of(Some(name)).trusts(headers);
+        let basic = match method.is_safe() || !origin::is_cross_site(headers, host) || trusted() {
             true => Basic::Counts,
             false => Basic::Ignored,
         };

@@ -56,6 +56,7 @@ pub(crate) fn assemble(
     Generation {
         number: 0,
         watching,
+        has_cors: settings.has_cors(),
         settings,
         plugins,
         served,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::choice::PluginAuth;
+use super::cors::CorsOverrides;
 use super::limits::LimitOverrides;
 use super::secret::Secret;
 
@@ -46,6 +47,8 @@ pub struct PluginSettings {
     pub apikey: Option<Secret>,
     /// The limits it has of its own.
     pub limits: LimitOverrides,
+    /// What pages of other origins may do with it.
+    pub cors: CorsOverrides,
     /// All other keys: the script's `settings`. Other plugins do not see them.
     #[serde(skip)]
     pub settings: Map<String, Value>,
@@ -65,6 +68,7 @@ impl Default for PluginSettings {
             auth: PluginAuth::default(),
             apikey: None,
             limits: LimitOverrides::default(),
+            cors: CorsOverrides::default(),
             settings: Map::new(),
         }
     }
@@ -79,6 +83,7 @@ impl fmt::Debug for PluginSettings {
             .field("auth", &self.auth)
             .field("apikey", &self.apikey)
             .field("limits", &self.limits)
+            .field("cors", &self.cors)
             .field("settings", &self.settings.keys())
             .finish()
     }

@@ -27,6 +27,7 @@ impl Settings {
         let mut broken = Vec::new();
         self.check_exposure(exposure, &mut broken);
         self.check_plugins(&mut broken);
+        self.check_cors(&mut broken);
         self.check_tls(&mut broken);
         self.check_mounts(&mut broken);
         broken

@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, nearest};
 use super::Settings;
 use super::access::{AuthSettings, PluginSettings};
 use super::address::ProxyRange;
+use super::cors;
 use super::documents::{DocumentSettings, MountSettings};
 use super::fields::Fields;
 use super::keys;
@@ -69,6 +70,7 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
         contract: fields.section("contract", |fields| ContractSettings {
             on_breaking: fields.choice("on_breaking"),
         }),
+        cors: fields.section("cors", cors::read),
         tls: fields.section("tls", |fields| tls(fields, bases)),
         documents: fields.section("documents", |fields| documents(fields, bases)),
         files: Vec::new(),
@@ -128,6 +130,7 @@ fn plugin(name: &str, fields: &mut Fields, bases: &Bases) -> PluginSettings {
         auth: fields.choice("auth"),
         apikey: fields.secret_or_file("apikey", "apikey_file", bases),
         limits: fields.section("limits", overrides),
+        cors: fields.section("cors", cors::overrides),
         settings: serde_json::Map::new(),
     };
     warn_of_slips(name, fields);

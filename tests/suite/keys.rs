@@ -195,11 +195,17 @@ fn a_key_that_cannot_be_read_is_told_with_its_line() {
     for (config, told) in [
         (
             "[auth]\napikey_file = \"none\"\n",
-            ["config/hotplate.toml:2:15", "no key can be read from the file of `auth.apikey_file`: there is no such file"],
+            [
+                "config/hotplate.toml:2:15",
+                "no key can be read from the file of `auth.apikey_file`: there is no such file",
+            ],
         ),
         (
             "[auth]\napikey_file = \"plugins\"\n",
-            ["config/hotplate.toml:2:15", "no key can be read from the file of `auth.apikey_file`: it is not a regular file"],
+            [
+                "config/hotplate.toml:2:15",
+                "no key can be read from the file of `auth.apikey_file`: it is not a regular file",
+            ],
         ),
         (
             "[auth]\napikey = \"a\"\napikey_file = \"config/hotplate.toml\"\n",
@@ -207,11 +213,17 @@ fn a_key_that_cannot_be_read_is_told_with_its_line() {
         ),
         (
             "[auth.keys.x]\nkey = \"a\"\nkey_file = \"b\"\n",
-            ["config/hotplate.toml:1:12", "`auth.keys.x` must have one of `key`, `sha256` and `key_file`, found several"],
+            [
+                "config/hotplate.toml:1:12",
+                "`auth.keys.x` must have one of `key`, `sha256` and `key_file`, found several",
+            ],
         ),
         (
             "[plugins.t]\nauth = \"plugin\"\napikey_file = 5\n",
-            ["config/hotplate.toml:3:15", "`plugins.t.apikey_file` must be a string, found an integer"],
+            [
+                "config/hotplate.toml:3:15",
+                "`plugins.t.apikey_file` must be a string, found an integer",
+            ],
         ),
     ] {
         let ended = Project::new(&[("t.rhai", "get(|req| 1);")]).config(config).run();

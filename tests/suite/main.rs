@@ -17,6 +17,7 @@ mod cli;
 mod clients;
 mod concurrency;
 mod contract;
+mod cors;
 mod doc_scripts;
 mod docs;
 mod documents;

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::harness::{Ask, Server, wait_until};
 
 /// What Chromium makes of a page, or nothing where there is none and none is required.
-fn rendered(url: &str) -> Option<String> {
+pub(crate) fn rendered(url: &str) -> Option<String> {
     let Some(browser) =
         ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
             Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success())

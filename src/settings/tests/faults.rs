@@ -36,8 +36,8 @@ fn an_unknown_key_names_the_nearest_and_its_line() {
 #[test]
 fn what_is_planned_is_refused_as_not_available() {
     assert_eq!(
-        faults("[cors]\nenabled = true\n[tls]\nclient_ca = \"x\"\n"),
-        "config/hotplate.toml:1:2: unknown key `cors` [not available in this version]\n\
+        faults("[sessions]\nttl = \"1h\"\n[tls]\nclient_ca = \"x\"\n"),
+        "config/hotplate.toml:1:2: unknown key `sessions` [not available in this version]\n\
          config/hotplate.toml:4:1: unknown key `tls.client_ca` [not available in this version]"
     );
 }
