@@ -93,7 +93,7 @@ impl HotplateEndpoint {
             return self.document(format, request, generation);
         }
         if path.starts_with("/_hotplate/") {
-            return Self::nothing(&path, request, generation);
+            return self.nothing(&path, request, generation);
         }
         let found = generation.router.find(request.method(), &path);
         if let Some(mount) = documents::mount(&path, &found, generation) {

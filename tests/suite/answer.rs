@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Answer, Project, Server, answer, assert_tells};
+use crate::harness::{Answer, Ask, Project, Server, answer, assert_tells};
 
 /// The answer of a handler that ends in an expression.
 #[track_caller]
@@ -153,6 +153,18 @@ fn a_stream_is_written_piece_by_piece() {
     assert_eq!(answer.ok(), "0;1;2;");
     assert_eq!(answer.header("content-type"), Some("text/csv"));
     assert!(answer.whole);
+}
+
+#[test]
+fn a_stream_that_fails_at_once_has_its_head_and_what_was_written_all_the_same() {
+    let script = "get(|r| stream(\"text/plain\", |out| { out.write(\"a\"); throw \"no\"; }));";
+    let server = Server::start(&[("t.rhai", script)]);
+    for n in 0..300 {
+        let mut connection = server.connect();
+        connection.begin(&Ask::get("/t").header("Connection", "close"));
+        let answer = connection.answer(false).unwrap_or_else(|| panic!("{n}: no head"));
+        assert_eq!((answer.status, answer.text().as_str(), answer.whole), (200, "a", false), "{n}");
+    }
 }
 
 #[test]
