@@ -14,6 +14,7 @@ pub(crate) mod define;
 pub(crate) mod error;
 mod extras;
 mod json;
+mod limits;
 pub(crate) mod log;
 pub(crate) mod problem;
 mod regex;
@@ -56,6 +57,7 @@ pub(crate) fn natives() -> Natives {
         .with_namespace("base64", base64::module())
         .with_namespace("crypto", crypto::module())
         .with_namespace("json", json::module())
+        .with_namespace("limits", limits::module())
         .with_namespace("log", log::module())
         .with_namespace("regex", regex::module())
         .with_namespace("state", state::module())

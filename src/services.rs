@@ -2,10 +2,12 @@
 
 pub(crate) mod database;
 pub(crate) mod machine;
+pub(crate) mod passwords;
 pub(crate) mod rates;
 pub(crate) mod schedule;
 pub(crate) mod state;
 pub(crate) mod store;
+mod turns;
 
 use std::{path::Path, sync::Arc};
 

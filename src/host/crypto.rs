@@ -3,6 +3,8 @@
 //! Random values come from the operating system. Where it has none, the script gets an error and
 //! never a weaker value.
 
+mod passwords;
+
 use std::fmt::Write as _;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -61,6 +63,7 @@ pub(crate) fn module() -> Module {
         .set_into_module(m, || token(32));
     native("token", &["bytes: i64", "String"], "Random bytes, in base64 that is safe in URLs.")
         .set_into_module(m, token);
+    passwords::register(m);
     module
 }
 

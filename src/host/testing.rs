@@ -151,6 +151,7 @@ pub(crate) fn engine() -> Engine {
         ("state", super::state::module()),
         ("store", super::store::module()),
         ("system", super::system::module()),
+        ("limits", super::limits::module()),
         ("log", super::log::module()),
         ("time", super::time::module()),
         ("json", super::json::module()),

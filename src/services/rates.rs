@@ -1,17 +1,59 @@
-//! How often each client called: as many times at once as are allowed in all, and then one by one as
-//! time goes by.
+//! How often each client called, or a script counted under a key: as many times at once as are allowed in all,
+//! and then one by one as time goes by.
 //!
-//! Bounded: what is remembered of a client is one moment, and of no more clients than [`MOST_CLIENTS`].
+//! Bounded: what is remembered of each is one moment, and of no more than [`MOST_CLIENTS`].
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// The most clients that are remembered; beyond it, one that is remembered is forgotten.
+/// The most clients, or keys, that are remembered; beyond it, one that is remembered is forgotten.
 const MOST_CLIENTS: usize = 16_384;
+
+/// When each of many will have used up nothing.
+#[derive(Debug)]
+struct Counters<K>(Mutex<HashMap<K, Instant>>);
+
+impl<K> Default for Counters<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Counters<K> {
+    /// Counts one, which costs `cost` of `per`.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait, if there were too many.
+    fn take(&self, key: K, cost: Duration, per: Duration, now: Instant) -> Result<(), Duration> {
+        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let even = counters.get(&key).copied().unwrap_or(now).max(now) + cost;
+        let wait = even.duration_since(now).saturating_sub(per);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        if counters.len() >= MOST_CLIENTS && !counters.contains_key(&key) {
+            counters.retain(|_, even| *even > now);
+            let full = counters.len() >= MOST_CLIENTS;
+            if let Some(other) = counters.keys().next().cloned().filter(|_| full) {
+                counters.remove(&other);
+            }
+        }
+        counters.insert(key, even);
+        Ok(())
+    }
+
+    /// Whether nothing is counted against anyone any more.
+    fn is_even(&self, now: Instant) -> bool {
+        let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.values().all(|even| *even <= now)
+    }
+}
 
 /// Counts the calls of each client.
 #[derive(Debug)]
@@ -19,14 +61,13 @@ pub(crate) struct Rates {
     per: Duration,
     /// What one call costs of `per`.
     cost: Duration,
-    /// When each client will have used up nothing.
-    even: Mutex<HashMap<IpAddr, Instant>>,
+    even: Counters<IpAddr>,
 }
 
 impl Rates {
     /// `times` calls, not 0, in the time `per`.
     pub(crate) fn new(times: u32, per: Duration) -> Self {
-        Self { per, cost: per / times.max(1), even: Mutex::default() }
+        Self { per, cost: per / times.max(1), even: Counters::default() }
     }
 
     /// Counts a call of a client.
@@ -35,30 +76,20 @@ impl Rates {
     ///
     /// How long it has to wait, if it called too often.
     pub(crate) fn take(&self, client: IpAddr, now: Instant) -> Result<(), Duration> {
-        let client = one_of_its_network(client);
-        let mut clients = self.even.lock().unwrap_or_else(PoisonError::into_inner);
-        let even = clients.get(&client).copied().unwrap_or(now).max(now) + self.cost;
-        let wait = even.duration_since(now).saturating_sub(self.per);
-        if !wait.is_zero() {
-            return Err(wait);
-        }
-        if clients.len() >= MOST_CLIENTS && !clients.contains_key(&client) {
-            clients.retain(|_, even| *even > now);
-            let full = clients.len() >= MOST_CLIENTS;
-            if let Some(other) = clients.keys().next().copied().filter(|_| full) {
-                clients.remove(&other);
-            }
-        }
-        clients.insert(client, even);
-        Ok(())
+        self.even.take(one_of_its_network(client), self.cost, self.per, now)
     }
 }
 
-impl Rates {
-    /// Whether nothing is counted against anyone any more.
-    fn is_even(&self, now: Instant) -> bool {
-        let clients = self.even.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.values().all(|even| *even <= now)
+/// What a script counts under keys of its own. The same key with another limit is counted for itself.
+#[derive(Debug, Default)]
+pub(crate) struct KeyRates {
+    even: Counters<(Box<str>, u32, Duration)>,
+}
+
+impl KeyRates {
+    /// Counts one under a key; whether there were fewer than `times`, not 0, in the time `per`.
+    pub(crate) fn take(&self, key: &str, times: u32, per: Duration, now: Instant) -> bool {
+        self.even.take((key.into(), times, per), per / times.max(1), per, now).is_ok()
     }
 }
 
@@ -75,7 +106,7 @@ impl RouteRates {
     pub(crate) fn of(&self, route: String, times: u32, per: Duration) -> Arc<Rates> {
         let mut all = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        all.retain(|_, rates| Arc::strong_count(rates) > 1 || !rates.is_even(now));
+        all.retain(|_, rates| Arc::strong_count(rates) > 1 || !rates.even.is_even(now));
         let new = || Arc::new(Rates::new(times, per));
         Arc::clone(all.entry((route, times, per)).or_insert_with(new))
     }
@@ -96,7 +127,7 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::{MOST_CLIENTS, Rates, RouteRates};
+    use super::{KeyRates, MOST_CLIENTS, Rates, RouteRates};
 
     const ANN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -130,7 +161,20 @@ mod tests {
         for number in 0..u32::try_from(MOST_CLIENTS).unwrap() + 100 {
             assert_eq!(rates.take(IpAddr::V4(Ipv4Addr::from_bits(number)), now), Ok(()));
         }
-        assert_eq!(rates.even.lock().unwrap().len(), MOST_CLIENTS);
+        assert_eq!(rates.even.0.lock().unwrap().len(), MOST_CLIENTS);
+    }
+
+    #[test]
+    fn keys_and_limits_are_counted_each_for_itself() {
+        let rates = KeyRates::default();
+        let began = Instant::now();
+        let take = |key, times, after| {
+            let now = began + Duration::from_secs(after);
+            rates.take(key, times, Duration::from_secs(60), now)
+        };
+        assert!(take("a", 2, 0) && take("a", 2, 0) && !take("a", 2, 0));
+        assert!(take("b", 2, 0) && take("a", 3, 0));
+        assert!(!take("a", 2, 29) && take("a", 2, 30) && !take("a", 2, 30));
     }
 
     #[test]

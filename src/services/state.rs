@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::rates::RouteRates;
+use super::rates::{KeyRates, RouteRates};
 
 /// The most bytes of a key.
 pub(crate) const MOST_KEY_BYTES: usize = 1024;
@@ -62,6 +62,7 @@ pub(crate) struct State {
     kept: RwLock<Kept>,
     most_bytes: usize,
     rates: RouteRates,
+    taken: KeyRates,
 }
 
 #[derive(Debug, Default)]
@@ -85,12 +86,22 @@ impl Default for State {
 impl State {
     /// An empty memory for about `most_bytes` bytes.
     pub(crate) fn new(most_bytes: usize) -> Self {
-        Self { kept: RwLock::default(), most_bytes, rates: RouteRates::default() }
+        Self {
+            kept: RwLock::default(),
+            most_bytes,
+            rates: RouteRates::default(),
+            taken: KeyRates::default(),
+        }
     }
 
     /// How often clients called the plugin's routes.
     pub(crate) fn rates(&self) -> &RouteRates {
         &self.rates
+    }
+
+    /// What the plugin counts under keys of its own.
+    pub(crate) fn taken(&self) -> &KeyRates {
+        &self.taken
     }
 
     /// The value of a key.

@@ -1,8 +1,10 @@
 //! `log`, `json`, `base64`, `url`, `time`, `crypto` and `regex`.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use crate::harness::{Server, answer};
+use crate::harness::{Ask, Server, answer};
 
 /// The value of an expression, as JSON.
 #[track_caller]
@@ -62,6 +64,70 @@ fn digests_and_random_values() {
     );
     assert_eq!(of("crypto::uuid().len()"), 36);
     assert_eq!(of("crypto::token() != crypto::token()"), true);
+}
+
+const LOGIN: &str = "post(\"/join\", |req| { \
+         store::set(\"users\", req.body.name, crypto::hash_password(req.body.password)); status(201) });\n\
+     post(\"/login\", |req| { \
+         if !limits::take(`login:${req.body.name}`, 4, \"1h\") { too_many_requests() } \
+         let hash = store::get(\"users\", req.body.name); \
+         if !crypto::verify_password(req.body.password, hash) { unauthorized() } \"in\" });\n";
+
+#[test]
+fn a_password_is_kept_as_its_hash_and_guessing_ends() {
+    let server = Server::dev(&[("u.rhai", LOGIN)]);
+    let ask = |path: &str, name: &str, password: &str| {
+        let body = json!({ "name": name, "password": password });
+        server.ask(Ask::post(path).json(&body)).status
+    };
+    assert_eq!(ask("/u/join", "ann", "correct horse"), 201);
+    assert_eq!(ask("/u/login", "ann", "correct horse"), 200);
+    assert_eq!(ask("/u/login", "ann", "Correct horse"), 401);
+    assert_eq!(ask("/u/login", "bob", "correct horse"), 401);
+    assert_eq!(ask("/u/login", "bob", &"x".repeat(5000)), 422);
+    assert_eq!(ask("/u/login", "ann", "x"), 401);
+    // What was counted is not forgotten with the version that counted it.
+    server.save("u.rhai", &format!("{LOGIN}get(|| 2);"));
+    server.report();
+    assert_eq!(ask("/u/login", "ann", "correct horse"), 200);
+    assert_eq!(ask("/u/login", "ann", "correct horse"), 429);
+}
+
+#[test]
+fn passwords_hold_up_nobody_else() {
+    let server = Server::start(&[
+        ("slow.rhai", "get(|| crypto::verify_password(\"a\", ()).to_string());"),
+        ("ok.rhai", "get(|| \"ok\");"),
+    ]);
+    let mut open: Vec<_> = (0..32).map(|_| server.connect()).collect();
+    for connection in &mut open {
+        connection.begin(&Ask::get("/slow"));
+    }
+    let began = Instant::now();
+    assert_eq!(server.get("/ok").ok(), "ok");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for connection in &mut open {
+        let answer = connection.answer(false).unwrap();
+        assert!([200, 503].contains(&answer.status), "{} {}", answer.status, answer.text());
+    }
+}
+
+#[test]
+fn a_limit_ends_within_its_time_and_misuse_is_told() {
+    let server = Server::dev(&[
+        (
+            "l.rhai",
+            "get(\"/{key}/{n}\", |r| limits::take(r.params.key, r.params.n.to_int(), \"1h\"));",
+        ),
+        ("o.rhai", "get(|| limits::take(\"a\", 1, \"1h\"));"),
+    ]);
+    let taken: Vec<_> = (0..3).map(|_| server.get("/l/a/2").json()).collect();
+    assert_eq!(taken, [true, true, false]);
+    assert_eq!(server.get("/l/b/1").json(), true);
+    assert_eq!(server.get("/o").json(), true, "each plugin counts for itself");
+    let wrong = server.get("/l/a/0");
+    assert_eq!(wrong.status, 500);
+    assert!(wrong.text().contains("from 1 to 1000000, not 0"), "{}", wrong.text());
 }
 
 #[test]

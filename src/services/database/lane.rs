@@ -8,7 +8,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -17,6 +17,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::DatabaseError;
+use crate::services::turns::Turns;
 
 /// Steps of SQLite's machine between two looks at the clock.
 const LOOK_EVERY: std::ffi::c_int = 1000;
@@ -24,15 +25,8 @@ const LOOK_EVERY: std::ffi::c_int = 1000;
 /// A few connections.
 #[derive(Debug)]
 pub(super) struct Lane {
-    most: usize,
-    state: Mutex<State>,
-    returned: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    idle: Vec<Line>,
-    lent: usize,
+    turns: Turns,
+    idle: Mutex<Vec<Line>>,
 }
 
 /// An open connection.
@@ -46,13 +40,10 @@ struct Line {
     path: PathBuf,
 }
 
-/// One's turn, until it is dropped.
-struct Turn<'a>(&'a Lane);
-
 impl Lane {
     /// At most `most` connections.
     pub(super) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default(), returned: Condvar::new() }
+        Self { turns: Turns::new(most), idle: Mutex::default() }
     }
 
     /// Works on a connection, opened by `open` if there is none; waits for its turn until `by`. Locks of other
@@ -64,43 +55,22 @@ impl Lane {
         open: impl FnOnce() -> Result<Connection, DatabaseError>,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let turn = self.turn(by)?;
-        let idle = self.lock().idle.pop();
+        let turn = self.turns.take(by).ok_or(DatabaseError::Late)?;
+        let idle = self.lock().pop();
         let line = match idle.filter(Line::is_current) {
             Some(line) => line,
             None => Line::new(open()?)?,
         };
         line.prepare(by, locked)?;
         let worked = work(&line.connection);
-        self.lock().idle.push(line);
+        self.lock().push(line);
         drop(turn);
         worked
     }
 
-    fn turn(&self, by: Instant) -> Result<Turn<'_>, DatabaseError> {
-        let mut state = self.lock();
-        while state.lent >= self.most {
-            let left = by.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(DatabaseError::Late);
-            }
-            let waited = self.returned.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.lent += 1;
-        Ok(Turn(self))
-    }
-
     // A panic under the lock leaves whole entries behind.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.lock().lent -= 1;
-        self.0.returned.notify_one();
+    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
