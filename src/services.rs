@@ -40,4 +40,9 @@ impl Services {
     pub(crate) fn store(&self, plugin: &str, most_bytes: usize) -> Store {
         Store::new(Arc::clone(&self.database), plugin, most_bytes)
     }
+
+    /// Leaves files behind as a copy of them must be: whole, and without company.
+    pub(crate) fn close(&self) {
+        self.database.close();
+    }
 }

@@ -200,7 +200,7 @@ impl Reloader {
     }
 
     /// Waits for jobs that go on, then runs `on_stop` of all that is served, within the time that each may
-    /// take.
+    /// take, and closes what the services keep open.
     fn end(&mut self) {
         self.watcher = None;
         self.parts.scheduler.close();
@@ -213,5 +213,6 @@ impl Reloader {
                 }
             }
         }
+        self.parts.services.close();
     }
 }

@@ -134,6 +134,13 @@ impl Database {
         })
     }
 
+    /// Keeps no connection open from now on: the last one to be closed puts into the file what is still in the
+    /// WAL. Whoever comes later is served all the same.
+    pub(crate) fn close(&self) {
+        self.readers.close();
+        self.writer.close();
+    }
+
     fn alone(&self) -> MutexGuard<'_, ()> {
         self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Answer, Ask, Project, Server, assert_problem, assert_tells, refusal};
 
-/// One worker, short deadlines, and a plugin that must go on answering.
+/// One worker, short deadlines that come before any count of operations, and a plugin that must go on answering.
 fn tight(script: &str) -> Server {
     Project::new(&[("t.rhai", script), ("ok.rhai", "get(|r| \"ok\");")])
         .arg("--dev")
         .env("HOTPLATE_NETWORK__WORKERS", "1")
         .env("HOTPLATE_LIMITS__SCRIPT_MS", "1000")
+        .env("HOTPLATE_LIMITS__OPERATIONS", "100000000000")
         .start()
 }
 

@@ -271,6 +271,7 @@ fn a_damaged_database_stops_nothing_else_and_a_good_one_in_its_place_is_used() {
     let server = server.stopped(Signal::TERM);
     let file = server.root().join("data/hotplate.db");
     let good = fs::read(&file).unwrap();
+    assert!(!server.root().join("data/hotplate.db-wal").exists(), "the end leaves one whole file");
     fs::write(&file, "this is no database, and never was".repeat(500)).unwrap();
     let server = server.start();
     for ask in [Ask::get("/t"), Ask::post("/t").json(&json!({}))] {

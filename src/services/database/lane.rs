@@ -26,7 +26,8 @@ const LOOK_EVERY: std::ffi::c_int = 1000;
 #[derive(Debug)]
 pub(super) struct Lane {
     turns: Turns,
-    idle: Mutex<Vec<Line>>,
+    /// Those that nobody uses; `None` once none is kept any more.
+    idle: Mutex<Option<Vec<Line>>>,
 }
 
 /// An open connection.
@@ -43,7 +44,7 @@ struct Line {
 impl Lane {
     /// At most `most` connections.
     pub(super) fn new(most: usize) -> Self {
-        Self { turns: Turns::new(most), idle: Mutex::default() }
+        Self { turns: Turns::new(most), idle: Mutex::new(Some(Vec::new())) }
     }
 
     /// Works on a connection, opened by `open` if there is none; waits for its turn until `by`. Locks of other
@@ -56,20 +57,28 @@ impl Lane {
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let turn = self.turns.take(by).ok_or(DatabaseError::Late)?;
-        let idle = self.lock().pop();
+        let idle = self.lock().as_mut().and_then(Vec::pop);
         let line = match idle.filter(Line::is_current) {
             Some(line) => line,
             None => Line::new(open()?)?,
         };
         line.prepare(by, locked)?;
         let worked = work(&line.connection);
-        self.lock().push(line);
+        if let Some(idle) = self.lock().as_mut() {
+            idle.push(line);
+        }
         drop(turn);
         worked
     }
 
+    /// Closes the connections that nobody uses; the others are closed when they are returned.
+    pub(super) fn close(&self) {
+        let idle = self.lock().take();
+        drop(idle);
+    }
+
     // A panic under the lock leaves whole entries behind.
-    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Line>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
