@@ -140,7 +140,7 @@ impl Caller<'_> {
             let client = client::address(self.peer, self.headers, &settings.network);
             if let Err(wait) = self.wrong_keys.0.take(client, Instant::now()) {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                let mut response = plain(StatusCode::TOO_MANY_REQUESTS, "too many wrong keys");
+                let mut response = plain(StatusCode::FORBIDDEN, "too many wrong keys");
                 response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
                 return response;
             }
