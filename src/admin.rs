@@ -5,7 +5,7 @@
 
 mod api;
 mod guard;
-mod reply;
+pub(crate) mod reply;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 //! Only here is anything printed.
 
 mod arguments;
+mod check;
 mod import;
 mod log;
 mod openapi;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Serve(options) => {
             (serve::run(&options).map(|()| ExitCode::SUCCESS), ExitCode::FAILURE)
         }
+        Command::Check(options) => (check::run(&options), ExitCode::from(UNABLE)),
         Command::Routes(options) => (routes::run(&options), ExitCode::from(UNABLE)),
         Command::Import(options) => (import::run(&options), ExitCode::from(UNABLE)),
         Command::Openapi(options) => (openapi::run(&options), ExitCode::from(UNABLE)),
@@ -69,15 +71,19 @@ pub fn main() -> ExitCode {
 
 /// A failure as a person reads it: diagnostics with their lines, everything else as one sentence.
 fn told(failure: &Failure) -> String {
-    use std::io::IsTerminal as _;
-    let color = std::io::stderr().is_terminal();
     match failure {
         Failure::Start(StartError::Faults(faults)) => {
-            let faults: Vec<String> = faults.iter().map(|fault| fault.render(color)).collect();
+            let faults: Vec<String> = faults.iter().map(rendered).collect();
             faults.join("\n\n")
         }
         other => format!("error: {other}"),
     }
+}
+
+/// A diagnostic for standard error, in colours where that is a terminal.
+fn rendered(diagnostic: &Diagnostic) -> String {
+    use std::io::IsTerminal as _;
+    diagnostic.render(std::io::stderr().is_terminal())
 }
 
 /// Says something on standard error; whoever closed it does not want to know.

@@ -192,14 +192,18 @@ impl Plugin {
         self.growth.leak(&self.name)
     }
 
-    /// Why functions of it are left to the interpreter, each reason once.
-    pub(crate) fn obstacles(&self) -> Vec<&Obstacle> {
+    /// Its functions that are called later: handlers, hooks and jobs.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &Callback> {
         let handlers = self.routes.iter().filter_map(Route::script);
         let hooks =
             self.before.iter().chain(&self.after).chain(&self.on_start).chain(&self.on_stop);
-        let hooks = hooks.chain(self.jobs.iter().map(|job| &job.function));
+        handlers.chain(hooks).chain(self.jobs.iter().map(|job| &job.function))
+    }
+
+    /// Why functions of it are left to the interpreter, each reason once.
+    pub(crate) fn obstacles(&self) -> Vec<&Obstacle> {
         let mut found: Vec<&Obstacle> = Vec::new();
-        for obstacle in handlers.chain(hooks).filter_map(Callback::obstacle) {
+        for obstacle in self.functions().filter_map(Callback::obstacle) {
             if !found.contains(&obstacle) {
                 found.push(obstacle);
             }

@@ -6,6 +6,7 @@ pub(crate) mod budget;
 pub(crate) mod compile;
 mod doc;
 pub(crate) mod duration;
+pub(crate) mod effect;
 pub(crate) mod engine;
 pub(crate) mod fault;
 pub(crate) mod import;

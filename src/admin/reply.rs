@@ -1,5 +1,6 @@
 //! What the administration answers with.
 
+pub(crate) mod compiled;
 mod jobs;
 
 use std::sync::atomic::Ordering;
@@ -7,9 +8,11 @@ use std::sync::atomic::Ordering;
 use poem_openapi::{Object, Union, types::Any};
 use serde_json::{Value, json};
 
-use self::jobs::Job;
+use self::{
+    compiled::{obstacle, self_check},
+    jobs::Job,
+};
 use crate::{
-    compile::Obstacle,
     diagnostic::Diagnostic,
     generation::{Entry, Generation},
     plugin::{
@@ -237,6 +240,7 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
         "broken_promises": plugin.counters().broken_promises.load(Ordering::Relaxed),
         "faults": plugin.counters().faults.load(Ordering::Relaxed),
         "interpreted": plugin.obstacles().into_iter().map(obstacle).collect::<Vec<_>>(),
+        "self_check": self_check(plugin),
         "refused": plugin.counters().refused.load(Ordering::Relaxed),
         "leak": plugin.leak().map(|leak| leak.message),
         "limits": limits(plugin.limits()),
@@ -245,21 +249,6 @@ fn served(plugin: &Plugin) -> serde_json::Map<String, Value> {
         Value::Object(fields) => fields,
         _ => serde_json::Map::new(),
     }
-}
-
-/// Why a function is left to the interpreter.
-fn obstacle(obstacle: &Obstacle) -> Value {
-    let function = match obstacle.function.starts_with("anon$") {
-        true => "a closure",
-        false => &obstacle.function,
-    };
-    json!({
-        "function": function,
-        "why": obstacle.what,
-        "file": obstacle.file,
-        "line": obstacle.position.line(),
-        "column": obstacle.position.position(),
-    })
 }
 
 fn limits(limits: &ScriptLimits) -> Value {
@@ -273,6 +262,7 @@ fn limits(limits: &ScriptLimits) -> Value {
         "concurrency": limits.concurrency,
         "queue": limits.queue,
         "compile": limits.compile,
+        "self_check": limits.self_check,
     })
 }
 

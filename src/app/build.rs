@@ -181,6 +181,7 @@ impl Builder {
         let settings = Arc::new(self.load()?);
         let mut natives = host::natives();
         for (name, module) in self.modules {
+            natives = natives.with_foreign();
             natives = match name {
                 None => natives.with_global(module),
                 Some(name) => natives.with_namespace(&name, module),

@@ -25,6 +25,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Serve the scripts of a folder; what happens without a subcommand too.
     Serve(Serve),
+    /// Load everything as the server would, and say what is wrong with it
+    Check(Check),
     /// List the routes of the scripts
     Routes(Routes),
     /// Carry the configuration of a pserve server over to ours
@@ -54,6 +56,22 @@ impl Project {
         };
         Ok(Sources { file: self.config.clone(), overrides, ..Sources::of_process()? })
     }
+}
+
+/// How to check.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Ends with 0 if everything can be served as written, 1 if something cannot, 2 if that cannot be told."
+)]
+pub(super) struct Check {
+    /// Say which functions run compiled, which are interpreted, and why
+    #[arg(long)]
+    pub(super) compiled: bool,
+    /// Print what is found as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) project: Project,
 }
 
 /// How to list routes.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::define::{native, refusal, with_bytes};
-use crate::script::{Native, budget};
+use crate::script::{Native, budget, effect};
 
 /// The most random bytes of a token.
 const MOST_TOKEN: usize = 1024;
@@ -105,6 +105,7 @@ fn token(bytes: i64) -> Native<String> {
 }
 
 fn fill(function: &str, bytes: &mut [u8]) -> Native<()> {
+    effect::note();
     getrandom::fill(bytes)
         .map_err(|error| refusal(format!("`{function}`: no random bytes to be had: {error}")))
 }

@@ -5,6 +5,7 @@
 //! this thread ([`collect`]). Outside a load they are errors.
 
 pub(crate) mod callback;
+pub(crate) mod compared;
 pub(crate) mod job;
 pub(crate) mod pattern;
 

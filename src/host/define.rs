@@ -6,7 +6,7 @@
 use rhai::{Blob, Dynamic, EvalAltResult, FuncRegistration, ImmutableString, Position};
 
 use super::current::{self, Phase};
-use crate::script::Native;
+use crate::script::{Native, effect};
 
 /// A native by its name, its parameters with their types (the last is what it returns), and a
 /// sentence about it.
@@ -33,6 +33,7 @@ pub(crate) fn refusal(message: impl Into<String>) -> Box<EvalAltResult> {
 
 /// Refuses what has an effect while a script's top level runs.
 pub(crate) fn not_while_loading(function: &str) -> Native<()> {
+    effect::note();
     if current::phase() != Some(Phase::Load) {
         return Ok(());
     }

@@ -7,7 +7,7 @@ use super::{
     define::{global, quoted, refusal},
     text::display_in,
 };
-use crate::script::{Native, budget};
+use crate::script::{Native, budget, effect};
 
 /// The most digits after the point.
 const MOST_DIGITS: i64 = 100;
@@ -29,6 +29,11 @@ pub(crate) fn register(module: &mut Module) {
     global("repeat", &["string: &str", "n: i64", "String"], "The string n times.")
         .set_into_module(module, repeat);
     numbers(module);
+    let about = "The moment that the call is made, to ask it for `elapsed` later.";
+    global("timestamp", &["Instant"], about).set_into_module(module, || {
+        effect::note();
+        std::time::Instant::now()
+    });
 }
 
 fn numbers(module: &mut Module) {

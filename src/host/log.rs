@@ -8,7 +8,7 @@ use rhai::{Dynamic, ImmutableString, Map, Module};
 use tracing::Level;
 
 use super::{current, define::native, text};
-use crate::script::{Native, budget, json};
+use crate::script::{Native, budget, effect, json};
 
 /// The most bytes of a message, and of its fields.
 const MOST_BYTES: usize = 16 << 10;
@@ -68,6 +68,7 @@ fn fields_of(fields: &Dynamic) -> String {
 }
 
 fn emit(level: Level, message: &str, fields: Option<&str>) {
+    effect::note();
     let logged = current::logged(message.len() + fields.map_or(0, str::len));
     let (message, fields) = match logged.records <= MOST_RECORDS && logged.bytes <= MOST_RUN_BYTES {
         true => (message, fields),

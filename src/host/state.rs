@@ -11,7 +11,7 @@ use super::{
     define::{native, not_while_loading, refusal},
 };
 use crate::{
-    script::{Native, budget, json},
+    script::{Native, budget, effect, json},
     services::state::State,
 };
 
@@ -74,6 +74,7 @@ pub(crate) fn module() -> Module {
 }
 
 fn with<T>(function: &str, work: impl FnOnce(&State) -> Native<T>) -> Native<T> {
+    effect::note();
     match current::plugin() {
         Some(plugin) => work(&plugin.state),
         None => Err(refusal(format!("`{function}` works only in a plugin"))),

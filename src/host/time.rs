@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use rhai::{Dynamic, ImmutableString, Module};
 
 use super::define::{native, quoted, refusal, words};
-use crate::script::{Native, duration::parse_duration};
+use crate::script::{Native, duration::parse_duration, effect};
 
 /// The most bytes of a format.
 const MOST_FORMAT: usize = 1024;
@@ -45,6 +45,7 @@ pub(crate) fn module() -> Module {
 }
 
 fn now() -> Timestamp {
+    effect::note();
     Timestamp::now()
 }
 

@@ -202,8 +202,12 @@ fn install_variables(engine: &mut rhai::Engine) {
 fn compile_functions(engine: &rhai::Engine, inputs: &Inputs<'_>, declared: &mut Declarations) {
     let _current = current::enter(Arc::clone(&inputs.context), Phase::Load);
     let iterators = inputs.natives.iterators();
+    let compares = inputs.limits.self_check && !inputs.natives.has_foreign();
     for callback in declared.callbacks_mut() {
         callback.compile(engine, &iterators);
+        if compares {
+            callback.compare();
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::{Native, memory};
+use super::{Native, effect, memory};
 
 /// How long a script may hold a thread that serves other requests too.
 pub(crate) const ESCALATE_AFTER: Duration = Duration::from_millis(2);
@@ -339,6 +339,7 @@ pub(crate) fn remaining() -> Option<Duration> {
 
 /// Runs what blocks; meanwhile the thread's other work goes to another one.
 pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> Native<T> {
+    effect::note();
     let worker = METER.with(|meter| match meter.thread.borrow().clone() {
         Some(Thread::Worker(slow)) => {
             if meter.reserve(slow) {

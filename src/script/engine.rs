@@ -14,6 +14,7 @@ pub(crate) struct Natives {
     language: Vec<Shared<Module>>,
     global: Vec<Shared<Module>>,
     namespaces: Vec<(String, Shared<Module>)>,
+    foreign: bool,
 }
 
 impl std::fmt::Debug for Natives {
@@ -26,7 +27,13 @@ impl Natives {
     /// The standard package alone.
     pub(crate) fn standard() -> Self {
         let standard = StandardPackage::new().as_shared_module();
-        Self { standard, language: Vec::new(), global: Vec::new(), namespaces: Vec::new() }
+        Self {
+            standard,
+            language: Vec::new(),
+            global: Vec::new(),
+            namespaces: Vec::new(),
+            foreign: false,
+        }
     }
 
     /// Adds functions that mend the language itself: they count as Rhai's own, so that a script may
@@ -58,6 +65,18 @@ impl Natives {
         whole.build_index();
         self.namespaces.push((name.to_owned(), whole.into()));
         self
+    }
+
+    /// Says that some of these functions are not ours: what effects they have is not known.
+    #[must_use]
+    pub(crate) fn with_foreign(mut self) -> Self {
+        self.foreign = true;
+        self
+    }
+
+    /// Whether some of these functions are not ours.
+    pub(crate) fn has_foreign(&self) -> bool {
+        self.foreign
     }
 
     /// Where types are found that can be iterated over.

@@ -197,6 +197,7 @@ fn overrides(fields: &mut Fields) -> LimitOverrides {
         queue: fields.number("queue", 0..=1_000_000),
         store_bytes: fields.number("store_bytes", 0..=MAX_BYTES),
         compile: fields.truth("compile"),
+        self_check: fields.truth("self_check"),
     }
 }
 

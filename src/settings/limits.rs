@@ -55,6 +55,8 @@ pub struct ScriptLimits {
     pub store_bytes: usize,
     /// Whether functions are compiled where they can be, instead of being interpreted.
     pub compile: bool,
+    /// Whether compiled functions are interpreted as well where a call has no effects, and both outcomes compared.
+    pub self_check: bool,
 }
 
 /// `[plugins.NAME.limits]`: the bounds that a plugin has of its own.
@@ -81,6 +83,8 @@ pub struct LimitOverrides {
     pub store_bytes: Option<usize>,
     /// See [`ScriptLimits::compile`].
     pub compile: Option<bool>,
+    /// See [`ScriptLimits::self_check`].
+    pub self_check: Option<bool>,
 }
 
 impl Default for Limits {
@@ -112,6 +116,7 @@ impl Default for ScriptLimits {
             queue: 128,
             store_bytes: 256 << 20,
             compile: true,
+            self_check: false,
         }
     }
 }
@@ -163,6 +168,7 @@ impl ScriptLimits {
             queue: own.queue.unwrap_or(self.queue),
             store_bytes: own.store_bytes.unwrap_or(self.store_bytes),
             compile: own.compile.unwrap_or(self.compile),
+            self_check: own.self_check.unwrap_or(self.self_check),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What was accepted: told, refused, released, and the command line that accepts and checks it.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ended, Project, Server, assert_tells, wait_until};
+use crate::harness::{Project, Server, assert_tells, wait_until};
 
 /// Two routes, of which the tests take one away.
 const USERS: &str = r#"
@@ -34,25 +34,9 @@ fn project(on_breaking: &str) -> Project {
         .config(&format!("[contract]\non_breaking = \"{on_breaking}\"\n"))
 }
 
-/// Runs `hotplate` with these arguments in the project.
-fn hotplate(project: &Project, arguments: &[&str]) -> Ended {
-    let began = std::time::Instant::now();
-    let output = Command::new(crate::harness::program())
-        .args(arguments)
-        .current_dir(project.root())
-        .output()
-        .unwrap();
-    Ended {
-        status: output.status,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        time: began.elapsed(),
-    }
-}
-
 #[track_caller]
 fn accept(project: &Project) {
-    let ended = hotplate(project, &["openapi", "--accept"]);
+    let ended = project.hotplate(&["openapi", "--accept"]);
     assert_eq!(ended.status.code(), Some(0), "{}{}", ended.stdout, ended.stderr);
 }
 
@@ -268,7 +252,7 @@ fn a_route_that_moves_to_another_plugin_is_no_breach() {
 #[test]
 fn the_servers_own_routes_are_no_part_of_it() {
     let project = project("warn");
-    let ended = hotplate(&project, &["openapi"]);
+    let ended = project.hotplate(&["openapi"]);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     let document: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert!(document["paths"]["/plugins"].is_object());
@@ -276,7 +260,7 @@ fn the_servers_own_routes_are_no_part_of_it() {
     // A whole document that was saved by hand will do.
     fs::create_dir_all(project.root().join("openapi")).unwrap();
     fs::write(contract(&project), ended.stdout.replace("/plugins", "/healthz/x")).unwrap();
-    let ended = hotplate(&project, &["openapi", "--check"]);
+    let ended = project.hotplate(&["openapi", "--check"]);
     assert_eq!(
         (ended.status.code(), ended.stdout.as_str()),
         (Some(0), "0 breaking, 0 compatible, 0 cosmetic\n")
@@ -289,16 +273,16 @@ fn the_servers_own_routes_are_no_part_of_it() {
 #[test]
 fn checking_ends_with_one_on_breaking_changes() {
     let project = project("warn");
-    let ended = hotplate(&project, &["openapi", "--check"]);
+    let ended = project.hotplate(&["openapi", "--check"]);
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("hotplate openapi --accept"), "{}", ended.stderr);
-    let ended = hotplate(&project, &["openapi", "--accept"]);
+    let ended = project.hotplate(&["openapi", "--accept"]);
     assert!(ended.stdout.contains("nothing was accepted before"), "{}", ended.stdout);
     let first = fs::read(contract(&project)).unwrap();
     accept(&project);
     assert_eq!(fs::read(contract(&project)).unwrap(), first, "it is stable");
     project.save("users.rhai", MORE);
-    let ended = hotplate(&project, &["openapi", "--check"]);
+    let ended = project.hotplate(&["openapi", "--check"]);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stdout);
     assert!(
         ended.stdout.contains("POST /users: method added: compatible (method-added)"),
@@ -306,13 +290,13 @@ fn checking_ends_with_one_on_breaking_changes() {
         ended.stdout
     );
     project.save("users.rhai", LESS);
-    let ended = hotplate(&project, &["openapi", "--check"]);
+    let ended = project.hotplate(&["openapi", "--check"]);
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(
         ended.stdout,
         format!("{REMOVED} (route-removed)\n1 breaking, 0 compatible, 0 cosmetic\n")
     );
-    let ended = hotplate(&project, &["openapi", "--check", "--format", "json"]);
+    let ended = project.hotplate(&["openapi", "--check", "--format", "json"]);
     assert_eq!(ended.status.code(), Some(1));
     let told: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(
@@ -320,7 +304,7 @@ fn checking_ends_with_one_on_breaking_changes() {
         (&json!(1), &json!("route-removed"))
     );
     fs::write(contract(&project), "{").unwrap();
-    let ended = hotplate(&project, &["openapi", "--check"]);
+    let ended = project.hotplate(&["openapi", "--check"]);
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("openapi/contract.json"), "{}", ended.stderr);
 }
@@ -330,7 +314,7 @@ fn a_plugin_that_does_not_load_is_neither_checked_nor_accepted() {
     let project = project("warn");
     project.save("users.rhai", "get(|r| nope(r));");
     for arguments in [&["openapi"][..], &["openapi", "--accept"], &["openapi", "--check"]] {
-        let ended = hotplate(&project, arguments);
+        let ended = project.hotplate(arguments);
         assert_eq!(ended.status.code(), Some(2), "{arguments:?}");
         assert!(ended.stderr.contains("users.rhai:1"), "{}", ended.stderr);
         assert_eq!(ended.stdout, "");
@@ -347,7 +331,7 @@ fn two_files_are_compared() {
         "b.json",
         r#"{"openapi":"3.1.0","info":{"version":"2"},"paths":{"/a":{"get":{"deprecated":true}}}}"#,
     );
-    let ended = hotplate(&project, &["openapi", "--diff", "a.json", "b.json"]);
+    let ended = project.hotplate(&["openapi", "--diff", "a.json", "b.json"]);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     assert_eq!(
         ended.stdout,
@@ -356,22 +340,22 @@ fn two_files_are_compared() {
          0 breaking, 1 compatible, 1 cosmetic\n"
     );
     write("b.json", r#"{"openapi":"3.1.0","paths":{}}"#);
-    let ended = hotplate(&project, &["openapi", "--diff", "a.json", "b.json", "--format", "yaml"]);
+    let ended = project.hotplate(&["openapi", "--diff", "a.json", "b.json", "--format", "yaml"]);
     assert_eq!(ended.status.code(), Some(1));
     assert!(ended.stdout.contains("rule: route-removed"), "{}", ended.stdout);
-    let ended = hotplate(&project, &["openapi", "--diff", "a.json", "none.json"]);
+    let ended = project.hotplate(&["openapi", "--diff", "a.json", "none.json"]);
     assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("none.json"), "{}", ended.stderr);
-    let ended = hotplate(&project, &["openapi", "--check", "--accept"]);
+    let ended = project.hotplate(&["openapi", "--check", "--accept"]);
     assert_eq!(ended.status.code(), Some(2));
 }
 
 #[test]
 fn the_document_is_printed_in_two_formats() {
     let project = project("warn");
-    let yaml = hotplate(&project, &["openapi", "--format", "yaml"]);
+    let yaml = project.hotplate(&["openapi", "--format", "yaml"]);
     assert!(yaml.stdout.starts_with("openapi: "), "{}", yaml.stdout);
-    let other = hotplate(&project, &["openapi", "--format", "xml"]);
+    let other = project.hotplate(&["openapi", "--format", "xml"]);
     assert_eq!(other.status.code(), Some(2));
     assert!(other.stderr.contains("json"), "{}", other.stderr);
 }
@@ -379,7 +363,7 @@ fn the_document_is_printed_in_two_formats() {
 #[test]
 fn routes_are_listed_with_where_they_are() {
     let project = project("warn");
-    let ended = hotplate(&project, &["routes"]);
+    let ended = project.hotplate(&["routes"]);
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     assert_eq!(
         ended.stdout,
@@ -387,13 +371,13 @@ fn routes_are_listed_with_where_they_are() {
          GET  /users       users.rhai:3  List users\n\
          GET  /users/{id}  users.rhai:4\n"
     );
-    let ended = hotplate(&project, &["routes", "--json"]);
+    let ended = project.hotplate(&["routes", "--json"]);
     let routes: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(routes[1]["path"], "/users");
     assert_eq!(routes[1]["plugin"], "users");
     assert_eq!((&routes[1]["line"], &routes[1]["summary"]), (&json!(3), &json!("List users")));
     project.save("users.rhai", "get(");
-    let ended = hotplate(&project, &["routes"]);
+    let ended = project.hotplate(&["routes"]);
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(ended.stdout, "GET  /pets  pets.rhai:1\n");
     assert!(ended.stderr.contains("users.rhai"), "{}", ended.stderr);

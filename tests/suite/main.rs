@@ -13,6 +13,7 @@ mod answer;
 mod beside_pserve;
 mod broken;
 mod bundled;
+mod check;
 mod cli;
 mod clients;
 mod concurrency;

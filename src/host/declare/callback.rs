@@ -10,11 +10,14 @@ use rhai::{
     ImmutableString, Module, NativeCallContext, Position, Scope, ScriptFuncDef, Shared, Stmt,
 };
 
-use super::raise;
+use super::{
+    compared::{Compared, Difference},
+    raise,
+};
 use crate::{
     compile::{self, Hooks, Obstacle, Program, Run},
-    host::request::lend,
-    script::{Native, budget},
+    host::{current, request::lend},
+    script::{Native, budget, effect},
 };
 
 /// How many sets of surroundings are kept for calls to come.
@@ -39,6 +42,7 @@ pub(crate) struct Callback {
     kept: Mutex<Vec<Box<Run>>>,
     definition: Shared<ScriptFuncDef>,
     form: Form,
+    compared: Option<Compared>,
     takes: usize,
     file: String,
     position: Position,
@@ -108,6 +112,7 @@ impl Callback {
             statements: statements(&definition),
             definition,
             form: Form::Interpreted,
+            compared: None,
             function,
             surroundings,
             kept: Mutex::default(),
@@ -146,10 +151,13 @@ impl Callback {
         let mut surroundings = self.take();
         let given =
             self.function.curry().iter().cloned().chain(arguments.into_iter().take(self.takes));
-        let result = match &self.form {
-            Form::Compiled(program) => {
+        let result = match (&self.form, &self.compared) {
+            (Form::Compiled(program), None) => {
                 surroundings.stack.extend(given);
                 program.run(engine, &mut surroundings)
+            }
+            (Form::Compiled(program), Some(compared)) => {
+                self.run_both(engine, program, compared, &mut surroundings, given.collect())
             }
             _ => self.interpret(engine, &mut surroundings, given),
         };
@@ -188,12 +196,73 @@ impl Callback {
         };
     }
 
+    /// From now on, what it comes to compiled is held against what the interpreter makes of the same call,
+    /// wherever the call has no effects.
+    pub(crate) fn compare(&mut self) {
+        if matches!(self.form, Form::Compiled(_)) {
+            self.compared = Some(Compared::default());
+        }
+    }
+
+    /// What was found where it was held against the interpreter; `None` where it is not.
+    pub(crate) fn compared(&self) -> Option<&Compared> {
+        self.compared.as_ref()
+    }
+
+    /// Whether it runs compiled.
+    pub(crate) fn is_compiled(&self) -> bool {
+        matches!(self.form, Form::Compiled(_))
+    }
+
     /// Why it is left to the interpreter although it was to be compiled.
     pub(crate) fn obstacle(&self) -> Option<&Obstacle> {
         match &self.form {
             Form::Refused(obstacle) => Some(obstacle),
             Form::Interpreted | Form::Compiled(_) => None,
         }
+    }
+
+    /// Runs it compiled. A call without effects is interpreted as well, unless a budget ended it, and both
+    /// outcomes are compared; the first is what counts.
+    fn run_both(
+        &self,
+        engine: &Engine,
+        program: &Program,
+        compared: &Compared,
+        run: &mut Run,
+        given: Vec<Dynamic>,
+    ) -> Result<Dynamic, Box<EvalAltResult>> {
+        let again = given.clone();
+        run.stack.extend(given);
+        let (result, had_effects) = effect::watch(|| program.run(engine, run));
+        if had_effects || result.as_ref().is_err_and(|error| is_of_the_system(error)) {
+            return result;
+        }
+        let mut fresh = self.take();
+        let (expected, had_effects) =
+            effect::watch(|| self.interpret(engine, &mut fresh, again.into_iter()));
+        let is_whole =
+            !had_effects && !expected.as_ref().is_err_and(|error| is_of_the_system(error));
+        let difference = is_whole.then(|| compared.compare(&result, &expected)).flatten();
+        difference.inspect(|difference| self.tell(difference));
+        result
+    }
+
+    fn tell(&self, difference: &Difference) {
+        let (file, line) = (self.file(), self.position.line().unwrap_or_default());
+        // What they give may be secret.
+        let Difference { compiled, interpreted } = match current::is_development() {
+            true => difference,
+            false => &Difference::hidden(),
+        };
+        tracing::error!(
+            file,
+            line,
+            compiled,
+            interpreted,
+            "self-check: compiled, this function gives something else than interpreted; report it, and set \
+             `compile = false` for its plugin until it is mended"
+        );
     }
 
     fn interpret(

@@ -111,6 +111,13 @@ impl Project {
 
     /// The program, ready to start in this project.
     pub(crate) fn command(&self) -> Command {
+        let mut command = self.plain_command();
+        command.args(&self.arguments).envs(self.variables.iter().cloned());
+        command
+    }
+
+    /// The program, told nothing yet.
+    fn plain_command(&self) -> Command {
         let program = [program()];
         let mut words = self.around.iter().chain(&program);
         let mut command = Command::new(words.next().unwrap());
@@ -120,8 +127,6 @@ impl Project {
             command.env_remove(name);
         }
         command
-            .args(&self.arguments)
-            .envs(self.variables.iter().cloned())
             .env("PLANTED_SECRET", OF_ENVIRONMENT)
             .current_dir(self.root())
             .stdin(Stdio::null())
@@ -143,17 +148,25 @@ impl Project {
         Server::of(self)
     }
 
+    /// Runs `hotplate` with these arguments, and none of the project's own, in the project.
+    pub(crate) fn hotplate(&self, arguments: &[&str]) -> Ended {
+        ended(self.plain_command().args(arguments))
+    }
+
     /// Runs the program, which must end by itself.
-    #[track_caller]
     pub(crate) fn run(&self) -> Ended {
-        let began = Instant::now();
-        let output = self.command().output().unwrap();
-        Ended {
-            status: output.status,
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-            time: began.elapsed(),
-        }
+        ended(&mut self.command())
+    }
+}
+
+fn ended(command: &mut Command) -> Ended {
+    let began = Instant::now();
+    let output = command.output().unwrap();
+    Ended {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        time: began.elapsed(),
     }
 }
 
