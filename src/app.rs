@@ -9,6 +9,7 @@ mod endpoint;
 mod events;
 pub mod measured;
 mod openapi;
+mod redirect;
 pub(crate) mod serve;
 #[cfg(test)]
 mod tests;
@@ -109,6 +110,11 @@ impl Hotplate {
     pub async fn end(&self) {
         self.drain();
         self.inner.reloader.end().await;
+    }
+
+    /// Lets the reloader look at what only time changes, without waiting for it.
+    pub(crate) fn time_passed(&self) {
+        self.inner.reloader.time_passed();
     }
 
     /// Asks the reloader to look again, without waiting for it.

@@ -31,6 +31,12 @@ enum Failure {
     Signals(#[from] crate::server::SignalError),
     #[error("cannot use the certificate: {0}")]
     Tls(#[from] crate::server::TlsError),
+    #[error(transparent)]
+    Development(#[from] crate::server::DevelopmentError),
+    #[error(
+        "cannot listen on `tls.redirect_port`: {0}: stop the other program or set another port"
+    )]
+    Redirect(String),
     #[error("cannot open the log file {name}: {source}")]
     LogFile { name: String, source: std::io::Error },
     #[error(transparent)]

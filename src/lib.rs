@@ -54,7 +54,8 @@ pub use settings::{
     KeySettings, LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings, MountSettings,
     NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings, Overrides, PathSettings,
     PluginAuth, PluginSettings, ProxyRange, Responses, ScriptLimits, Secret, ServerSettings,
-    Settings, Sources, StringType, TlsSettings, WatchMode, WatchSettings, process_environment,
+    Settings, SniSettings, Sources, StringType, TlsSettings, TlsVersion, WatchMode, WatchSettings,
+    process_environment,
 };
 
 // Tests see the memory budget only where the program allocates through jemalloc.

@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod body;
+pub(crate) mod certificate;
 pub(crate) mod client;
 pub(crate) mod cors;
 pub(crate) mod hosts;

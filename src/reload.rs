@@ -108,6 +108,11 @@ impl Handle {
         drop(self.triggers.send(Trigger::Signal));
     }
 
+    /// Looks at what may differ because time has passed.
+    pub(crate) fn time_passed(&self) {
+        drop(self.triggers.send(Trigger::Changed(Changed::Unclear)));
+    }
+
     /// Ends the reloader after `on_stop` has run everywhere.
     pub(crate) async fn end(&self) {
         let (reply, ended) = oneshot::channel();
@@ -117,8 +122,18 @@ impl Handle {
     }
 }
 
-/// Told of each configuration that is put in force.
-pub(crate) type Apply = Box<dyn Fn(&Arc<Settings>) + Send>;
+/// Told of the configuration in force each time that it, or a file that it names, may have changed, and
+/// whether somebody asked for that.
+pub(crate) type Apply = Box<dyn Fn(&Arc<Settings>, bool) -> Applied + Send>;
+
+/// What came of applying a configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// What is wrong with what it names.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Whether files may still be being written, so that another look is due soon.
+    pub(crate) unsettled: bool,
+}
 
 /// What the reloader is made of; everything here outlives generations.
 pub(crate) struct Parts {
@@ -189,6 +204,8 @@ struct Reloader {
     logged: Vec<Diagnostic>,
     /// What is wrong with the configuration, until it is mended.
     config_faults: Vec<Diagnostic>,
+    /// What came of applying it.
+    applied: Applied,
     contract: Contract,
 }
 
@@ -210,6 +227,7 @@ impl Reloader {
             watcher: None,
             logged: Vec::new(),
             config_faults: Vec::new(),
+            applied: Applied::default(),
         }
     }
 }

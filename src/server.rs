@@ -30,7 +30,10 @@ use poem::{Endpoint, Response};
 pub(crate) use pidfile::{PidFile, PidFileError};
 pub(crate) use shutdown::{Phase, Shutdown};
 pub(crate) use signals::{SignalError, Signals};
-pub(crate) use tls::{TlsError, load as load_tls};
+pub(crate) use tls::{Certificates, Development, DevelopmentError, TlsError, development};
+
+/// What new connections begin their handshakes with.
+pub(crate) type Tls = Arc<ArcSwap<rustls::ServerConfig>>;
 
 /// Connections the kernel may hold for us before they are accepted.
 const BACKLOG: i32 = 1024;
@@ -110,6 +113,20 @@ pub enum ServerError {
     Listener(#[source] io::Error),
 }
 
+impl ServerError {
+    /// What went wrong, without what to do.
+    pub(crate) fn reason(&self) -> String {
+        let (address, why) = match self {
+            Self::PortInUse { address } => (address, "is in use".to_owned()),
+            Self::NotPermitted { address } => (address, "is not permitted".to_owned()),
+            Self::NotAvailable { address } => (address, "is not of this machine".to_owned()),
+            Self::Bind { address, source } => (address, format!("cannot be used, {source}")),
+            Self::Listener(source) => return source.to_string(),
+        };
+        format!("port {} on {} {why}", address.port(), address.ip())
+    }
+}
+
 /// Opens a listening socket on `address`; port 0 takes a free one.
 ///
 /// # Errors
@@ -144,7 +161,7 @@ pub(crate) async fn serve<E>(
     listener: std::net::TcpListener,
     endpoint: Arc<E>,
     limits: Arc<ArcSwap<ServerLimits>>,
-    tls: Option<Arc<ArcSwap<rustls::ServerConfig>>>,
+    tls: Option<Tls>,
     shutdown: Shutdown,
 ) -> Result<(), ServerError>
 where

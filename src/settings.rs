@@ -26,6 +26,7 @@ mod secret;
 mod sections;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ pub use address::{InvalidRange, ProxyRange};
 pub use check::Exposure;
 pub use choice::{
     AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, Responses, StringType,
-    WatchMode,
+    TlsVersion, WatchMode,
 };
 pub(crate) use cors::{ANY as ANY_ORIGIN, CorsRules};
 pub use cors::{CorsOverrides, CorsSettings};
@@ -52,8 +53,9 @@ pub use load::{Loaded, Overrides, Sources, process_environment};
 pub use secret::{InvalidDigest, Secret};
 pub use sections::{
     ContractSettings, LogSettings, NetworkSettings, OpenApiSettings, PathSettings, ServerSettings,
-    TlsSettings, WatchSettings,
+    WatchSettings,
 };
+pub use tls::{SniSettings, TlsSettings};
 
 /// All settings of a server.
 ///
@@ -93,7 +95,7 @@ pub struct Settings {
     pub tls: TlsSettings,
     /// `[documents]`.
     pub documents: DocumentSettings,
-    /// Files beside the configuration that it names and that count as part of it: those of keys.
+    /// Files beside the configuration that it names and that count as part of it: those of keys and certificates.
     #[serde(skip)]
     pub files: Vec<PathBuf>,
 }

@@ -15,7 +15,7 @@ use crate::{
         execute::{Executor, Threads},
         pool::STACK,
     },
-    reload::{self, Apply, NoReport, Parts},
+    reload::{self, Applied, Apply, NoReport, Parts},
     server::ServerLimits,
     services::{Services, schedule::Scheduler},
     settings::{Exposure, Overrides, Settings, Sources},
@@ -128,9 +128,12 @@ impl Builder {
         self
     }
 
-    /// Is told of each configuration that is put in force.
+    /// Is told of each configuration that is put in force, and tells what is wrong with what it names.
     #[must_use]
-    pub(crate) fn apply(mut self, apply: impl Fn(&Arc<Settings>) + Send + 'static) -> Self {
+    pub(crate) fn apply(
+        mut self,
+        apply: impl Fn(&Arc<Settings>, bool) -> Applied + Send + 'static,
+    ) -> Self {
         self.apply.push(Box::new(apply));
         self
     }
@@ -149,9 +152,9 @@ impl Builder {
         let server_limits = Arc::new(ArcSwap::from_pointee(limits));
         let limits = Arc::clone(&server_limits);
         let apply = parts.apply;
-        parts.apply = Box::new(move |settings| {
+        parts.apply = Box::new(move |settings, asked| {
             limits.store(Arc::new(ServerLimits::from(&settings.limits)));
-            apply(settings);
+            apply(settings, asked)
         });
         let (reloader, first) = reload::start(parts).map_err(StartError::Faults)?;
         if !crate::script::memory::is_enforced() {
@@ -197,7 +200,14 @@ impl Builder {
             scheduler: Scheduler::new(STACK),
             natives,
             executor,
-            apply: Box::new(move |settings| apply.iter().for_each(|apply| apply(settings))),
+            apply: Box::new(move |settings, asked| {
+                let mut all = Applied::default();
+                for applied in apply.iter().map(|apply| apply(settings, asked)) {
+                    all.diagnostics.extend(applied.diagnostics);
+                    all.unsettled |= applied.unsettled;
+                }
+                all
+            }),
         })
     }
 

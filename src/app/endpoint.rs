@@ -16,7 +16,7 @@ use crate::{
     },
     host::{
         problem::Problem,
-        request::{AuthInfo, Params, RequestData, RequestId, ScriptRequest, host_of},
+        request::{AuthInfo, ClientCert, Params, RequestData, RequestId, ScriptRequest, host_of},
     },
     middleware::{
         access, body, client,
@@ -193,6 +193,7 @@ impl HotplateEndpoint {
         let (peer, _) = connection(request);
         let data = RequestData {
             client_ip: client::address(peer, request.headers(), &settings.network),
+            client_cert: request.extensions().get::<Arc<ClientCert>>().cloned(),
             id: RequestId::next(),
             params: Params { names: Arc::clone(&route.names), values },
             path: path::restored(path),
@@ -263,7 +264,7 @@ impl Endpoint for HotplateEndpoint {
 }
 
 /// A request of which a record is kept.
-struct Logged {
+pub(super) struct Logged {
     kind: AccessLog,
     began: Instant,
     method: Method,
@@ -273,7 +274,7 @@ struct Logged {
 }
 
 impl Logged {
-    fn begin(request: &Request, settings: &Settings) -> Option<Self> {
+    pub(super) fn begin(request: &Request, settings: &Settings) -> Option<Self> {
         let kind = settings.log.access;
         if kind == AccessLog::Off {
             return None;
@@ -289,7 +290,7 @@ impl Logged {
         })
     }
 
-    fn end(self, response: &Response) {
+    pub(super) fn end(self, response: &Response) {
         let record = access::Record {
             method: &self.method,
             uri: &self.uri,

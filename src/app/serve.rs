@@ -2,12 +2,10 @@
 
 use std::{net::TcpListener, sync::Arc};
 
-use arc_swap::ArcSwap;
-
-use super::{Hotplate, StartError};
+use super::{Hotplate, StartError, redirect::Redirect};
 use crate::{
     plugin::pool::STACK,
-    server::{self, ServerLimits, Shutdown},
+    server::{self, ServerError, ServerLimits, Shutdown, Tls},
     settings::Limits,
 };
 
@@ -25,8 +23,15 @@ impl From<&Limits> for ServerLimits {
     }
 }
 
-/// The certificates that new connections are served with.
-pub(crate) type Tls = Arc<ArcSwap<rustls::ServerConfig>>;
+/// Where connections come in.
+pub(crate) struct Ports {
+    /// Where everything is served.
+    pub(crate) listener: TcpListener,
+    /// What connections begin with there, if they speak TLS.
+    pub(crate) tls: Option<Tls>,
+    /// The plain port that leads there, if there is one.
+    pub(crate) redirect: Option<TcpListener>,
+}
 
 impl Hotplate {
     /// Serves on `listener` with hotplate's own limits and deadlines until `shutdown` is done; then
@@ -47,24 +52,34 @@ impl Hotplate {
             shutdown.await;
             drain.drain();
         });
-        let served = self.serve_until(listener, None, handle).await;
+        let ports = Ports { listener, tls: None, redirect: None };
+        let served = self.serve_until(ports, handle).await;
         waiting.abort();
         served
     }
 
-    /// Serves until `shutdown` says so, with TLS if there are certificates.
+    /// Serves until `shutdown` says so.
     pub(crate) async fn serve_until(
         &self,
-        listener: TcpListener,
-        tls: Option<Tls>,
+        ports: Ports,
         shutdown: Shutdown,
     ) -> Result<(), StartError> {
-        let limits = Arc::clone(&self.inner.server_limits);
+        let Ports { listener, tls, redirect } = ports;
+        let limits = || Arc::clone(&self.inner.server_limits);
+        let port = listener.local_addr().map_err(ServerError::Listener)?.port();
         let endpoint = Arc::new(self.endpoint());
-        let serving = server::serve(listener, endpoint, limits, tls, shutdown.clone());
+        let main = server::serve(listener, endpoint, limits(), tls, shutdown.clone());
+        let plain = async {
+            let Some(listener) = redirect else { return Ok(()) };
+            let endpoint = Redirect { inner: Arc::clone(&self.inner), port };
+            server::serve(listener, Arc::new(endpoint), limits(), None, shutdown.clone()).await
+        };
+        let serving = async { tokio::try_join!(main, plain) };
         tokio::pin!(serving);
         tokio::select! {
-            served = &mut serving => served?,
+            served = &mut serving => {
+                served?;
+            }
             // Pages that listen would be waited for until the grace is over.
             () = shutdown.reached(server::Phase::Draining) => {
                 self.drain();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Hotplate, StartError};
-use crate::settings::Sources;
+use crate::{reload::Applied, settings::Sources};
 
 fn put(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -28,7 +28,10 @@ async fn a_look_that_panics_is_told_and_the_next_one_is_as_good_as_ever() {
     let asked = Arc::clone(&panics);
     let site = Hotplate::builder()
         .sources(Sources { file: Some(config.clone()), ..Sources::default() })
-        .apply(move |_| assert!(!asked.swap(false, Ordering::Relaxed), "on purpose"))
+        .apply(move |_, _| {
+            assert!(!asked.swap(false, Ordering::Relaxed), "on purpose");
+            Applied::default()
+        })
         .build()
         .unwrap();
     assert_eq!(site.first_report().added, ["a"]);

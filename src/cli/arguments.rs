@@ -157,6 +157,9 @@ pub(super) struct Serve {
     /// Development mode: clients see errors, and `/` is a start page
     #[arg(long)]
     dev: bool,
+    /// Speak HTTPS with a certificate for this machine, made now and kept in the data folder
+    #[arg(long)]
+    tls_dev: bool,
     /// Allow an address that others can reach although no key is configured
     #[arg(long)]
     insecure: bool,
@@ -170,6 +173,7 @@ impl Serve {
             bind: self.bind,
             port: self.port,
             development: self.dev.then_some(true),
+            tls_dev: self.tls_dev.then_some(true),
             insecure: self.insecure.then_some(true),
         };
         Ok(Sources { file: self.config.clone(), overrides, ..Sources::of_process()? })

@@ -1,16 +1,26 @@
 //! `hotplate serve`.
 
-use std::{io::Write as _, net::SocketAddr, sync::Arc};
+use std::{io::Write as _, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior},
+};
 
 use super::{Failure, arguments::Serve, log};
 use crate::{
-    app::{Hotplate, StartError, serve},
-    server::{self, PidFile, Shutdown, Signals},
-    settings::{Settings, TlsSettings},
+    app::{
+        Hotplate, StartError,
+        serve::{self, Ports},
+    },
+    diagnostic::Diagnostic,
+    reload::Applied,
+    server::{self, Certificates, Development, PidFile, Shutdown, Signals},
+    settings::Settings,
 };
+
+/// How often the dates of certificates are looked at.
+const DATES_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Serves until a signal ends it.
 pub(super) fn run(options: &Serve) -> Result<(), Failure> {
@@ -24,22 +34,38 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
         tracing::debug!(%error, "memory goes back to the system late");
     }
     let settings = loaded.settings;
-    let tls = certificates(&settings.tls)?;
+    let development = server::development(&settings)?;
+    let certificates = Certificates::open(&settings.tls)?.map(Arc::new);
+    let tls = certificates.as_ref().map(|certificates| certificates.config());
     // A port in use is told before the scripts are loaded, and nothing connects before they are.
     let listener = server::bind(settings.network.address()).map_err(StartError::from)?;
-    let address = listener.local_addr()?;
+    let redirect = settings.tls.redirect_port.filter(|_| tls.is_some());
+    let redirect = redirect.map(|port| server::bind((settings.network.bind, port).into()));
+    let redirect = redirect.transpose().map_err(|error| Failure::Redirect(error.reason()))?;
+    let ports = Ports { listener, tls, redirect };
     let runtime = serve::runtime(settings.network.worker_count())?;
-    let swapped = tls.clone();
     let site = Hotplate::builder()
         .sources(sources)
         .on_workers()
-        .apply(move |settings| {
+        .apply(move |settings, asked| {
             level.set(&settings.log);
-            renew(swapped.as_ref(), &settings.tls);
+            let Some(certificates) = &certificates else { return Applied::default() };
+            let unmade = server::development(settings).err();
+            let renewal = certificates.renew(&settings.tls, asked);
+            let mut diagnostics = renewal.diagnostics;
+            diagnostics.extend(unmade.map(|error| {
+                tracing::error!("{error}");
+                Diagnostic::error(
+                    "tls-development",
+                    "the development certificate cannot be made anew",
+                )
+                .help("the log tells why")
+            }));
+            Applied { diagnostics, unsettled: renewal.unsettled }
         })
         .build()?;
     let pidfile = settings.paths.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let served = runtime.block_on(until_signal(&site, listener, tls, address));
+    let served = runtime.block_on(until_signal(&site, ports, development.as_ref()));
     drop(pidfile);
     // Requests that ignored the end are not waited for.
     runtime.shutdown_background();
@@ -48,49 +74,55 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
 
 async fn until_signal(
     site: &Hotplate,
-    listener: std::net::TcpListener,
-    tls: Option<serve::Tls>,
-    address: SocketAddr,
+    ports: Ports,
+    development: Option<&Development>,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
     let (hangup, mut hangups) = mpsc::channel(1);
     let signals = Signals::handle(shutdown.clone(), hangup)?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    ready(scheme, address);
-    let serving = site.serve_until(listener, tls, shutdown);
+    let has_dates = ports.tls.is_some();
+    ready(&ports, development)?;
+    let mut dates = tokio::time::interval_at(Instant::now() + DATES_EVERY, DATES_EVERY);
+    dates.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let serving = site.serve_until(ports, shutdown);
     tokio::pin!(serving);
     let served = loop {
         tokio::select! {
             served = &mut serving => break served,
             Some(()) = hangups.recv() => site.look_again(),
+            _ = dates.tick(), if has_dates => site.time_passed(),
         }
     };
     drop(signals);
     Ok(served?)
 }
 
-/// The one line that says where to look.
-fn ready(scheme: &str, address: SocketAddr) {
+/// The one line that says where to look, and how to trust a certificate that was made on request.
+fn ready(ports: &Ports, development: Option<&Development>) -> std::io::Result<()> {
+    let scheme = if ports.tls.is_some() { "https" } else { "http" };
+    let address = ports.listener.local_addr()?;
+    let led = ports.redirect.as_ref().map(std::net::TcpListener::local_addr).transpose()?;
+    let led = led.map(|address| format!(" and leads there from http://{address}"));
+    let led = led.unwrap_or_default();
     let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
     let mut out = std::io::stdout();
-    let line = format!("hotplate {version} serves {scheme}://{address} (pid {pid})\n");
+    let trust = development.map(|made| trust(made, address.port())).unwrap_or_default();
+    let lines = format!("hotplate {version} serves {scheme}://{address}{led} (pid {pid})\n{trust}");
     // Whoever closed standard output does not want to know.
-    drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
+    drop(out.write_all(lines.as_bytes()).and_then(|()| out.flush()));
+    Ok(())
 }
 
-fn certificates(settings: &TlsSettings) -> Result<Option<serve::Tls>, Failure> {
-    let (true, Some(cert), Some(key)) = (settings.enabled, &settings.cert, &settings.key) else {
-        return Ok(None);
-    };
-    let config = server::load_tls(cert, key)?;
-    Ok(Some(Arc::new(ArcSwap::new(config))))
-}
-
-/// Takes the certificates as they are on disk now; those in use stay when they cannot be used.
-fn renew(tls: Option<&serve::Tls>, settings: &TlsSettings) {
-    let (Some(tls), Some(cert), Some(key)) = (tls, &settings.cert, &settings.key) else { return };
-    match server::load_tls(cert, key) {
-        Ok(config) => tls.store(config),
-        Err(error) => tracing::error!(%error, "the certificate in use stays"),
-    }
+/// What makes clients believe a development certificate.
+fn trust(made: &Development, port: u16) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let file = made.cert.strip_prefix(here).unwrap_or(&made.cert).display();
+    let names = made.names.join(", ");
+    let end = made.not_after.map(|end| format!(", until {}", end.strftime("%Y-%m-%d")));
+    let end = end.unwrap_or_default();
+    format!(
+        "development certificate {file}: for {names}{end}\n\
+         trust it with: curl --cacert {file} https://localhost:{port}/\n\
+         in a browser: import that file as the certificate of a server\n"
+    )
 }

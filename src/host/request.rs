@@ -5,6 +5,7 @@
 //! ([`copy`]).
 
 pub(crate) mod body;
+mod client_cert;
 mod copy;
 pub(crate) mod fields;
 pub(crate) mod file;
@@ -28,6 +29,7 @@ use http::{HeaderMap, Method, Uri, header};
 use hyper::body::Bytes;
 use rhai::{Dynamic, Map};
 
+pub(crate) use client_cert::ClientCert;
 use file::File;
 pub(crate) use headers::Headers;
 pub(crate) use register::register;
@@ -54,6 +56,8 @@ pub(crate) struct RequestData {
     pub(crate) body: Bytes,
     /// The client's address, as far as it can be believed.
     pub(crate) client_ip: IpAddr,
+    /// The certificate that it showed, if it was asked for one.
+    pub(crate) client_cert: Option<Arc<ClientCert>>,
     /// Its name in logs and answers.
     pub(crate) id: RequestId,
     /// Whose key it carries, if it carries a valid one.
@@ -136,7 +140,7 @@ struct Part {
 }
 
 /// What a request has.
-const PROPERTIES: [&str; 13] = [
+const PROPERTIES: [&str; 14] = [
     "method",
     "path",
     "subpath",
@@ -148,6 +152,7 @@ const PROPERTIES: [&str; 13] = [
     "body",
     "vars",
     "client_ip",
+    "client_cert",
     "id",
     "auth",
 ];
@@ -229,6 +234,10 @@ impl ScriptRequest {
             "body" => return Some(self.body()),
             "vars" => return Some(self.vars()),
             "client_ip" => data.client_ip.to_string().into(),
+            "client_cert" => match &data.client_cert {
+                Some(cert) => cert.to_map().into(),
+                None => Dynamic::UNIT,
+            },
             "id" => data.id.to_string().into(),
             "auth" => self.auth(),
             _ => return None,

@@ -61,6 +61,7 @@ impl Reloader {
         let (settings, restart_needed) = self.reread_settings(changed, asked);
         self.contract.reread(changed, asked);
         let mut diagnostics = self.config_faults.clone();
+        diagnostics.extend(self.applied.diagnostics.iter().cloned());
         diagnostics.extend(Documents::diagnose(&settings));
         let current = self.parts.site.current();
         let generation = match self.read(&settings, changed) {
@@ -92,31 +93,32 @@ impl Reloader {
     fn reread_settings(&mut self, changed: &Changed, asked: bool) -> (Arc<Settings>, Vec<String>) {
         let in_force = Arc::clone(&self.parts.settings);
         let Some(sources) = &self.parts.sources else { return (in_force, Vec::new()) };
-        if !asked && !self.outside_files().iter().any(|file| changed.may_mean(file)) {
+        let may_differ = |file: &PathBuf| changed.may_mean(file);
+        if !asked && !self.applied.unsettled && !self.outside_files().iter().any(may_differ) {
             return (in_force, Vec::new());
         }
-        match Settings::load(sources) {
+        let (settings, restart) = match Settings::load(sources) {
             Ok(loaded) => {
                 self.config_faults = loaded.warnings;
                 let restart = self.started_with.needs_restart(&loaded.settings);
                 if *in_force == loaded.settings {
-                    // The same settings may name certificates that were renewed.
-                    (self.parts.apply)(&in_force);
-                    return (in_force, restart);
+                    (in_force, restart)
+                } else {
+                    for key in &restart {
+                        tracing::warn!(key, "this setting changed; restart to apply it");
+                    }
+                    self.parts.settings = Arc::new(loaded.settings);
+                    (Arc::clone(&self.parts.settings), restart)
                 }
-                let settings = Arc::new(loaded.settings);
-                self.parts.settings = Arc::clone(&settings);
-                (self.parts.apply)(&settings);
-                for key in &restart {
-                    tracing::warn!(key, "this setting changed; restart to apply it");
-                }
-                (settings, restart)
             }
             Err(faults) => {
                 self.config_faults = faults;
                 (in_force, Vec::new())
             }
-        }
+        };
+        // The same settings may name certificates that were renewed.
+        self.applied = (self.parts.apply)(&settings, asked);
+        (settings, restart)
     }
 
     /// The files outside the plugin folder that the configuration consists of.

@@ -101,7 +101,8 @@ impl Reloader {
     }
 
     fn work(&mut self, round: &Round) {
-        if round.changed.is_some() || round.asked || !self.held.is_empty() {
+        let is_held = !self.held.is_empty() || self.applied.unsettled;
+        if round.changed.is_some() || round.asked || is_held {
             let unclear = Changed::Unclear;
             let report = self.look(round.changed.as_ref().unwrap_or(&unclear), round.asked);
             self.answer(&report);
@@ -144,7 +145,7 @@ impl Reloader {
 
     /// How long to wait for a trigger before looking again without one.
     fn patience(&self) -> Option<Duration> {
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || self.applied.unsettled {
             return Some(self.settle().max(Duration::from_millis(5)));
         }
         (!self.retired.is_empty()).then_some(RETIRED_EVERY)

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    ServerLimits,
+    ServerLimits, Tls,
     connection::{self, Accepted},
     registry::Registry,
     shutdown::{Phase, Shutdown},
@@ -51,7 +51,7 @@ struct Acceptor<E> {
     listener: TcpListener,
     endpoint: Arc<E>,
     limits: Arc<ArcSwap<ServerLimits>>,
-    tls: Option<Arc<ArcSwap<rustls::ServerConfig>>>,
+    tls: Option<Tls>,
     registry: Arc<Registry>,
     most: usize,
     /// Accepted and not yet served, for want of room.
@@ -64,7 +64,7 @@ pub(super) async fn run<E>(
     listener: TcpListener,
     endpoint: Arc<E>,
     limits: Arc<ArcSwap<ServerLimits>>,
-    tls: Option<Arc<ArcSwap<rustls::ServerConfig>>>,
+    tls: Option<Tls>,
     shutdown: Shutdown,
 ) where
     E: Endpoint<Output = Response> + 'static,

@@ -36,6 +36,7 @@ use super::{
     stream::{PREFIX, Prefix, Stream},
     vitals::{Order, Protocol, Vitals},
 };
+use crate::middleware::certificate;
 
 /// Time for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -92,7 +93,7 @@ where
     // already dead and shows it at the first read.
     drop(socket.set_nodelay(true));
     let Ok(local) = socket.local_addr() else { return };
-    let context = Context {
+    let mut context = Context {
         endpoint,
         vitals: Arc::clone(registration.vitals()),
         local,
@@ -101,6 +102,7 @@ where
         body_time: limits.body,
         body_bytes: limits.body_bytes,
         host: KnownHost::default(),
+        client: None,
     };
     let Some(tls) = tls else {
         return plain(socket, registration, context, &limits).await;
@@ -109,7 +111,10 @@ where
     let Some(Ok(socket)) = opening(registration.vitals(), HANDSHAKE, handshake).await else {
         return tracing::debug!(%remote, "no TLS handshake");
     };
-    let is_http2 = socket.get_ref().1.alpn_protocol() == Some(b"h2");
+    let session = socket.get_ref().1;
+    let is_http2 = session.alpn_protocol() == Some(b"h2");
+    let shown = session.peer_certificates().and_then(<[_]>::first);
+    context.client = shown.map(|certificate| certificate::of_client(certificate));
     let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
     let stream = Stream::new(socket, Prefix::default(), registration);
     speak(stream, protocol, context, &limits).await;

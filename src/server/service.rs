@@ -32,6 +32,7 @@ use super::{
     check::{self, Refusal},
     vitals::{Order, Vitals},
 };
+use crate::middleware::certificate::PeerCert;
 
 /// What the requests of one connection have in common.
 pub(super) struct Context<E> {
@@ -51,6 +52,8 @@ pub(super) struct Context<E> {
     pub(super) body_bytes: u64,
     /// What the first valid `Host` header said: the next ones mostly say the same.
     pub(super) host: check::KnownHost,
+    /// What the peer's certificate says, if it showed one.
+    pub(super) client: Option<PeerCert>,
 }
 
 /// The hyper service of one connection.
@@ -139,6 +142,9 @@ fn request_of<E>(
                 context.vitals.left_unread();
             }
         })?;
+    if let Some(client) = &context.client {
+        parts.extensions.insert(Arc::clone(client));
+    }
     let local = LocalAddr(context.local.into());
     let remote = RemoteAddr(context.remote.into());
     let parts = RequestParts::from((parts, local, remote, context.scheme.clone()));

@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{ServerError, ServerLimits, Shutdown, bind, serve};
+use super::{Certificates, ServerError, ServerLimits, Shutdown, Tls, bind, serve};
 
 /// `/echo` gives the body back, `/panic` panics, `/gate` waits for a permit, `/silent` answers with
 /// a body that never comes; all else is a short text with the host and path.
@@ -71,7 +71,7 @@ fn quick() -> ServerLimits {
     }
 }
 
-fn start(limits: ServerLimits, tls: Option<Arc<rustls::ServerConfig>>) -> Server {
+fn start(limits: ServerLimits, tls: Option<Tls>) -> Server {
     let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let gate = Arc::new(Semaphore::new(0));
@@ -79,7 +79,6 @@ fn start(limits: ServerLimits, tls: Option<Arc<rustls::ServerConfig>>) -> Server
     let app = App { gate: Arc::clone(&gate), entered: Arc::clone(&entered) };
     let shutdown = Shutdown::new();
     let limits = Arc::new(ArcSwap::from_pointee(limits));
-    let tls = tls.map(|tls| Arc::new(ArcSwap::new(tls)));
     let task = tokio::spawn(serve(listener, Arc::new(app), limits, tls, shutdown.clone()));
     Server { address, gate, entered, shutdown, task }
 }
@@ -344,7 +343,9 @@ async fn tls_speaks_what_was_negotiated_and_a_stalled_handshake_holds_nothing() 
     std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let limits = ServerLimits { grace: Duration::from_secs(60), ..quick() };
-    let server = start(limits, Some(super::load_tls(&cert, &key).unwrap()));
+    let mut tls = crate::settings::TlsSettings::default();
+    (tls.enabled, tls.cert, tls.key) = (true, Some(cert), Some(key));
+    let server = start(limits, Some(Certificates::open(&tls).unwrap().unwrap().config()));
 
     let mut stalled = server.connect().await;
     stalled.write_all(b"\x16\x03\x01\x02\x00\x01").await.unwrap();

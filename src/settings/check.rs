@@ -1,5 +1,7 @@
 //! Rules between settings: each is sound alone, together they are not.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::Diagnostic;
 
 use super::Settings;
@@ -99,6 +101,17 @@ impl Settings {
         if !self.tls.enabled {
             return;
         }
+        if self.tls.development && !self.network.is_loopback() {
+            let bind = self.network.bind;
+            let message = format!(
+                "--tls-dev is refused on {bind}, which others can reach: nobody can trust that certificate"
+            );
+            broken.push((
+                "network.bind".to_owned(),
+                Diagnostic::error("config-exposed", message)
+                    .help("set tls.cert and tls.key, or network.bind to 127.0.0.1"),
+            ));
+        }
         for (key, path) in [("cert", &self.tls.cert), ("key", &self.tls.key)] {
             if path.is_none() {
                 let message = format!("`tls.enabled` is true and `tls.{key}` is not set");
@@ -108,6 +121,44 @@ impl Settings {
                         .help(format!("set `tls.{key}` to the path of a PEM file")),
                 ));
             }
+        }
+        self.check_redirect(broken);
+        if self.tls.sni.iter().any(|sni| sni.hosts.is_empty()) {
+            broken.push((
+                "tls.sni".to_owned(),
+                Diagnostic::error("config-incomplete", "`tls.sni` must have `hosts`")
+                    .help("set `hosts` to the names that the certificate is for"),
+            ));
+        }
+        let mut names = BTreeSet::new();
+        for host in self.tls.sni.iter().flat_map(|sni| &sni.hosts) {
+            if !names.insert(host) {
+                let message = format!("`tls.sni` has two certificates for {host}");
+                broken.push((
+                    "tls.sni".to_owned(),
+                    Diagnostic::error("config-bad-value", message)
+                        .help("name each host once: there is one certificate for it"),
+                ));
+            }
+        }
+    }
+
+    fn check_redirect(&self, broken: &mut Vec<(String, Diagnostic)>) {
+        let Some(port) = self.tls.redirect_port else { return };
+        let mut rule = |rule| broken.push(("tls.redirect_port".to_owned(), rule));
+        if port != 0 && port == self.network.port {
+            let message = format!("`tls.redirect_port` is {port}, as `network.port` is");
+            rule(
+                Diagnostic::error("config-bad-value", message)
+                    .help("choose two ports: one speaks HTTPS, the other leads to it"),
+            );
+        }
+        if !self.network.is_loopback() && self.network.hosts.is_empty() && self.tls.sni.is_empty() {
+            let message = "`tls.redirect_port` leads only to names that are ours, and none is set";
+            rule(
+                Diagnostic::warning("config-incomplete", message)
+                    .help("set `network.hosts` to the names of this server"),
+            );
         }
     }
 

@@ -103,6 +103,15 @@ choices! {
         Clf = "clf",
     }
 
+    /// The oldest version of TLS that is spoken.
+    TlsVersion {
+        /// TLS 1.2 and TLS 1.3.
+        #[default]
+        Tls12 = "1.2",
+        /// TLS 1.3 only.
+        Tls13 = "1.3",
+    }
+
     /// Who may read the `OpenAPI` document and its pages.
     OpenApiAccess {
         /// Everyone.

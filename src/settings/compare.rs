@@ -19,6 +19,7 @@ impl Settings {
             ("log.format", self.log.format != new.log.format),
             ("log.file", self.log.file != new.log.file),
             ("tls.enabled", self.tls.enabled != new.tls.enabled),
+            ("tls.redirect_port", self.tls.redirect_port != new.tls.redirect_port),
         ];
         fixed.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
     }

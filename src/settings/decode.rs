@@ -15,8 +15,9 @@ use super::limits::{LimitOverrides, Limits, ScriptLimits};
 use super::reader::Reader;
 use super::sections::{
     ContractSettings, LogSettings, NetworkSettings, OpenApiSettings, PathSettings, ServerSettings,
-    TlsSettings, WatchSettings,
+    WatchSettings,
 };
+use super::tls;
 use super::tree::{Kind, Table};
 
 /// A day, the longest any deadline may be.
@@ -71,7 +72,7 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
             on_breaking: fields.choice("on_breaking"),
         }),
         cors: fields.section("cors", cors::read),
-        tls: fields.section("tls", |fields| tls(fields, bases)),
+        tls: fields.section("tls", |fields| tls::read(fields, bases)),
         documents: fields.section("documents", |fields| documents(fields, bases)),
         files: Vec::new(),
     };
@@ -207,15 +208,6 @@ fn log(fields: &mut Fields, bases: &Bases) -> LogSettings {
         format: fields.choice("format"),
         access: fields.choice("access"),
         file: fields.file("file", |text| bases.resolve(text)),
-    }
-}
-
-fn tls(fields: &mut Fields, bases: &Bases) -> TlsSettings {
-    let default = TlsSettings::default();
-    TlsSettings {
-        enabled: fields.boolean("enabled", default.enabled),
-        cert: fields.file("cert", |text| bases.resolve(text)),
-        key: fields.file("key", |text| bases.resolve(text)),
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Overrides {
     pub port: Option<u16>,
     /// `--dev`.
     pub development: Option<bool>,
+    /// `--tls-dev`: TLS with a certificate that is made on request, which only this machine can reach.
+    pub tls_dev: Option<bool>,
     /// `--insecure`: allows a bind that others can reach without any key. There is no such setting
     /// in the file.
     pub insecure: Option<bool>,
@@ -139,8 +141,10 @@ pub(super) fn known_keys() -> Vec<String> {
     let empty = || Node::new(Kind::Table(Table::new()), Origin::Flag(""));
     put(&mut sample, &["auth", "keys", "NAME"].map(str::to_owned), empty());
     put(&mut sample, &["plugins", "NAME"].map(str::to_owned), empty());
-    let one = Node::new(Kind::Array(vec![empty()]), Origin::Flag(""));
-    put(&mut sample, &["documents", "mounts"].map(str::to_owned), one);
+    for tables in [["documents", "mounts"], ["tls", "sni"]] {
+        let one = Node::new(Kind::Array(vec![empty()]), Origin::Flag(""));
+        put(&mut sample, &tables.map(str::to_owned), one);
+    }
     decode::settings(&reader, sample, &Bases::default());
     reader.known()
 }
@@ -178,6 +182,11 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
         // Text of a path may have lost what is not UTF-8.
         settings.paths.plugins = absolute(&working_dir.join(folder));
     }
+    if sources.overrides.tls_dev == Some(true) {
+        settings.tls.switch_to_development(&settings.paths.data);
+    }
+    // Whoever renews a certificate tells nobody: its files are watched.
+    settings.files.extend(settings.tls.files().cloned());
     let exposure = match sources.overrides.insecure {
         Some(true) => Exposure::Accepted,
         _ => Exposure::Guarded,

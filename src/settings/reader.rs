@@ -14,8 +14,7 @@ use super::environment;
 use super::tree::{Kind, Node, Origin, Table, join, split};
 
 /// Settings that are planned: they are refused like unknown ones, with a better word.
-const LATER: [&str; 5] =
-    ["sessions", "tls.client_ca", "tls.min_version", "tls.redirect_port", "tls.sni"];
+const LATER: [&str; 1] = ["sessions"];
 
 /// Collects what reading a tree finds.
 pub(super) struct Reader<'a> {

@@ -107,20 +107,6 @@ pub struct ContractSettings {
     pub on_breaking: OnBreaking,
 }
 
-/// `[tls]`: HTTPS.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct TlsSettings {
-    /// Whether the port speaks HTTPS.
-    pub enabled: bool,
-    /// The PEM file of the certificate chain.
-    #[serde(serialize_with = "last_part_if_any")]
-    pub cert: Option<PathBuf>,
-    /// The PEM file of the private key.
-    #[serde(serialize_with = "last_part_if_any")]
-    pub key: Option<PathBuf>,
-}
-
 impl Default for NetworkSettings {
     fn default() -> Self {
         Self {

@@ -3,6 +3,7 @@
 mod client;
 mod planted;
 mod project;
+mod secure;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) use self::{
     client::{Answer, Ask, Connection},
     project::{Project, program},
+    secure::{Authority, Made, Secure},
     server::{Ended, Server},
 };
 

@@ -60,5 +60,8 @@ mod state;
 mod store;
 mod system;
 mod tls;
+mod tls_clients;
+mod tls_dev;
+mod tls_redirect;
 mod validation;
 mod wire;

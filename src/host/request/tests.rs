@@ -34,6 +34,7 @@ fn data(headers: &[(&str, &str)], body: &[u8]) -> RequestData {
         headers: fields,
         body: Bytes::copy_from_slice(body),
         client_ip: [127, 0, 0, 1].into(),
+        client_cert: None,
         id: RequestId::next(),
         auth: None,
         scheme: "http",

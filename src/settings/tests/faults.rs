@@ -36,9 +36,8 @@ fn an_unknown_key_names_the_nearest_and_its_line() {
 #[test]
 fn what_is_planned_is_refused_as_not_available() {
     assert_eq!(
-        faults("[sessions]\nttl = \"1h\"\n[tls]\nclient_ca = \"x\"\n"),
-        "config/hotplate.toml:1:2: unknown key `sessions` [not available in this version]\n\
-         config/hotplate.toml:4:1: unknown key `tls.client_ca` [not available in this version]"
+        faults("[sessions]\nttl = \"1h\"\n"),
+        "config/hotplate.toml:1:2: unknown key `sessions` [not available in this version]"
     );
 }
 
@@ -281,4 +280,34 @@ fn an_own_key_that_looks_like_a_slip_is_a_warning() {
         "config/hotplate.toml:2:1: `plugins.shop.enabeld` is taken as a setting of the script's own [did you mean `enabled`?]\n\
          config/hotplate.toml:3:15: `plugins.shop.orders` is taken as a setting of the script's own [for the plugin shop/orders write [plugins.\"shop/orders\"]]"
     );
+}
+
+#[test]
+fn certificates_of_names_are_for_names_and_each_name_has_one() {
+    let tables = |hosts: &[&str]| -> String {
+        let table = |hosts| format!("[[tls.sni]]\nhosts = {hosts}\ncert = \"c\"\nkey = \"k\"\n");
+        hosts.iter().map(table).collect::<String>()
+            + "[tls]\nenabled = true\ncert = \"c\"\nkey = \"k\"\n"
+    };
+    let told = |hosts: &[&str]| {
+        let tables = tables(hosts);
+        let (sni, tls) = tables.split_at(tables.find("[tls]").unwrap());
+        faults(&format!("{tls}{sni}"))
+    };
+    for host in ["10.0.0.1", "a b", "a:443", "*", "*.*.b", "a..b", ""] {
+        let told = told(&[&format!("[{host:?}]")]);
+        assert!(told.contains("a name such as a.example.org or *.example.org is wanted"), "{told}");
+    }
+    assert!(told(&["[]"]).contains("`tls.sni` must have `hosts`"));
+    assert!(told(&["[\"a.b\"]", "[\"A.b\"]"]).contains("`tls.sni` has two certificates for a.b"));
+    let load = |text: &str| load(text, &[]).tls.sni.len();
+    let tables = tables(&["[\"a.b\", \"*.b\"]", "[\"*.c.b\"]"]);
+    let (sni, tls) = tables.split_at(tables.find("[tls]").unwrap());
+    assert_eq!(load(&format!("{tls}{sni}")), 2);
+}
+
+#[test]
+fn a_port_that_leads_to_another_is_another() {
+    let tls = "[tls]\nenabled = true\ncert = \"c\"\nkey = \"k\"\nredirect_port = 8080\n";
+    assert!(faults(tls).contains("`tls.redirect_port` is 8080, as `network.port` is"));
 }

@@ -39,6 +39,13 @@ fn with(section: &str, line: &str) -> String {
     match section {
         "documents.mounts" if line.starts_with("folder") => format!("[[{section}]]\n{line}\n"),
         "documents.mounts" => format!("[[{section}]]\nfolder = \"html\"\n{line}\n"),
+        "tls.sni" => {
+            let whole = ["hosts = [\"a.b\"]", "cert = \"c.pem\"", "key = \"k.pem\""];
+            let name = line.split(' ').next().unwrap_or_default();
+            let others = whole.iter().filter(|other| other.split(' ').next() != Some(name));
+            let others: Vec<_> = others.copied().collect();
+            format!("[[{section}]]\n{line}\n{}\n", others.join("\n"))
+        }
         _ => format!("[{section}]\n{line}\n"),
     }
 }
