@@ -17,6 +17,7 @@ mod builtin;
 mod call;
 mod chain;
 mod chain_lower;
+mod chain_method;
 mod chain_short;
 mod closures;
 mod flow;
@@ -99,6 +100,8 @@ struct Function {
     weight: u32,
     /// Rhai does not even enter a function without statements.
     is_empty: bool,
+    /// The first of its variables is `this`, which is left on the stack when it ends.
+    is_method: bool,
 }
 
 /// What a program runs in and what it keeps from one run to the next.
@@ -136,8 +139,8 @@ pub(crate) fn compile(
 }
 
 impl Program {
-    /// The number of a closure, and how many parameters it has.
-    fn closure(&self, name: &str) -> Option<(usize, usize)> {
+    /// What is known of a closure.
+    fn closure(&self, name: &str) -> Option<graph::Closure> {
         self.closures.get(name).copied()
     }
 

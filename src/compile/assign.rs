@@ -1,6 +1,6 @@
 //! Assignments: to variables and to what is in them.
 
-use rhai::{Dynamic, FnArgsVec, INT, ImmutableString, Position};
+use rhai::{Dynamic, EvalAltResult, FnArgsVec, INT, ImmutableString, Position};
 
 use super::{
     builtin::{self, Operator},
@@ -161,6 +161,23 @@ impl OpAssign {
     }
 }
 
+/// `this = …`, which may be a constant.
+pub(super) fn this(slot: usize, value: Code, position: Position) -> Code {
+    Box::new(move |vm| {
+        let out = value(vm);
+        if out.stops() {
+            return out;
+        }
+        let value = vm.value(out);
+        let place = vm.place(slot);
+        if place.is_read_only() {
+            return vm.fail(EvalAltResult::ErrorAssignmentToConstant(String::new(), position));
+        }
+        assign(place, value);
+        Out::UNIT
+    })
+}
+
 #[inline]
 fn assign(place: &mut Dynamic, value: Dynamic) {
     if place.is_shared() {
@@ -190,7 +207,7 @@ enum Set {
     Done,
     /// Nothing was changed, and Rhai has to do it.
     Back(Dynamic),
-    Failed(Box<rhai::EvalAltResult>),
+    Failed(Box<EvalAltResult>),
 }
 
 impl Assignment {

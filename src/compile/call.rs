@@ -4,33 +4,37 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use super::vm::{Code, Kind, Out, Vm};
+use super::{
+    native::Given,
+    vm::{Code, Host, Kind, Out, Vm},
+};
 
 impl Vm<'_> {
     /// Calls a function whose arguments are the top of the stack, from `start` on; they are gone
-    /// afterwards.
+    /// afterwards, but for what it was called on.
     pub(super) fn call(&mut self, function: usize, start: usize, position: Position) -> Out {
         let program = self.host.program;
         let Some(function) = program.functions.get(function) else { return Out::UNIT };
+        let kept = start + usize::from(function.is_method);
         if function.is_empty {
-            self.shorten(start);
+            self.shorten(kept);
             return Out::UNIT;
         }
         if !self.spend(function.weight, position) {
-            self.shorten(start);
+            self.shorten(kept);
             return Out::FAIL;
         }
         self.host.global.level += 1;
         if self.host.global.level > self.most_levels {
             self.host.global.level -= 1;
-            self.shorten(start);
+            self.shorten(kept);
             return self.fail(EvalAltResult::ErrorStackOverflow(position));
         }
         let base = std::mem::replace(&mut self.base, start);
         let mut out = (function.code)(self);
         self.base = base;
         self.host.global.level -= 1;
-        self.shorten(start);
+        self.shorten(kept);
         if out.kind >= Kind::Fail {
             out = self.left(out, &function.name, &function.source, position);
         }
@@ -72,6 +76,36 @@ impl Vm<'_> {
             self.stack.push(value);
         }
         Ok(())
+    }
+}
+
+impl Host<'_> {
+    /// Calls a function on something that it may change. The arguments are taken.
+    pub(super) fn call_on(
+        &mut self,
+        function: usize,
+        this: &mut Dynamic,
+        arguments: impl IntoIterator<Item = Dynamic>,
+        position: Position,
+    ) -> Given<Dynamic> {
+        let Host { engine, program, ref mut global, ref mut caches } = *self;
+        let stack = std::iter::once(std::mem::take(this)).chain(arguments).collect();
+        let mut vm = Vm::new(Host { engine, program, global, caches }, stack);
+        let out = vm.call(function, 0, position);
+        let result = match out.kind {
+            Kind::Fail => Err(vm
+                .error
+                .take()
+                .unwrap_or_else(|| Box::new(EvalAltResult::ErrorRuntime(Dynamic::UNIT, position)))),
+            _ => Ok(vm.value(out)),
+        };
+        *this = std::mem::take(vm.place(0));
+        if result.is_ok() && !vm.account(position) {
+            return Err(vm.error.take().unwrap_or_else(|| {
+                Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, position))
+            }));
+        }
+        result
     }
 }
 

@@ -5,9 +5,11 @@
 //! chain is then left to Rhai, which starts again from the root. Getters may have run by then, and run
 //! again: Rhai takes them for pure, too.
 
-use rhai::{Dynamic, EvalAltResult, FnArgsVec, FnPtr, Identifier, Position};
+use rhai::{Dynamic, EvalAltResult, FnArgsVec, Identifier, Position};
 
 use super::{
+    chain_method::method,
+    graph::Method,
     native::{First, Given, Interpreted, Site},
     peek::{element, peek},
     vm::{Code, Host, Out, Vm},
@@ -28,7 +30,15 @@ pub(super) enum StepKind {
     /// `[…]`, by the operand that is the index, and the indexer of types that have none built in.
     Index { operand: usize, indexer: Box<Site> },
     /// `.name(…)`, by the operands that are the arguments.
-    Method { name: Identifier, operands: std::ops::Range<usize>, site: Box<Site>, is_special: bool },
+    Method {
+        name: Identifier,
+        operands: std::ops::Range<usize>,
+        site: Box<Site>,
+        /// Rhai does more here than to call a function.
+        is_special: bool,
+        /// Functions of the script that it may mean; they come before natives.
+        scripts: Vec<Method>,
+    },
 }
 
 /// A chain that is read.
@@ -73,15 +83,15 @@ impl From<Given<Dynamic>> for Walk {
 
 /// What was called on the way to a step.
 #[derive(Clone, Copy, Default)]
-struct Called {
-    getter: bool,
-    method: bool,
+pub(super) struct Called {
+    pub(super) getter: bool,
+    pub(super) method: bool,
     /// The value at hand was made for this chain, so that what is in it need not be copied.
-    owned: bool,
+    pub(super) owned: bool,
 }
 
 /// Walks on from a value.
-fn walk(
+pub(super) fn walk(
     steps: &[Step],
     value: &mut Dynamic,
     operands: &mut [Dynamic],
@@ -215,58 +225,8 @@ fn index(
     }
 }
 
-fn method(
-    step: &Step,
-    after: &[Step],
-    value: &mut Dynamic,
-    operands: &mut [Dynamic],
-    host: &mut Host<'_>,
-    mut called: Called,
-) -> Walk {
-    let StepKind::Method { name, operands: range, site, is_special } = &step.kind else {
-        return Walk::Back;
-    };
-    let is_last = after.is_empty();
-    let only_method = !after.iter().any(|step| matches!(step.kind, StepKind::Method { .. }));
-    if *is_special || holds_function(value, name) || (called.getter && !only_method) {
-        return otherwise(step, value, operands, host, called);
-    }
-    let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(range.len() + 1);
-    arguments.push(value);
-    arguments.extend(operands.get_mut(range.clone()).unwrap_or_default());
-    let asks = is_last && !called.getter && !called.method;
-    let mut changes = site.changes_first(&arguments);
-    if changes.is_none() && !asks && site.learn(host, &arguments) {
-        changes = site.changes_first(&arguments);
-    }
-    let given = match changes {
-        // Rhai feeds what a method changed back through the setter.
-        Some(true) if called.getter => None,
-        Some(_) => site.call_known(host, First::Place, &mut arguments),
-        None if asks => Some(site.ask(host, &mut arguments)),
-        None => None,
-    };
-    drop(arguments);
-    match given {
-        Some(Ok(value)) if is_last => Walk::Done(value),
-        Some(Ok(mut value)) => {
-            called.method = true;
-            called.owned = true;
-            walk(after, &mut value, operands, host, called)
-        }
-        Some(Err(error)) => Walk::Failed(error),
-        None => otherwise(step, value, operands, host, called),
-    }
-}
-
-/// Whether a map has a function of its own by the name of a method.
-fn holds_function(value: &Dynamic, name: &str) -> bool {
-    value.is_map()
-        && value.as_map_ref().is_ok_and(|map| map.get(name).is_some_and(Dynamic::is::<FnPtr>))
-}
-
 /// Leaves a step to Rhai: from the root, or from here where a method was called already.
-fn otherwise(
+pub(super) fn otherwise(
     step: &Step,
     value: &mut Dynamic,
     operands: &mut [Dynamic],

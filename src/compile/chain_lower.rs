@@ -11,7 +11,7 @@ use super::{
     chain::{Chain, Root, Step, StepKind},
     chain_short, literal,
     lower::{Lower, Lowered},
-    lower_expr::is_optional,
+    lower_expr::{is_optional, unbound},
     native::{Interpreted, Site, operand_name, variable},
     peek,
     vm::Code,
@@ -158,8 +158,7 @@ impl Lower<'_, '_> {
         let lowered = match self.local(root) {
             Some(slot) => Root::Local(slot),
             None => match root {
-                Expr::ThisPtr(position) => return Err(self.obstacle("`this`", *position)),
-                Expr::Variable(..) if let Ok(value) = self.global(root)? => {
+                Expr::Variable(..) if let Some(value) = self.global(root) => {
                     Root::Constant(Box::new(value))
                 }
                 _ => Root::Code(self.above(count, |this| this.expression(root, false))?),
@@ -208,7 +207,7 @@ impl Lower<'_, '_> {
     }
 
     fn method(
-        &self,
+        &mut self,
         call: &FnCallExpr,
         position: Position,
         operands: std::ops::Range<usize>,
@@ -216,8 +215,8 @@ impl Lower<'_, '_> {
         link: &Link<'_>,
     ) -> StepKind {
         let special = ["call", "curry", "is_shared", "type_of", "exit", "print", "debug"];
-        let is_special = special.contains(&call.name.as_str())
-            || self.compiler.may_be_method(&call.name, call.args.len());
+        let is_special = special.contains(&call.name.as_str());
+        let scripts = self.compiler.methods(&call.name, call.args.len());
         let names = std::iter::once(operand_name(0))
             .chain(operands.clone().map(|operand| operand_name(operand + 1)))
             .collect();
@@ -231,7 +230,7 @@ impl Lower<'_, '_> {
         let node = nested(variable(operand_name(0), position), &[alone], &items);
         let interpreted = Interpreted::new(Stmt::Expr(Box::new(node)), names);
         let site = Box::new(Site::new(call.name.clone(), position, interpreted));
-        StepKind::Method { name: call.name.as_str().into(), operands, site, is_special }
+        StepKind::Method { name: call.name.as_str().into(), operands, site, is_special, scripts }
     }
 
     fn getter(
@@ -281,7 +280,7 @@ impl Lower<'_, '_> {
         })?;
         let name = match root {
             Expr::Variable(variable, ..) => variable.1.clone(),
-            other => return Err(self.obstacle("an assignment in `this`", other.position())),
+            _ => ImmutableString::new(),
         };
         let of_value = operand_name(draft.operands.len() + 1);
         let position = op.position();
@@ -289,6 +288,11 @@ impl Lower<'_, '_> {
             let sides = BinaryExpr { lhs, rhs: variable(of_value.clone(), position) };
             Stmt::Assignment(Box::new((op.clone(), sides)))
         };
+        if let (Expr::ThisPtr(position), None) = (root, self.local(root)) {
+            let fails = unbound(*position);
+            let all = std::iter::once(value).chain(operands).chain([fails]).collect();
+            return Ok(literal::array(all, *position));
+        }
         let Some(slot) = self.local(root) else {
             // A value of the surroundings, of which Rhai changes a copy.
             let statement = statement(nested(root.clone(), &draft.links, &draft.items));
@@ -305,7 +309,7 @@ impl Lower<'_, '_> {
             operands,
             steps,
             value,
-            op: Self::op_assign(op, name),
+            op: Self::op_assign(op, name, position),
             interpreted: Interpreted::new(statement, names),
             position,
         }))

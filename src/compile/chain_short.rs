@@ -52,9 +52,10 @@ pub(super) fn code(chain: Chain) -> Code {
         });
     }
     if matches!(chain.operands.as_slice(), [_])
-        && let [Step { kind: StepKind::Method { name, is_special: false, .. }, .. }] =
+        && let [Step { kind: StepKind::Method { name, scripts, is_special: false, .. }, .. }] =
             chain.steps.as_slice()
         && name == "push"
+        && scripts.is_empty()
     {
         return Box::new(move |vm| chain.push(vm, slot));
     }

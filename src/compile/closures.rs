@@ -63,6 +63,8 @@ struct Known {
     function: usize,
     captured: Vec<Dynamic>,
     takes: usize,
+    /// Whether it is called on the item, which it may change.
+    is_method: bool,
 }
 
 impl EachItem {
@@ -104,13 +106,23 @@ impl EachItem {
         }
         let known = {
             let closure = vm.stack.get(start)?.read_lock::<FnPtr>()?;
-            let (function, parameters) = vm.host.program.closure(closure.fn_name())?;
-            let takes = parameters.checked_sub(closure.curry().len())?;
+            let known = vm.host.program.closure(closure.fn_name())?;
+            let takes = known.parameters.checked_sub(closure.curry().len())?;
             let least = if self.method == Method::Reduce { 2 } else { 0 };
             if !(least..=least + 2 - least / 2).contains(&takes) {
                 return None;
             }
-            Known { function, captured: closure.curry().to_vec(), takes }
+            // One that takes nothing is called on the item.
+            let method = known.method.filter(|_| takes == 0);
+            if method.is_some() && !self.steps.is_empty() {
+                return None;
+            }
+            Known {
+                function: method.unwrap_or(known.function),
+                captured: closure.curry().to_vec(),
+                takes,
+                is_method: method.is_some(),
+            }
         };
         let place = vm.place(self.slot);
         if place.is_shared() || place.is_read_only() {
@@ -130,19 +142,31 @@ impl EachItem {
         Some((found.into_array().ok()?, known))
     }
 
-    fn each(&self, vm: &mut Vm<'_>, items: Array, known: &Known, initial: Dynamic) -> (Array, Out) {
+    fn each(
+        &self,
+        vm: &mut Vm<'_>,
+        mut items: Array,
+        known: &Known,
+        initial: Dynamic,
+    ) -> (Array, Out) {
         let mut result = Array::new();
         let mut so_far = initial;
         vm.host.global.level += 1;
         let mut out = None;
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items.iter_mut().enumerate() {
             let start = vm.stack.len();
+            if known.is_method {
+                vm.stack.push(std::mem::take(item));
+            }
             vm.stack.extend(known.captured.iter().cloned());
             let index = Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX));
             let first = (self.method == Method::Reduce).then(|| std::mem::take(&mut so_far));
             let arguments = first.into_iter().chain([item.clone(), index]);
             vm.stack.extend(arguments.take(known.takes));
             let given = vm.call(known.function, start, self.position);
+            if known.is_method {
+                *item = vm.stack.pop().unwrap_or_default();
+            }
             if given.kind == Kind::Fail {
                 out = Some(self.failed(vm));
                 break;
@@ -218,8 +242,8 @@ impl Vm<'_> {
     fn closure_at(&mut self, slot: usize, arguments: usize) -> Option<(usize, Vec<Dynamic>)> {
         let program = self.host.program;
         let closure = self.place(slot).read_lock::<FnPtr>()?;
-        let (function, parameters) = program.closure(closure.fn_name())?;
-        (parameters == closure.curry().len() + arguments)
-            .then(|| (function, closure.curry().to_vec()))
+        let known = program.closure(closure.fn_name())?;
+        (known.parameters == closure.curry().len() + arguments)
+            .then(|| (known.function, closure.curry().to_vec()))
     }
 }

@@ -1,8 +1,13 @@
 //! Statements: blocks, conditions, loops and what leaves them.
 
-use rhai::{Dynamic, EvalAltResult, Position};
+use std::any::type_name;
+
+use rhai::{Dynamic, EvalAltResult, Locked, Position, Shared};
 
 use super::vm::{Code, Kind, Out, Vm};
+
+/// What Rhai keeps a variable in that closures share.
+type Cell = Shared<Locked<Dynamic>>;
 
 /// Statements one after the other; the value is that of the last.
 pub(super) fn sequence(mut statements: Vec<Code>) -> Code {
@@ -75,9 +80,10 @@ impl Vm<'_> {
 
     #[cold]
     pub(super) fn no_bool(&mut self, out: Out, position: Position) -> Out {
+        let is_shared = out.kind == Kind::Any && self.acc.is_shared();
         let value = self.value(out);
         let wanted = self.host.engine.map_type_name("bool").to_owned();
-        let got = value.type_name().to_owned();
+        let got = if is_shared { type_name::<Cell>() } else { value.type_name() }.to_owned();
         self.fail(EvalAltResult::ErrorMismatchDataType(wanted, got, position))
     }
 }
@@ -172,7 +178,8 @@ pub(super) fn coalesce(parts: Vec<Code>) -> Code {
         let mut out = Out::UNIT;
         for part in &parts {
             out = part(vm);
-            if out.kind != Kind::Unit {
+            let is_unit = out.kind == Kind::Unit || out.kind == Kind::Any && vm.acc.is_unit();
+            if !is_unit {
                 break;
             }
         }

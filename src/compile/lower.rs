@@ -19,6 +19,9 @@ use super::{
 /// Code, or why there is none.
 pub(super) type Lowered<T> = Result<T, Obstacle>;
 
+/// The variable that a function is called on.
+pub(super) const THIS: &str = "this";
+
 /// One function on its way.
 pub(super) struct Lower<'l, 'c> {
     /// What stands on the stack of the function: variables by their names, and values on their way.
@@ -34,10 +37,12 @@ impl<'l, 'c> Lower<'l, 'c> {
     pub(super) fn new(
         definition: &ScriptFuncDef,
         source: &ImmutableString,
+        is_method: bool,
         compiler: &'l mut Compiler<'c>,
     ) -> Self {
+        let this = is_method.then(|| THIS.into());
         Self {
-            scope: definition.params.iter().cloned().map(Some).collect(),
+            scope: this.into_iter().chain(definition.params.iter().cloned()).map(Some).collect(),
             function: definition.name.clone(),
             source: source.clone(),
             nodes: 1,
@@ -137,7 +142,7 @@ impl Lower<'_, '_> {
             }
             Stmt::If(parts, _) => {
                 let FlowControl { expr, body, branch } = &**parts;
-                let condition = self.expression(expr, false)?;
+                let condition = self.condition(expr)?;
                 let body = self.block(body.statements(), is_last)?;
                 let other = self.block(branch.statements(), is_last)?;
                 Ok(flow::branch(condition, expr.position(), body, other))
@@ -148,14 +153,14 @@ impl Lower<'_, '_> {
                 if matches!(expr, Expr::Unit(_) | Expr::BoolConstant(true, _)) {
                     return Ok(flow::endless(self.body(body)?));
                 }
-                let condition = self.expression(expr, false)?;
+                let condition = self.condition(expr)?;
                 Ok(flow::repeat_while(condition, expr.position(), self.body(body)?))
             }
             Stmt::Do(parts, options, _) => {
                 let FlowControl { expr, body, .. } = &**parts;
                 let ends_on = options.intersects(ASTFlags::NEGATED);
                 let body = self.body(body)?;
-                let condition = self.expression(expr, false)?;
+                let condition = self.condition(expr)?;
                 Ok(flow::repeat_until(condition, expr.position(), ends_on, body))
             }
             Stmt::For(parts, _) => {

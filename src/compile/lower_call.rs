@@ -4,7 +4,7 @@ use rhai::{Dynamic, Expr, FnArgsVec, FnCallExpr, FnPtr, Position};
 
 use super::{
     call, literal,
-    lower::{Lower, Lowered},
+    lower::{Lower, Lowered, THIS},
     native::{First, Interpreted, Site},
     vm::{Code, Out, Vm},
 };
@@ -19,6 +19,13 @@ impl Lower<'_, '_> {
             return Ok(code);
         }
         let name = call.name.as_str();
+        if let ("is_def_var", [Expr::StringConstant(variable, _)]) = (name, call.args.as_slice())
+            && !call.is_qualified()
+            && !call.capture_parent_scope
+        {
+            let is_defined = *variable != THIS && self.slot(variable).is_some();
+            return Ok(call::constant(is_defined.into()));
+        }
         if FORCING.contains(&name) && !call.is_qualified() {
             return Err(self.obstacle(&format!("`{name}`"), position));
         }
@@ -31,9 +38,19 @@ impl Lower<'_, '_> {
         match name {
             "curry" if call.args.len() > 1 => return self.curry(call),
             "call" | "Fn" | "is_shared" | "type_of" | "curry" | "is_def_fn" => {
+                if let Some(first) = call.args.first()
+                    && self.is_nothing(first)
+                {
+                    return self.expression(first, false);
+                }
                 return self.left_to_rhai(call, position);
             }
             _ => {}
+        }
+        if let [first, others @ ..] = call.args.as_slice()
+            && self.is_nothing(first)
+        {
+            return self.without_first(first, others, position);
         }
         let first = call.args.first().and_then(|first| self.local(first));
         if let Some(function) = self.compiler.script_function(name, call.args.len()) {
@@ -58,6 +75,25 @@ impl Lower<'_, '_> {
         let others =
             self.each(call.args.iter().skip(1), |this, argument| this.expression(argument, false))?;
         Ok(native_with_variable(site, slot, others, position))
+    }
+
+    /// Whether it is a variable that there is not.
+    fn is_nothing(&self, expr: &Expr) -> bool {
+        matches!(expr, Expr::Variable(..))
+            && self.local(expr).is_none()
+            && self.global(expr).is_none()
+    }
+
+    /// A call whose first argument is a variable that there is not, which is read when the others are there.
+    fn without_first(
+        &mut self,
+        first: &Expr,
+        others: &[Expr],
+        position: Position,
+    ) -> Lowered<Code> {
+        let all = others.iter().chain([first]);
+        let all = self.each(all, |this, argument| this.expression(argument, false))?;
+        Ok(literal::array(all, position))
     }
 
     /// A call that Rhai does, with operands that are evaluated here.

@@ -11,7 +11,7 @@ use super::{
     call::constant,
     flow,
     literal::{self, Part},
-    lower::{Lower, Lowered},
+    lower::{Lower, Lowered, THIS},
     native::{Interpreted, Site, operand_name, variable},
     operator::{self, Binary, Shape, Unary},
     switch::{self, Case, Switch},
@@ -54,21 +54,24 @@ impl Lower<'_, '_> {
                     self.each(entries.iter(), |this, (_, value)| this.expression(value, false))?;
                 Ok(literal::map(template.clone(), order, values, *position))
             }
-            Expr::Variable(variable, _, position) => match self.local(expr) {
+            Expr::Variable(.., position) => match self.local(expr) {
                 Some(slot) if is_last => Ok(flow::last_use(slot)),
                 Some(slot) => {
                     let position = *position;
                     Ok(Box::new(move |vm| vm.copy(slot, position)))
                 }
-                None => match self.global(expr)? {
-                    Ok(value) => Ok(read_only(value)),
-                    Err(()) => Ok(not_found(
-                        variable_name(variable),
-                        variable_position(variable, *position),
-                    )),
-                },
+                None => Ok(match self.global(expr) {
+                    Some(value) => read_only(value),
+                    None => unreadable(expr),
+                }),
             },
-            Expr::ThisPtr(position) => Err(self.obstacle("`this`", *position)),
+            Expr::ThisPtr(position) => {
+                let position = *position;
+                Ok(match self.local(expr) {
+                    Some(slot) => Box::new(move |vm| vm.copy(slot, position)),
+                    None => unbound(position),
+                })
+            }
             Expr::Stmt(block) => {
                 let code = self.block(block.statements(), is_last)?;
                 Ok(code.unwrap_or_else(|| constant(Dynamic::UNIT)))
@@ -90,34 +93,49 @@ impl Lower<'_, '_> {
     pub(super) fn writable(&mut self, expr: &Expr) -> Lowered<Code> {
         if matches!(expr, Expr::Variable(..))
             && self.local(expr).is_none()
-            && let Ok(value) = self.global(expr)?
+            && let Some(value) = self.global(expr)
         {
             return Ok(constant(value));
         }
         self.expression(expr, false)
     }
 
+    /// The code of a condition. A variable that closures share is handed on as it is: where it is no
+    /// truth, Rhai names the type of what it is shared by.
+    pub(super) fn condition(&mut self, expr: &Expr) -> Lowered<Code> {
+        match expr {
+            Expr::Variable(.., position) | Expr::ThisPtr(position)
+                if let Some(slot) = self.local(expr) =>
+            {
+                self.nodes += 1;
+                let position = *position;
+                Ok(Box::new(move |vm| vm.as_is(slot, position)))
+            }
+            Expr::Coalesce(parts, _) => {
+                self.nodes += 1;
+                let parts = parts.iter().map(|part| self.condition(part));
+                Ok(flow::coalesce(parts.collect::<Lowered<_>>()?))
+            }
+            _ => self.expression(expr, false),
+        }
+    }
+
     fn parts(&mut self, parts: &[Expr]) -> Lowered<Vec<(Code, Position)>> {
-        parts.iter().map(|part| Ok((self.expression(part, false)?, part.position()))).collect()
+        parts.iter().map(|part| Ok((self.condition(part)?, part.position()))).collect()
     }
 
     /// The place of a variable of the function.
     pub(super) fn local(&self, expr: &Expr) -> Option<usize> {
         match expr {
             Expr::Variable(variable, ..) if variable.2.is_empty() => self.slot(&variable.1),
+            Expr::ThisPtr(_) => self.slot(THIS),
             _ => None,
         }
     }
 
-    /// The value of a variable that the function does not have; `Err` if nobody has it.
-    pub(super) fn global(&self, expr: &Expr) -> Lowered<Result<Dynamic, ()>> {
-        match self.compiler.value_of(expr) {
-            Ok(value) => Ok(Ok(value)),
-            Err(error) => match *error {
-                EvalAltResult::ErrorVariableNotFound(..) => Ok(Err(())),
-                _ => Err(self.obstacle("a variable that cannot be read", expr.position())),
-            },
-        }
+    /// The value of a variable that the function does not have; `None` if nobody has it.
+    pub(super) fn global(&self, expr: &Expr) -> Option<Dynamic> {
+        self.compiler.value_of(expr).ok()
     }
 
     fn part(&mut self, part: &Expr) -> Lowered<Part> {
@@ -203,11 +221,15 @@ impl Lower<'_, '_> {
         )
     }
 
-    pub(super) fn op_assign(op: &OpAssignment, name: rhai::ImmutableString) -> Option<OpAssign> {
+    pub(super) fn op_assign(
+        op: &OpAssignment,
+        name: rhai::ImmutableString,
+        at: Position,
+    ) -> Option<OpAssign> {
         let (_, _, _, _, token, _) = op.get_op_assignment_info()?;
         let names = vec![name, operand_name(1)];
         let sides = BinaryExpr {
-            lhs: variable(names.first().cloned().unwrap_or_default(), op.position()),
+            lhs: variable(names.first().cloned().unwrap_or_default(), at),
             rhs: variable(operand_name(1), op.position()),
         };
         let statement = Stmt::Assignment(Box::new((op.clone(), sides)));
@@ -225,12 +247,9 @@ impl Lower<'_, '_> {
         match to {
             Expr::Variable(variable, _, position) => {
                 let Some(slot) = self.local(to) else {
-                    return Err(self.obstacle(
-                        &format!("an assignment to `{}`, which is no variable here", variable.1),
-                        *position,
-                    ));
+                    return self.assign_nothing(to, variable.1.to_string(), value, *position);
                 };
-                let Some(assign) = Self::op_assign(op, variable.1.clone()) else {
+                let Some(assign) = Self::op_assign(op, variable.1.clone(), *position) else {
                     return Ok(assign::variable(slot, self.writable(value)?));
                 };
                 let is_plain =
@@ -241,9 +260,48 @@ impl Lower<'_, '_> {
                 };
                 Ok(assign::change(slot, value, assign, op.position()))
             }
+            Expr::ThisPtr(position) => {
+                let Some(slot) = self.local(to) else { return Ok(unbound(*position)) };
+                // Rhai knows no name for it where it may not be changed.
+                let name = rhai::ImmutableString::new();
+                let Some(assign) = Self::op_assign(op, name, *position) else {
+                    return Ok(assign::this(slot, self.writable(value)?, *position));
+                };
+                let value = Shape::Code(self.writable(value)?);
+                Ok(assign::change(slot, value, assign, op.position()))
+            }
             Expr::Dot(..) | Expr::Index(..) => self.assign_chain(op, to, value),
-            other => Err(self.obstacle("an assignment to `this`", other.position())),
+            other => Err(self.obstacle("an assignment that is not known here", other.position())),
         }
+    }
+
+    /// An assignment to what is no variable of the function, which fails when it has its value.
+    fn assign_nothing(
+        &mut self,
+        to: &Expr,
+        name: String,
+        value: &Expr,
+        position: Position,
+    ) -> Lowered<Code> {
+        let there_is = match self.global(to) {
+            Some(value) if value.is_shared() => {
+                return Err(self.obstacle("an assignment to a shared value", position));
+            }
+            Some(_) => true,
+            None => false,
+        };
+        let fails = unreadable(to);
+        let value = self.writable(value)?;
+        Ok(Box::new(move |vm| {
+            let out = value(vm);
+            if out.stops() {
+                return out;
+            }
+            match there_is {
+                true => vm.fail(EvalAltResult::ErrorAssignmentToConstant(name.clone(), position)),
+                false => fails(vm),
+            }
+        }))
     }
 
     pub(super) fn switch(
@@ -258,7 +316,7 @@ impl Lower<'_, '_> {
         for case in &cases.expressions {
             let condition = match &case.lhs {
                 Expr::BoolConstant(true, _) => None,
-                condition => Some((self.expression(condition, false)?, condition.position())),
+                condition => Some((self.condition(condition)?, condition.position())),
             };
             lowered.push(Case { condition, value: self.expression(&case.rhs, is_last)? });
         }
@@ -300,25 +358,15 @@ fn read_only(value: Dynamic) -> Code {
     })
 }
 
-fn variable_name(
-    variable: &(Option<std::num::NonZeroUsize>, rhai::ImmutableString, rhai::Namespace, u64),
-) -> String {
-    match variable.2.is_empty() {
-        true => variable.1.to_string(),
-        false => format!("{}::{}", variable.2, variable.1),
-    }
+/// `this` where there is none.
+pub(super) fn unbound(position: Position) -> Code {
+    Box::new(move |vm| vm.fail(EvalAltResult::ErrorUnboundThis(position)))
 }
 
-fn variable_position(
-    variable: &(Option<std::num::NonZeroUsize>, rhai::ImmutableString, rhai::Namespace, u64),
-    position: Position,
-) -> Position {
-    if variable.2.is_empty() { position } else { variable.2.position() }
-}
-
-/// A variable that there is not.
-fn not_found(name: String, position: Position) -> Code {
-    Box::new(move |vm| vm.fail(EvalAltResult::ErrorVariableNotFound(name.clone(), position)))
+/// A variable that there is not: Rhai says so.
+fn unreadable(expr: &Expr) -> Code {
+    let node = Stmt::Expr(Box::new(expr.clone()));
+    literal::interpreted(Interpreted::new(node, Vec::new()), Vec::new())
 }
 
 /// Whether a step is written with `?`.

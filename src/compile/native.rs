@@ -122,6 +122,11 @@ impl Site {
         }
     }
 
+    /// Where the call stands.
+    pub(super) fn position(&self) -> Position {
+        self.position
+    }
+
     fn known(&self, arguments: &[&mut Dynamic]) -> Option<&Known> {
         if self.always_interpreted.load(Ordering::Relaxed) {
             return None;

@@ -2,10 +2,12 @@
 
 mod corpus;
 mod generator;
+mod rhai;
+mod widget;
 
 use std::cell::RefCell;
 
-use rhai::{
+use ::rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, FuncRegistration, ImmutableString, Module,
     OptimizationLevel, Position, Scope, ScriptFuncDef, Shared,
     packages::{Package, StandardPackage},
@@ -58,11 +60,11 @@ fn host() -> Module {
         point.x
     });
     FuncRegistration::new_getter("parts").set_into_module(&mut module, |point: &mut Point| {
-        let parts: rhai::Array = vec![point.x.into(), point.inner.0.clone().into()];
+        let parts: ::rhai::Array = vec![point.x.into(), point.inner.0.clone().into()];
         parts
     });
     FuncRegistration::new_getter("table").set_into_module(&mut module, |point: &mut Point| {
-        let mut map = rhai::Map::new();
+        let mut map = ::rhai::Map::new();
         map.insert("id".into(), point.x.into());
         map.insert("name".into(), point.inner.0.clone().into());
         map
@@ -86,8 +88,8 @@ fn host() -> Module {
     register("==").set_into_module(&mut module, |a: Point, b: Point| a.x == b.x);
     register("each_of").set_into_module(
         &mut module,
-        |context: rhai::NativeCallContext, items: rhai::Array, f: rhai::FnPtr| {
-            let results: Result<rhai::Array, _> = items
+        |context: ::rhai::NativeCallContext, items: ::rhai::Array, f: ::rhai::FnPtr| {
+            let results: Result<::rhai::Array, _> = items
                 .into_iter()
                 .map(|item| f.call_within_context::<Dynamic>(&context, (item,)))
                 .collect();
@@ -106,7 +108,7 @@ fn engine() -> (Engine, Vec<Shared<Module>>) {
     engine.register_global_module(Shared::clone(&host));
     let mut own = Module::new();
     FuncRegistration::new("twice").set_into_module(&mut own, |x: i64| x * 2);
-    FuncRegistration::new("grow").set_into_module(&mut own, |x: &mut rhai::Array| {
+    FuncRegistration::new("grow").set_into_module(&mut own, |x: &mut ::rhai::Array| {
         x.push(Dynamic::UNIT);
         i64::try_from(x.len()).unwrap()
     });
@@ -123,7 +125,7 @@ fn engine() -> (Engine, Vec<Shared<Module>>) {
         if index > 0 || context.scope().contains(name) {
             return Ok(None);
         }
-        let mut settings = rhai::Map::new();
+        let mut settings = ::rhai::Map::new();
         settings.insert("a".into(), 1_i64.into());
         settings.insert("list".into(), vec![Dynamic::from(1_i64), 2_i64.into()].into());
         Ok((name == "SETTINGS").then(|| settings.into()))
@@ -171,8 +173,18 @@ fn unnumbered(error: &str) -> String {
 
 /// Both outcomes of `main()`, Rhai's first; or why it is not compiled.
 fn both(
+    engine: &(Engine, Vec<Shared<Module>>),
+    source: &str,
+) -> Result<(String, String), Obstacle> {
+    ran(engine, source, HOOKS, || {})
+}
+
+/// The same with these hooks, beginning anew before each run.
+fn ran(
     (engine, iterators): &(Engine, Vec<Shared<Module>>),
     source: &str,
+    hooks: Hooks,
+    begin: fn(),
 ) -> Result<(String, String), Obstacle> {
     let mut ast = engine.compile(source).unwrap_or_else(|error| panic!("{error}\n{source}"));
     ast.set_source("test");
@@ -182,8 +194,9 @@ fn both(
     global.source = Some("test".into());
     global.level = 1;
     global.scope_level = 1;
-    let program = compile(engine, &global, &main, iterators, HOOKS)?;
+    let program = compile(engine, &global, &main, iterators, hooks)?;
     let statements = super::graph::statements(&main);
+    begin();
     #[expect(deprecated, reason = "not deprecated but volatile")]
     let expected = outcome(engine.eval_statements_raw(
         &mut global.clone(),
@@ -192,9 +205,11 @@ fn both(
         &statements,
     ));
     let mut run = Run { global, caches: Caches::new(), stack: Vec::new() };
+    begin();
     let first = outcome(program.run(engine, &mut run));
     // Natives that are known by now are called another way.
     for _ in 0..2 {
+        begin();
         let again = outcome(program.run(engine, &mut run));
         if again != first {
             return Ok((expected, format!("{first}, and then {again}")));
@@ -265,8 +280,9 @@ fn what_cannot_be_compiled_says_why_and_where() {
     let engine = engine();
     for (source, what, line) in [
         ("fn main() {\n  eval(\"1\")\n}", "`eval`", 2),
-        ("fn main() {\n\n  this.x\n}", "`this`", 3),
+        ("fn main() {\n\n  f!()\n}\nfn f() { 1 }", "a call with `!`", 3),
         ("fn main() { f() }\nfn f() { exit(1) }", "`exit`", 2),
+        ("fn main() { f() }\nfn f() { import \"x\" as x; }", "`import` inside of a function", 2),
     ] {
         let obstacle = both(&engine, source).unwrap_err();
         assert_eq!((obstacle.what.as_str(), obstacle.position.line()), (what, Some(line)));

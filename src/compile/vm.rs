@@ -156,6 +156,12 @@ impl<'a> Vm<'a> {
         self.ask(1, position)
     }
 
+    /// Tells the budget of what was done since it was asked; false when it is spent, and then there is an
+    /// error.
+    pub(super) fn account(&mut self, position: Position) -> bool {
+        self.fuel == STRETCH || self.ask(0, position)
+    }
+
     #[cold]
     #[inline(never)]
     fn ask(&mut self, operations: u32, position: Position) -> bool {
@@ -231,6 +237,21 @@ impl<'a> Vm<'a> {
             return Out::FAIL;
         }
         out
+    }
+
+    /// What a condition reads: a shared value that is no truth is handed on as a shared one.
+    #[inline]
+    pub(super) fn as_is(&mut self, slot: usize, position: Position) -> Out {
+        match self.stack.get(self.base + slot) {
+            Some(value) if value.is_shared() => match value.as_bool() {
+                Ok(truth) => Out::bool(truth),
+                Err(_) => {
+                    self.acc = value.clone();
+                    Out::ANY
+                }
+            },
+            _ => self.copy(slot, position),
+        }
     }
 
     /// The integer in a place of the stack.
