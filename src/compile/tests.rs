@@ -229,8 +229,20 @@ fn check(engine: &(Engine, Vec<Shared<Module>>), source: &str) {
     }
 }
 
+/// Runs a test with room for the deepest calls of an interpreter that is not optimised.
+fn with_room(test: fn()) {
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(test).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
 #[test]
 fn the_corpus_gives_what_rhai_gives() {
+    with_room(corpus);
+}
+
+fn corpus() {
     let engine = engine();
     let mut wrong = Vec::new();
     for source in corpus::PROGRAMS {
