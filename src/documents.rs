@@ -5,18 +5,13 @@
 //! from memory, after a look at whether their files are still the same: an answer is never older than its
 //! request. What the server shows itself is part of the program, so that one binary is all there is.
 
-mod beneath;
-mod coding;
 mod common_log;
 mod compose;
-mod conditions;
 pub(crate) mod docs;
 mod errors;
 mod escape;
 pub(crate) mod file;
 mod highlight;
-mod identity;
-mod kind;
 mod listing;
 mod load;
 mod look;
@@ -25,11 +20,7 @@ mod markdown;
 mod memory;
 mod mount;
 mod page;
-mod respond;
 pub(crate) mod start;
-mod stream;
-mod way;
-mod whole;
 mod workshop;
 
 use std::{io, sync::Arc};
@@ -37,17 +28,18 @@ use std::{io, sync::Arc};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use poem::Response;
 
+pub(crate) use self::mount::Mount;
 use self::{
     common_log::CommonLog,
     errors::Template,
     escape::segment,
     load::{Loaded, Wish},
     memory::Memory,
-    way::Way,
     workshop::Workshop,
 };
-pub(crate) use self::{mount::Mount, whole::Included};
+pub(crate) use crate::content::whole::Included;
 use crate::{
+    content::{respond, way::Way, whole},
     diagnostic::Diagnostic,
     settings::{DocumentSettings, Settings},
 };

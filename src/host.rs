@@ -13,6 +13,7 @@ pub(crate) mod declare;
 pub(crate) mod define;
 pub(crate) mod error;
 mod extras;
+mod files;
 mod json;
 mod limits;
 pub(crate) mod log;
@@ -56,6 +57,7 @@ pub(crate) fn natives() -> Natives {
         .with_global(global)
         .with_namespace("base64", base64::module())
         .with_namespace("crypto", crypto::module())
+        .with_namespace("files", files::module())
         .with_namespace("json", json::module())
         .with_namespace("limits", limits::module())
         .with_namespace("log", log::module())

@@ -4,6 +4,7 @@
 //!
 //! - `diagnostic`: what is wrong with something a person wrote, and where.
 //! - `settings`: the configuration, typed.
+//! - `content`: files as answers, opened below their folder by construction.
 //! - `source`: the plugin folder as a snapshot, and what watches it.
 //! - `services`: what outlives every reload and knows nothing of Rhai.
 //! - `compile`: functions of Rhai as closures of Rust.
@@ -24,6 +25,7 @@ mod admin;
 mod app;
 pub mod cli;
 mod compile;
+mod content;
 mod diagnostic;
 mod documents;
 mod generation;

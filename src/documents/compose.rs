@@ -8,11 +8,13 @@ use std::{io, time::SystemTime};
 use jiff::{Timestamp, ZonedDateTime, tz::TimeZone};
 
 use super::{
-    identity::{Identity, Part},
-    kind::Kind,
     load::read,
     magic::{Piece, formatted, pieces},
     mount::Mount,
+};
+use crate::content::{
+    identity::{Identity, Part},
+    kind::Kind,
     way::Way,
     whole::{Included, Keeping},
 };

@@ -6,9 +6,9 @@ use arc_swap::ArcSwapOption;
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 
-use super::{
+use super::escape::filled;
+use crate::content::{
     beneath::Links,
-    escape::filled,
     identity::{Identity, Part},
 };
 

@@ -4,9 +4,9 @@ use std::io;
 
 use rustix::fs::{AtFlags, Dir, FileType, StatxFlags, statx};
 
-use super::{
+use super::escape::{escaped, filled, segment};
+use crate::content::{
     beneath::{Links, Opened, Root},
-    escape::{escaped, filled, segment},
     way::{DotFiles, Way, is_shown},
 };
 

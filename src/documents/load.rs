@@ -4,18 +4,18 @@ use std::{
     fs::File,
     io::{self, Read as _},
     sync::Arc,
-    time::SystemTime,
 };
 
 use super::{
-    Documents,
+    Documents, listing,
+    mount::Mount,
+    page::{self, Source},
+};
+use crate::content::{
     beneath::Opened,
     coding::Coding,
     identity::{Identity, Part},
     kind::Kind,
-    listing,
-    mount::Mount,
-    page::{self, Source},
     respond::Large,
     way::Way,
     whole::{Keeping, Nature, Whole},
@@ -156,7 +156,7 @@ fn plain(
     made_of.push(Part::read(mount.root.path_of(way), mount.root.links(), identity));
     let keeping = if is_torn { Keeping::Not } else { Keeping::WhileSame };
     let is_utf8 = kind.is_text() && std::str::from_utf8(&content).is_ok();
-    let nature = nature(mount, kind, is_utf8, &identity);
+    let nature = Nature::of(kind, is_utf8, &identity, &mount.settings.cache_control);
     let mut whole = Whole::new(&content.into(), &nature, made_of, keeping);
     for (coding, sibling) in siblings(mount, way, kind, &identity) {
         let Ok(read) = read(&sibling.file, SMALL) else { continue };
@@ -176,33 +176,15 @@ fn large(
     identity: &Identity,
     kind: Kind,
 ) -> io::Result<Loaded> {
-    let now = SystemTime::now();
-    // Before the clock has moved on, two versions cannot be told apart, and so none has a name.
-    let tag = |identity: &Identity| identity.is_settled(now).then(|| identity.tag());
     let siblings = siblings(mount, way, kind, identity)
         .map(|(coding, sibling)| {
-            let tag = tag(&Identity::of(&sibling.metadata));
+            let tag = Identity::of(&sibling.metadata).settled_tag();
             (coding, Arc::new(sibling.file), sibling.metadata.len(), tag)
         })
         .collect();
-    let is_utf8 = kind.is_text() && begins_as_utf8(&opened.file)?;
-    Ok(Loaded::Large(Box::new(Large {
-        length: identity.size(),
-        tag: tag(identity),
-        nature: nature(mount, kind, is_utf8, identity),
-        siblings,
-        file: Arc::new(opened.file.try_clone()?),
-    })))
-}
-
-fn nature(mount: &Mount, kind: Kind, is_utf8: bool, identity: &Identity) -> Nature {
-    Nature {
-        content_type: kind.content_type(is_utf8),
-        is_compressible: kind.is_compressible(),
-        cache_control: mount.settings.cache_control.clone(),
-        policy: None,
-        modified: identity.last_modified(SystemTime::now()),
-    }
+    let file = opened.file.try_clone()?;
+    let large = Large::of(file, identity, kind, &mount.settings.cache_control)?;
+    Ok(Loaded::Large(Box::new(Large { siblings, ..large })))
 }
 
 /// The compressed files beside a file. One that is older than the file says something else by now.
@@ -248,17 +230,4 @@ pub(super) fn read(mut file: &File, most: u64) -> io::Result<Read> {
         }
         file.rewind()?;
     }
-}
-
-/// Whether a file begins as one in UTF-8 does.
-fn begins_as_utf8(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::FileExt as _;
-    let mut begin = vec![0; 16 << 10];
-    let read = file.read_at(&mut begin, 0)?;
-    begin.truncate(read);
-    Ok(match std::str::from_utf8(&begin) {
-        Ok(_) => true,
-        // A letter that is cut at the end is none that is wrong.
-        Err(error) => error.error_len().is_none(),
-    })
 }

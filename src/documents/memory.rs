@@ -14,7 +14,7 @@ use std::{
 
 use arc_swap::{ArcSwapOption, Guard};
 
-use super::whole::Whole;
+use crate::content::whole::Whole;
 
 /// How many documents are kept at most.
 const PLACES: usize = 8192;
@@ -150,7 +150,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documents::whole::{Keeping, Nature};
+    use crate::content::whole::{Keeping, Nature};
 
     fn document(bytes: usize) -> Arc<Whole> {
         let nature = Nature {

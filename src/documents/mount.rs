@@ -1,6 +1,6 @@
 //! One folder that is served, and the path it is served under.
 
-use super::{
+use crate::content::{
     beneath::{Links, Root},
     way::DotFiles,
 };

@@ -7,14 +7,16 @@ use super::{
     compose::{Composed, Into, compose},
     errors::Template,
     escape::{escaped, filled},
-    identity::Part,
     load::Wish,
     magic,
     markdown::{RawHtml, Rendered, render},
     mount::Mount,
+    workshop::TIME,
+};
+use crate::content::{
+    identity::Part,
     way::Way,
     whole::{Keeping, Nature, Whole},
-    workshop::TIME,
 };
 use crate::settings::DocumentSettings;
 

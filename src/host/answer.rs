@@ -7,6 +7,7 @@
 mod build;
 mod cookie;
 mod fields;
+mod file;
 mod plain;
 mod stream;
 
@@ -19,12 +20,13 @@ use poem::{Body, Response, ResponseParts};
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 pub(crate) use build::register;
+pub(crate) use file::Asked;
 use plain::as_json;
 pub(crate) use plain::as_plain;
 pub(crate) use stream::StreamWriter;
 
 use super::{current::PluginContext, problem::Problem, request::Headers};
-use crate::host::declare::callback::Callback;
+use crate::{content::respond::Large, host::declare::callback::Callback};
 
 const JSON: &str = "application/json";
 const BYTES: &str = "application/octet-stream";
@@ -34,6 +36,8 @@ const BYTES: &str = "application/octet-stream";
 pub(crate) enum Answer {
     /// The whole response.
     Ready(Response),
+    /// The same, of a file that is read as the client takes it.
+    File(Response),
     /// A response whose body a script writes piece by piece.
     Stream(StreamSpec),
 }
@@ -108,6 +112,7 @@ enum Content {
     Bytes(Bytes),
     Json(Arc<Dynamic>),
     Stream(Arc<Callback>),
+    File(Arc<Large>),
 }
 
 /// How a plain value is answered.
@@ -191,8 +196,12 @@ impl ScriptResponse {
     }
 
     /// The answer itself.
-    pub(crate) fn into_answer(self, context: &PluginContext) -> Result<Answer, AnswerError> {
-        self.into_inspected(context, |_, _, _| Ok(()))
+    pub(crate) fn into_answer(
+        self,
+        context: &PluginContext,
+        asked: Asked<'_>,
+    ) -> Result<Answer, AnswerError> {
+        self.into_inspected(context, asked, |_, _, _| Ok(()))
     }
 
     /// The same; `inspect` sees status, headers and body just before they are sent, and may refuse them. It
@@ -200,6 +209,7 @@ impl ScriptResponse {
     pub(crate) fn into_inspected(
         self,
         context: &PluginContext,
+        asked: Asked<'_>,
         inspect: impl FnOnce(StatusCode, &HeaderMap, Option<&[u8]>) -> Result<(), AnswerError>,
     ) -> Result<Answer, AnswerError> {
         let Self { status, mut headers, content } = self;
@@ -252,6 +262,11 @@ impl ScriptResponse {
                 inspect(status, &headers, None)?;
                 return Ok(Answer::Stream(StreamSpec { status, headers, write }));
             }
+            Content::File(file) => {
+                file::typed(&mut headers, &file);
+                inspect(status, &headers, None)?;
+                return Ok(Answer::File(file::answer(status, headers, &file, asked)));
+            }
         };
         Ok(ready(status, headers, body))
     }
@@ -273,6 +288,10 @@ impl ScriptResponse {
             Content::Bytes(_) | Content::Stream(_) => Some(BYTES),
             Content::Json(_) => Some(JSON),
             Content::Plain(_) => super::current::plugin().map(|plugin| plugin.string_type),
+            Content::File(file) => {
+                file::typed(&mut headers, file);
+                None
+            }
             Content::Empty => None,
         };
         if let Some(usual) = usual {
@@ -324,7 +343,7 @@ impl Content {
 
     fn value(&self) -> Dynamic {
         match self {
-            Self::Empty | Self::Stream(_) => Dynamic::UNIT,
+            Self::Empty | Self::Stream(_) | Self::File(_) => Dynamic::UNIT,
             Self::Plain(text) | Self::Text(text, _) => text.clone().into(),
             Self::Bytes(bytes) => Dynamic::from_blob(bytes.to_vec()),
             Self::Json(value) => (**value).clone(),

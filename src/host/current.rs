@@ -10,7 +10,7 @@ use std::{
 
 use rhai::Dynamic;
 
-use crate::services::{state::State, store::Store};
+use crate::services::{files::Files, state::State, store::Store};
 
 /// What natives know of the plugin they serve. Immutable for the life of one version of the plugin.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct PluginContext {
     pub(crate) state: Arc<State>,
     /// What it keeps for good.
     pub(crate) store: Store,
+    /// The files that it keeps.
+    pub(crate) files: Files,
 }
 
 /// Why a script runs.

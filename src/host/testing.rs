@@ -14,7 +14,7 @@ use rhai::{
 use super::current::{self, Phase, PluginContext};
 use crate::{
     script::budget::{self, Limits, Spent, Thread},
-    services::{database::Database, state::State, store::Store},
+    services::{Services, state::State},
 };
 
 /// The stack of a thread that runs scripts, in bytes.
@@ -84,7 +84,7 @@ impl Trial {
     }
 
     fn plugin(&self) -> PluginContext {
-        let database = Database::at(self.data.path().join("t.db"));
+        let services = Services::new(self.data.path());
         PluginContext {
             name: "trial".into(),
             settings: Dynamic::UNIT,
@@ -93,7 +93,8 @@ impl Trial {
             development: true,
             output_bytes: 1 << 20,
             state: Arc::clone(&self.state),
-            store: Store::new(database.into(), "trial", 1 << 20),
+            store: services.store("trial", 1 << 20),
+            files: services.files("trial", 1 << 20),
         }
     }
 }
@@ -151,6 +152,7 @@ pub(crate) fn engine() -> Engine {
         ("state", super::state::module()),
         ("store", super::store::module()),
         ("system", super::system::module()),
+        ("files", super::files::module()),
         ("limits", super::limits::module()),
         ("log", super::log::module()),
         ("time", super::time::module()),

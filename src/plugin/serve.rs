@@ -27,7 +27,7 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     host::{
-        answer::{Answer, AnswerError, ScriptResponse, StreamSpec, StreamWriter},
+        answer::{Answer, AnswerError, Asked, ScriptResponse, StreamSpec, StreamWriter},
         current::{self, Phase},
         declare::callback::Callback,
         error::{Raised, mistake, outcome},
@@ -87,7 +87,7 @@ impl Plugin {
             .run(self.pace(index), move |thread| plugin.run_route(index, request, time, thread))
             .await;
         match ran {
-            Some(Ran::Answer(Answer::Ready(response))) => response,
+            Some(Ran::Answer(Answer::Ready(response) | Answer::File(response))) => response,
             Some(Ran::Answer(Answer::Stream(stream))) => self.stream(stream, time, executor),
             Some(Ran::Problem(problem)) => problem.into_response(),
             Some(Ran::Spent(Spent::Busy, _)) => busy("too many slow requests are being answered"),
@@ -119,8 +119,11 @@ impl Plugin {
                 Some(Ok(typed)) => request.fill(typed),
                 Some(Err(problem)) => return Ok(Err(AnswerError::Refused(problem))),
             }
+            let asked = request.clone();
             let value = self.call(route, request)?;
-            Ok::<_, Box<EvalAltResult>>(self.answered(value, route))
+            let data = asked.data();
+            let asked = Asked { method: &data.method, headers: &data.headers };
+            Ok::<_, Box<EvalAltResult>>(self.answered(value, route, asked))
         }));
         match began.map(|began| began.elapsed() >= budget::ESCALATE_AFTER) {
             None if budget.gave_way() => self.note_pace(index, Pace::Slow),
@@ -223,13 +226,18 @@ impl Plugin {
     }
 
     /// What a value is on the wire, if that is what the route promises.
-    fn answered(&self, value: Dynamic, route: &Route) -> Result<Answer, AnswerError> {
+    fn answered(
+        &self,
+        value: Dynamic,
+        route: &Route,
+        asked: Asked<'_>,
+    ) -> Result<Answer, AnswerError> {
         let response = ScriptResponse::from_value(value)?;
         let checks = route.checks.as_deref().filter(|checks| checks.promises());
         let (Some(checks), true) = (checks, self.responses != Responses::Off) else {
-            return response.into_answer(&self.context);
+            return response.into_answer(&self.context, asked);
         };
-        response.into_inspected(&self.context, |status, headers, body| {
+        response.into_inspected(&self.context, asked, |status, headers, body| {
             match checks.broken(&Sent { status, headers, body }) {
                 Some(fault) => self.broken_promise(route, fault),
                 None => Ok(()),

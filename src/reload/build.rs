@@ -148,6 +148,7 @@ impl<'a> Workshop<'a> {
             output_bytes: limits.output_bytes,
             state: self.services.state(job.name),
             store: self.services.store(job.name, limits.store_bytes),
+            files: self.services.files(job.name, limits.files_bytes),
         };
         let inputs = Inputs {
             name: job.name,

@@ -18,6 +18,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use self::lane::Lane;
+use super::told::Told;
 
 /// The name of the file in the folder of data.
 pub(crate) const FILE: &str = "hotplate.db";
@@ -27,9 +28,6 @@ const READERS: usize = 4;
 
 /// How long the lock of another process is waited for.
 const LOCKED: Duration = Duration::from_secs(1);
-
-/// How often the same trouble is logged.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +81,7 @@ pub(crate) struct Database {
     readers: Lane,
     /// Held by whoever opens the file: nobody finds it half made.
     opening: Mutex<()>,
-    told: Mutex<Option<(Instant, String)>>,
+    told: Told,
 }
 
 impl Database {
@@ -94,7 +92,7 @@ impl Database {
             writer: Lane::new(1),
             readers: Lane::new(READERS),
             opening: Mutex::default(),
-            told: Mutex::default(),
+            told: Told::default(),
         }
     }
 
@@ -153,12 +151,8 @@ impl Database {
     /// Logs what is wrong; the same trouble no more than now and then.
     pub(crate) fn tell(&self, error: &DatabaseError) {
         let text = error.to_string();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let recently =
-            |(at, before): &(Instant, String)| at.elapsed() < TELL_AGAIN && *before == text;
-        if !told.as_ref().is_some_and(recently) {
+        if self.told.is_news(&text) {
             tracing::error!("the database: {text}");
-            *told = Some((Instant::now(), text));
         }
     }
 }

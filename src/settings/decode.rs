@@ -117,7 +117,7 @@ fn paths(fields: &mut Fields, bases: &Bases) -> PathSettings {
 fn auth(fields: &mut Fields, bases: &Bases) -> AuthSettings {
     let default = AuthSettings::default();
     AuthSettings {
-        apikey: fields.secret_or_file("apikey", "apikey_file", bases),
+        apikey: fields.apikey(bases),
         url_key: fields.boolean("url_key", default.url_key),
         keys: fields.sections("keys", |_, fields| keys::named(fields, bases)),
     }
@@ -129,7 +129,7 @@ fn plugin(name: &str, fields: &mut Fields, bases: &Bases) -> PluginSettings {
         enabled: fields.boolean("enabled", default.enabled),
         route_path: fields.parsed("route_path", route_path),
         auth: fields.choice("auth"),
-        apikey: fields.secret_or_file("apikey", "apikey_file", bases),
+        apikey: fields.apikey(bases),
         limits: fields.section("limits", overrides),
         cors: fields.section("cors", cors::overrides),
         settings: serde_json::Map::new(),
@@ -197,6 +197,7 @@ fn overrides(fields: &mut Fields) -> LimitOverrides {
         concurrency: fields.number("concurrency", 1..=10_000),
         queue: fields.number("queue", 0..=1_000_000),
         store_bytes: fields.number("store_bytes", 0..=MAX_BYTES),
+        files_bytes: fields.number("files_bytes", 0..=MAX_BYTES),
         compile: fields.truth("compile"),
         self_check: fields.truth("self_check"),
     }

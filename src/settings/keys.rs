@@ -19,24 +19,21 @@ impl Fields<'_, '_> {
         self.parsed(key, |text| checked(text).map(Secret::new))
     }
 
-    /// The key that `key` holds, or the file that `file` names.
-    pub(super) fn secret_or_file(
-        &mut self,
-        key: &'static str,
-        file: &'static str,
-        bases: &Bases,
-    ) -> Option<Secret> {
-        let both = self.left().contains_key(key) && self.left().contains_key(file);
-        let from_key = self.secret(key);
-        let from_file = self.secret_file(file, bases);
-        if both {
-            let (key, file) = (self.path_of(key), self.path_of(file));
-            let message = format!("`{key}` and `{file}` are both set: which is the key?");
+    /// `apikey`, its digest `apikey_sha256`, or the file that `apikey_file` names.
+    pub(super) fn apikey(&mut self, bases: &Bases) -> Option<Secret> {
+        let ways = ["apikey", "apikey_sha256", "apikey_file"];
+        let set: Vec<_> = ways.into_iter().filter(|way| self.left().contains_key(*way)).collect();
+        let from_key = self.secret("apikey");
+        let from_digest = self.parsed("apikey_sha256", Secret::from_sha256_hex);
+        let from_file = self.secret_file("apikey_file", bases);
+        if let [first, .., last] = set[..] {
+            let (first, last) = (self.path_of(first), self.path_of(last));
+            let message = format!("`{first}` and `{last}` are both set: which is the key?");
             let mut fault = Diagnostic::error("config-contradiction", message);
-            fault.place = self.reader().place_of(&file);
+            fault.place = self.reader().place_of(&last);
             self.reader().report(fault.help("remove one of them"));
         }
-        from_key.or(from_file)
+        from_key.or(from_digest).or(from_file)
     }
 
     /// The key in the file that `key` names.

@@ -53,6 +53,8 @@ pub struct ScriptLimits {
     pub queue: usize,
     /// Bytes that the plugin keeps in its store.
     pub store_bytes: usize,
+    /// Bytes of the files that the plugin keeps, in blocks of 4096.
+    pub files_bytes: u64,
     /// Whether functions are compiled where they can be, instead of being interpreted.
     pub compile: bool,
     /// Whether compiled functions are interpreted as well where a call has no effects, and both outcomes compared.
@@ -81,6 +83,8 @@ pub struct LimitOverrides {
     pub queue: Option<usize>,
     /// See [`ScriptLimits::store_bytes`].
     pub store_bytes: Option<usize>,
+    /// See [`ScriptLimits::files_bytes`].
+    pub files_bytes: Option<u64>,
     /// See [`ScriptLimits::compile`].
     pub compile: Option<bool>,
     /// See [`ScriptLimits::self_check`].
@@ -115,6 +119,7 @@ impl Default for ScriptLimits {
             concurrency: 32,
             queue: 128,
             store_bytes: 256 << 20,
+            files_bytes: 256 << 20,
             compile: true,
             self_check: false,
         }
@@ -167,6 +172,7 @@ impl ScriptLimits {
             concurrency: own.concurrency.unwrap_or(self.concurrency),
             queue: own.queue.unwrap_or(self.queue),
             store_bytes: own.store_bytes.unwrap_or(self.store_bytes),
+            files_bytes: own.files_bytes.unwrap_or(self.files_bytes),
             compile: own.compile.unwrap_or(self.compile),
             self_check: own.self_check.unwrap_or(self.self_check),
         }

@@ -289,6 +289,11 @@ fn hostile_scripts_find_no_native_that_gives_up() {
 }
 
 #[test]
+fn hostile_scripts_keep_no_file_outside_their_folder_and_fill_no_disk() {
+    requests("files", 4, Run::Usual);
+}
+
+#[test]
 fn hostile_scripts_do_not_end_the_parser() {
     loads("parse");
 }
@@ -346,7 +351,8 @@ fn hostile_jobs_are_stopped_all_at_once() {
 
 #[test]
 fn there_are_many_hostile_scripts() {
-    let groups = ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import", "jobs"];
+    let groups =
+        ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import", "jobs", "files"];
     let all: usize = groups.iter().map(|name| folder(name).len()).sum();
     assert!(all >= 150, "only {all}");
 }

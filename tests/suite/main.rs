@@ -30,6 +30,7 @@ mod ending;
 mod errors;
 mod extras;
 mod faults;
+mod files;
 mod guards;
 mod hostile;
 mod house;

@@ -96,7 +96,7 @@ impl Random {
 
 fn scripts() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let groups = ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import"];
+    let groups = ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import", "files"];
     let folders = groups.iter().map(|group| root.join("tests/hostile").join(group));
     let mut found = Vec::new();
     for folder in folders.chain([root.join("plugins"), root.join("tests/broken")]) {

@@ -7,7 +7,7 @@ use rhai::{
     Blob, Dynamic, FnPtr, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext,
 };
 
-use super::{Content, ScriptResponse, as_plain, cookie, fields, stream};
+use super::{Content, ScriptResponse, as_plain, cookie, fields, file, stream};
 use crate::{
     host::{declare::callback::Callback, error::mistake},
     script::Native,
@@ -20,12 +20,13 @@ const HTML: &str = "text/html; charset=utf-8";
 pub(crate) fn register(module: &mut Module) {
     constructors(module);
     redirects(module);
+    file::register(module);
     statuses(module);
     response(module);
     stream::register(module);
 }
 
-fn named(name: &str, parameters: &[&str], comment: &str) -> FuncRegistration {
+pub(super) fn named(name: &str, parameters: &[&str], comment: &str) -> FuncRegistration {
     FuncRegistration::new(name)
         .in_global_namespace()
         .with_params_info(parameters.iter().copied().chain(["Response"]))
@@ -92,7 +93,7 @@ fn displayed(function: &str, value: &Dynamic) -> Native<ImmutableString> {
     Err(mistake(format!("{function}() takes a string, not a value of type {kind}")))
 }
 
-fn with_type(content: Content, kind: &str) -> Native<ScriptResponse> {
+pub(super) fn with_type(content: Content, kind: &str) -> Native<ScriptResponse> {
     let mut response = ScriptResponse::new(StatusCode::OK, content);
     let value = HeaderValue::from_str(kind)
         .ok()

@@ -21,7 +21,8 @@ fn engine() -> Engine {
 }
 
 fn into_answer(value: Dynamic, context: &PluginContext) -> Result<Answer, AnswerError> {
-    ScriptResponse::from_value(value)?.into_answer(context)
+    let (method, headers) = (&http::Method::GET, &HeaderMap::new());
+    ScriptResponse::from_value(value)?.into_answer(context, Asked { method, headers })
 }
 
 fn context() -> PluginContext {
@@ -34,6 +35,7 @@ fn context() -> PluginContext {
         output_bytes: 1000,
         state: Arc::new(State::default()),
         store: Services::new(std::path::Path::new("/nowhere")).store("test", 0),
+        files: Services::new(std::path::Path::new("/nowhere")).files("test", 0),
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a file is, by the ending of its name.
 
+use std::{fs::File, io, os::unix::fs::FileExt as _};
+
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(crate) struct Kind {
     /// The media type, without parameters.
     media: &'static str,
 }
@@ -29,10 +31,10 @@ const COMPRESSIBLE: [&str; 6] = [
 
 impl Kind {
     /// Text and nothing more.
-    pub(super) const TEXT: Self = Self { media: "text/plain" };
+    pub(crate) const TEXT: Self = Self { media: "text/plain" };
 
     /// The kind of a file with that name.
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
         let media = match ending.as_str() {
             "md" | "markdown" => "text/markdown",
@@ -48,17 +50,17 @@ impl Kind {
     }
 
     /// Markdown.
-    pub(super) fn is_markdown(self) -> bool {
+    pub(crate) fn is_markdown(self) -> bool {
         self.media == "text/markdown"
     }
 
     /// HTML.
-    pub(super) fn is_html(self) -> bool {
+    pub(crate) fn is_html(self) -> bool {
         self.media == "text/html"
     }
 
     /// Whether it can be read, so that it may have a character encoding.
-    pub(super) fn is_text(self) -> bool {
+    pub(crate) fn is_text(self) -> bool {
         self.media.starts_with("text/")
             || self.media.ends_with("+xml")
             || self.media.ends_with("+json")
@@ -66,17 +68,29 @@ impl Kind {
     }
 
     /// Whether it gets smaller by compression.
-    pub(super) fn is_compressible(self) -> bool {
+    pub(crate) fn is_compressible(self) -> bool {
         self.is_text() || COMPRESSIBLE.contains(&self.media)
     }
 
     /// The value of `Content-Type`. The encoding is named where it is known: naming a wrong one would win
     /// over what the file says of itself.
-    pub(super) fn content_type(self, is_utf8: bool) -> String {
+    pub(crate) fn content_type(self, is_utf8: bool) -> String {
         // JSON has no such parameter: it is always UTF-8.
         let says = self.is_text() && is_utf8 && !self.media.ends_with("json");
         if says { format!("{}; charset=utf-8", self.media) } else { self.media.to_owned() }
     }
+}
+
+/// Whether a file begins as one in UTF-8 does.
+pub(crate) fn begins_as_utf8(file: &File) -> io::Result<bool> {
+    let mut begin = vec![0; 16 << 10];
+    let read = file.read_at(&mut begin, 0)?;
+    begin.truncate(read);
+    Ok(match std::str::from_utf8(&begin) {
+        Ok(_) => true,
+        // A letter that is cut at the end is none that is wrong.
+        Err(error) => error.error_len().is_none(),
+    })
 }
 
 #[cfg(test)]

@@ -6,11 +6,16 @@ use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::{coding::Coding, conditions::Validators, identity::Part};
+use super::{
+    coding::Coding,
+    conditions::Validators,
+    identity::{Identity, Part},
+    kind::Kind,
+};
 
 /// A document in memory.
 #[derive(Debug)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     plain: Form,
     /// In the order of [`Coding::REAL`]; nothing where the coding makes it no smaller.
     coded: [OnceLock<Option<Form>>; 2],
@@ -20,18 +25,18 @@ pub(super) struct Whole {
     made_of: Vec<Part>,
     keeping: Keeping,
     /// Files that it includes, for the log.
-    pub(super) included: Vec<Included>,
+    pub(crate) included: Vec<Included>,
 }
 
 /// A document in one coding.
 #[derive(Debug)]
-pub(super) struct Form {
+pub(crate) struct Form {
     /// The bytes.
-    pub(super) content: Bytes,
+    pub(crate) content: Bytes,
     /// All headers of an answer with all of it.
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// Its entity tag.
-    pub(super) etag: String,
+    pub(crate) etag: String,
 }
 
 /// A file that was included.
@@ -45,7 +50,7 @@ pub(crate) struct Included {
 
 /// Whether it may answer further requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keeping {
+pub(crate) enum Keeping {
     /// As long as its files are the same.
     WhileSame,
     /// Not at all: it says what time it is, or its files are too new to tell their versions apart.
@@ -54,22 +59,33 @@ pub(super) enum Keeping {
 
 /// What a document is, for its headers.
 #[derive(Debug)]
-pub(super) struct Nature {
+pub(crate) struct Nature {
     /// The value of `Content-Type`.
-    pub(super) content_type: String,
+    pub(crate) content_type: String,
     /// Whether it is worth compressing.
-    pub(super) is_compressible: bool,
+    pub(crate) is_compressible: bool,
     /// The value of `Cache-Control`.
-    pub(super) cache_control: String,
+    pub(crate) cache_control: String,
     /// The value of `Content-Security-Policy`, if it has one.
-    pub(super) policy: Option<String>,
+    pub(crate) policy: Option<String>,
     /// When it was modified, where that tells versions apart.
-    pub(super) modified: Option<SystemTime>,
+    pub(crate) modified: Option<SystemTime>,
 }
 
 impl Nature {
+    /// That of a file as it is.
+    pub(crate) fn of(kind: Kind, is_utf8: bool, identity: &Identity, cache_control: &str) -> Self {
+        Self {
+            content_type: kind.content_type(is_utf8),
+            is_compressible: kind.is_compressible(),
+            cache_control: cache_control.to_owned(),
+            policy: None,
+            modified: identity.last_modified(SystemTime::now()),
+        }
+    }
+
     /// The headers of every form of it; those of the form itself are missing.
-    pub(super) fn headers(&self) -> HeaderMap {
+    pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(12);
         let mut put = |name, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -94,7 +110,7 @@ impl Nature {
 }
 
 /// The headers of one form.
-pub(super) fn form_headers(mut headers: HeaderMap, etag: &str, coding: Coding) -> HeaderMap {
+pub(crate) fn form_headers(mut headers: HeaderMap, etag: &str, coding: Coding) -> HeaderMap {
     if let Ok(etag) = HeaderValue::from_str(etag) {
         headers.insert(header::ETAG, etag);
     }
@@ -115,7 +131,7 @@ impl Form {
 
 impl Whole {
     /// A document with this content.
-    pub(super) fn new(
+    pub(crate) fn new(
         content: &Bytes,
         nature: &Nature,
         made_of: Vec<Part>,
@@ -136,7 +152,7 @@ impl Whole {
     }
 
     /// Adds what was compressed before: the file beside it, with its own identity.
-    pub(super) fn with_sibling(mut self, coding: Coding, content: &Bytes, part: Part) -> Self {
+    pub(crate) fn with_sibling(mut self, coding: Coding, content: &Bytes, part: Part) -> Self {
         let form = Form::new(content.clone(), self.base_headers(), &digest(content), coding);
         if let Some(place) = place(coding).and_then(|place| self.coded.get(place))
             && place.set(Some(form)).is_ok()
@@ -154,7 +170,7 @@ impl Whole {
     }
 
     /// The document in a coding, if that is made already. `None`: it is not made yet.
-    pub(super) fn ready(&self, coding: Coding) -> Option<&Form> {
+    pub(crate) fn ready(&self, coding: Coding) -> Option<&Form> {
         match place(coding) {
             None => Some(&self.plain),
             Some(place) => Some(self.coded.get(place)?.get()?.as_ref().unwrap_or(&self.plain)),
@@ -162,7 +178,7 @@ impl Whole {
     }
 
     /// The document in a coding. Compressing takes milliseconds, the first time.
-    pub(super) fn form(&self, coding: Coding) -> &Form {
+    pub(crate) fn form(&self, coding: Coding) -> &Form {
         let coded = place(coding).and_then(|place| self.coded.get(place));
         let made = coded.and_then(|coded| coded.get_or_init(|| self.encode(coding)).as_ref());
         made.unwrap_or(&self.plain)
@@ -176,7 +192,7 @@ impl Whole {
     }
 
     /// Whether there is, or can be, a form in this coding.
-    pub(super) fn has(&self, coding: Coding) -> bool {
+    pub(crate) fn has(&self, coding: Coding) -> bool {
         match place(coding).and_then(|place| self.coded.get(place)).map(OnceLock::get) {
             None => true,
             Some(None) => self.is_compressible,
@@ -185,22 +201,22 @@ impl Whole {
     }
 
     /// How this version is told from others, in that form.
-    pub(super) fn validators<'a>(&self, form: &'a Form) -> Validators<'a> {
+    pub(crate) fn validators<'a>(&self, form: &'a Form) -> Validators<'a> {
         Validators { etag: Some(&form.etag), modified: self.modified }
     }
 
     /// Whether it may be kept at all.
-    pub(super) fn is_to_be_kept(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_to_be_kept(&self, now: SystemTime) -> bool {
         self.keeping == Keeping::WhileSame && self.made_of.iter().all(|part| part.is_settled(now))
     }
 
     /// Whether everything that it was made of is as it was.
-    pub(super) fn is_same(&self) -> bool {
+    pub(crate) fn is_same(&self) -> bool {
         self.made_of.iter().all(Part::is_same)
     }
 
     /// The most memory that it may take, in bytes.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let forms = if self.is_compressible { 3 } else { 1 };
         let siblings: usize =
             self.coded.iter().filter_map(|form| Some(form.get()?.as_ref()?.content.len())).sum();

@@ -20,7 +20,7 @@ use super::way::Way;
 
 /// Whether symbolic links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Links {
+pub(crate) enum Links {
     /// They are not there.
     Refused,
     /// Those are followed that stay below the folder.
@@ -29,18 +29,18 @@ pub(super) enum Links {
 
 /// A folder that nothing leads out of.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(crate) struct Root {
     folder: PathBuf,
     links: Links,
 }
 
 /// A regular file or a folder.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     /// The file.
-    pub(super) file: File,
+    pub(crate) file: File,
     /// What it is: as the file itself says, not the name.
-    pub(super) metadata: Metadata,
+    pub(crate) metadata: Metadata,
 }
 
 /// A pipe waits for its writer and a terminal becomes the process's own, unless told not to.
@@ -53,17 +53,17 @@ const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 impl Root {
-    pub(super) fn new(folder: PathBuf, links: Links) -> Self {
+    pub(crate) fn new(folder: PathBuf, links: Links) -> Self {
         Self { folder, links }
     }
 
     /// Where a way is on disk: for telling whether it is as it was, never for opening.
-    pub(super) fn path_of(&self, way: &Way) -> PathBuf {
+    pub(crate) fn path_of(&self, way: &Way) -> PathBuf {
         self.folder.join(way.as_str())
     }
 
     /// Whether links are followed.
-    pub(super) fn links(&self) -> Links {
+    pub(crate) fn links(&self) -> Links {
         self.links
     }
 
@@ -71,7 +71,7 @@ impl Root {
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] for what is not there, is neither a file nor a folder, or would lead out.
-    pub(super) fn open(&self, way: &Way) -> io::Result<Opened> {
+    pub(crate) fn open(&self, way: &Way) -> io::Result<Opened> {
         // Opened anew each time: the folder may have been replaced as a whole.
         let root = rustix::fs::open(&self.folder, FOLDER, Mode::empty()).map_err(known)?;
         let name = if way.as_str().is_empty() { "." } else { way.as_str() };
@@ -146,7 +146,7 @@ mod tests {
     use std::{fs, io::Read as _, os::unix::fs::symlink};
 
     use super::*;
-    use crate::documents::way::DotFiles;
+    use crate::content::way::DotFiles;
 
     fn way(text: &str) -> Way {
         Way::of(text, DotFiles::Served).unwrap()

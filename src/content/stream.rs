@@ -35,12 +35,12 @@ struct Step {
 }
 
 /// `length` bytes of a file from `start` on.
-pub(super) fn part(file: Arc<File>, start: u64, length: u64) -> poem::Body {
+pub(crate) fn part(file: Arc<File>, start: u64, length: u64) -> poem::Body {
     body(FileBody { file, position: start, left: length, encoder: None, reading: None })
 }
 
 /// The first `length` bytes of a file, compressed on the way.
-pub(super) fn gzipped(file: Arc<File>, length: u64) -> poem::Body {
+pub(crate) fn gzipped(file: Arc<File>, length: u64) -> poem::Body {
     let encoder = Some(GzEncoder::new(Vec::new(), Compression::new(4)));
     body(FileBody { file, position: 0, left: length, encoder, reading: None })
 }

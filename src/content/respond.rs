@@ -1,6 +1,6 @@
 //! From a document to the answer to one request: conditions, parts, codings.
 
-use std::{fs::File, sync::Arc};
+use std::{fs::File, io, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Response, ResponseParts};
@@ -8,27 +8,48 @@ use poem::{Body, Response, ResponseParts};
 use super::{
     coding::{Coding, choose},
     conditions::{Validators, Verdict, Wanted, judge, wanted},
+    identity::Identity,
+    kind::{Kind, begins_as_utf8},
     stream,
     whole::{Nature, Whole, form_headers},
 };
 
 /// A file that is too large to be in memory.
 #[derive(Debug)]
-pub(super) struct Large {
+pub(crate) struct Large {
     /// The file.
-    pub(super) file: Arc<File>,
+    pub(crate) file: Arc<File>,
     /// Its size in bytes.
-    pub(super) length: u64,
+    pub(crate) length: u64,
     /// What tells its versions apart, if anything does already.
-    pub(super) tag: Option<String>,
+    pub(crate) tag: Option<String>,
     /// What it is.
-    pub(super) nature: Nature,
+    pub(crate) nature: Nature,
     /// Files beside it that are the same, compressed: with their sizes and what tells them apart.
-    pub(super) siblings: Vec<(Coding, Arc<File>, u64, Option<String>)>,
+    pub(crate) siblings: Vec<(Coding, Arc<File>, u64, Option<String>)>,
+}
+
+impl Large {
+    /// A file without others beside it.
+    pub(crate) fn of(
+        file: File,
+        identity: &Identity,
+        kind: Kind,
+        cache_control: &str,
+    ) -> io::Result<Self> {
+        let is_utf8 = kind.is_text() && begins_as_utf8(&file)?;
+        Ok(Self {
+            length: identity.size(),
+            tag: identity.settled_tag(),
+            nature: Nature::of(kind, is_utf8, identity, cache_control),
+            siblings: Vec::new(),
+            file: Arc::new(file),
+        })
+    }
 }
 
 /// The coding that a client gets of a document in memory. A part is taken of what is not coded.
-pub(super) fn coding_of(whole: &Whole, method: &Method, headers: &HeaderMap) -> Coding {
+pub(crate) fn coding_of(whole: &Whole, method: &Method, headers: &HeaderMap) -> Coding {
     if *method == Method::GET && headers.contains_key(header::RANGE) {
         return Coding::Identity;
     }
@@ -36,7 +57,7 @@ pub(super) fn coding_of(whole: &Whole, method: &Method, headers: &HeaderMap) -> 
 }
 
 /// The answer with a document in memory, in that coding.
-pub(super) fn whole(
+pub(crate) fn whole(
     whole: &Whole,
     coding: Coding,
     method: &Method,
@@ -72,7 +93,7 @@ pub(super) fn whole(
 }
 
 /// The answer with a large file.
-pub(super) fn large(large: &Large, method: &Method, headers: &HeaderMap) -> Response {
+pub(crate) fn large(large: &Large, method: &Method, headers: &HeaderMap) -> Response {
     let has_range = *method == Method::GET && headers.contains_key(header::RANGE);
     let is_coded = large.nature.is_compressible && !has_range;
     let beside = |coding| large.siblings.iter().find(|sibling| sibling.0 == coding);

@@ -6,16 +6,16 @@ use http::{HeaderMap, HeaderName, Method, header};
 
 /// How a version is told from others.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Validators<'a> {
+pub(crate) struct Validators<'a> {
     /// Its strong entity tag.
-    pub(super) etag: Option<&'a str>,
+    pub(crate) etag: Option<&'a str>,
     /// When it was modified, to the second.
-    pub(super) modified: Option<SystemTime>,
+    pub(crate) modified: Option<SystemTime>,
 }
 
 /// What conditions come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It is sent.
     Send,
     /// The client has it: 304.
@@ -26,7 +26,7 @@ pub(super) enum Verdict {
 
 /// What part is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// All of it.
     Whole,
     /// From the first byte to the last, both included.
@@ -36,7 +36,7 @@ pub(super) enum Wanted {
 }
 
 /// Judges the conditions of a request on a version.
-pub(super) fn judge(headers: &HeaderMap, version: Validators<'_>) -> Verdict {
+pub(crate) fn judge(headers: &HeaderMap, version: Validators<'_>) -> Verdict {
     if headers.contains_key(header::IF_MATCH) {
         let is_named = |tag: &str| tag == "*" || Some(tag) == version.etag;
         if !tags(headers, &header::IF_MATCH).any(is_named) {
@@ -64,7 +64,7 @@ pub(super) fn judge(headers: &HeaderMap, version: Validators<'_>) -> Verdict {
 
 /// What part of `length` bytes a request wants. Several parts at once are not sent: the whole is, as the
 /// standard allows.
-pub(super) fn wanted(
+pub(crate) fn wanted(
     method: &Method,
     headers: &HeaderMap,
     length: u64,

@@ -11,7 +11,7 @@ use super::beneath::Links;
 
 /// What changes when a file changes or another takes its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     device: u64,
     inode: u64,
     size: u64,
@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_millis(100);
 const COARSE_TICK: Duration = Duration::from_secs(3);
 
 impl Identity {
-    pub(super) fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -39,7 +39,7 @@ impl Identity {
 
     /// The identity of what has that name now, if anything has. Nothing is opened, and so it does not
     /// matter where links lead: only to the same file is the same.
-    pub(super) fn at(path: &Path, links: Links) -> Option<Self> {
+    pub(crate) fn at(path: &Path, links: Links) -> Option<Self> {
         let metadata = match links {
             Links::Refused => fs::symlink_metadata(path),
             Links::Inside => fs::metadata(path),
@@ -49,7 +49,7 @@ impl Identity {
 
     /// Whether a further change would show: the last one is longer ago than a tick of the file system's
     /// clock. Before that, what was read cannot be kept.
-    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         let tick = if self.changed.1 == 0 { COARSE_TICK } else { TICK };
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let changed = i128::from(self.changed.0) * 1_000_000_000 + i128::from(self.changed.1);
@@ -59,7 +59,7 @@ impl Identity {
 
     /// When the content changed, for `Last-Modified`: whole seconds tell versions apart only once the second
     /// is over.
-    pub(super) fn last_modified(&self, now: SystemTime) -> Option<SystemTime> {
+    pub(crate) fn last_modified(&self, now: SystemTime) -> Option<SystemTime> {
         let seconds = u64::try_from(self.modified.0).ok()?;
         let modified = UNIX_EPOCH + Duration::from_secs(seconds);
         let age = now.duration_since(modified).ok()?;
@@ -67,17 +67,23 @@ impl Identity {
     }
 
     /// Its size in bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// Whether its content was modified before that of the other.
-    pub(super) fn is_older_than(&self, other: &Self) -> bool {
+    pub(crate) fn is_older_than(&self, other: &Self) -> bool {
         self.modified < other.modified
     }
 
+    /// The same, once a further change would show: before the clock has moved on, two versions cannot be told
+    /// apart, and so none has a name.
+    pub(crate) fn settled_tag(&self) -> Option<String> {
+        self.is_settled(SystemTime::now()).then(|| self.tag())
+    }
+
     /// A text that differs for what differs.
-    pub(super) fn tag(&self) -> String {
+    pub(crate) fn tag(&self) -> String {
         let Self { inode, size, modified, changed, .. } = self;
         let (seconds, nanoseconds) = modified;
         format!("{inode:x}-{size:x}-{seconds:x}.{nanoseconds:x}-{:x}.{:x}", changed.0, changed.1)
@@ -86,7 +92,7 @@ impl Identity {
 
 /// Something that an answer was made of, as it was then; nothing where there was nothing.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(crate) struct Part {
     path: PathBuf,
     links: Links,
     identity: Option<Identity>,
@@ -94,23 +100,23 @@ pub(super) struct Part {
 
 impl Part {
     /// A file that was read.
-    pub(super) fn read(path: PathBuf, links: Links, identity: Identity) -> Self {
+    pub(crate) fn read(path: PathBuf, links: Links, identity: Identity) -> Self {
         Self { path, links, identity: Some(identity) }
     }
 
     /// What is at `path` now, if anything is.
-    pub(super) fn now(path: PathBuf, links: Links) -> Self {
+    pub(crate) fn now(path: PathBuf, links: Links) -> Self {
         let identity = Identity::at(&path, links);
         Self { path, links, identity }
     }
 
     /// Whether it is as it was.
-    pub(super) fn is_same(&self) -> bool {
+    pub(crate) fn is_same(&self) -> bool {
         Identity::at(&self.path, self.links) == self.identity
     }
 
     /// Whether a further change would show.
-    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         self.identity.is_none_or(|identity| identity.is_settled(now))
     }
 }

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 
 /// A content coding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     /// Brotli.
     Brotli,
     /// gzip.
@@ -18,17 +18,17 @@ pub(super) enum Coding {
 }
 
 /// The least content that is worth compressing, in bytes: less fits one packet anyway.
-pub(super) const LEAST: usize = 512;
+pub(crate) const LEAST: usize = 512;
 
 /// As good as gzip's best at less time than its usual.
 const BROTLI_QUALITY: i32 = 5;
 
 impl Coding {
     /// All but none, in the order in which they are preferred.
-    pub(super) const REAL: [Self; 2] = [Self::Brotli, Self::Gzip];
+    pub(crate) const REAL: [Self; 2] = [Self::Brotli, Self::Gzip];
 
     /// The name in headers; nothing for none.
-    pub(super) fn name(self) -> Option<&'static str> {
+    pub(crate) fn name(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
             Self::Gzip => Some("gzip"),
@@ -37,7 +37,7 @@ impl Coding {
     }
 
     /// What the names of files end in that are compressed with it.
-    pub(super) fn ending(self) -> &'static str {
+    pub(crate) fn ending(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
             Self::Gzip => ".gz",
@@ -46,7 +46,7 @@ impl Coding {
     }
 
     /// What distinguishes the entity tag of this form from those of others.
-    pub(super) fn mark(self) -> &'static str {
+    pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::Brotli => "-br",
             Self::Gzip => "-gz",
@@ -55,7 +55,7 @@ impl Coding {
     }
 
     /// The content in this coding.
-    pub(super) fn encode(self, content: &Bytes) -> io::Result<Bytes> {
+    pub(crate) fn encode(self, content: &Bytes) -> io::Result<Bytes> {
         match self {
             Self::Identity => Ok(content.clone()),
             Self::Gzip => {
@@ -80,7 +80,7 @@ impl Coding {
 
 /// The coding that a client with these headers wants most of those that `is_there`. One that wants none of
 /// them gets the content as it is: it cannot be refused what there is.
-pub(super) fn choose(headers: &HeaderMap, is_there: impl Fn(Coding) -> bool) -> Coding {
+pub(crate) fn choose(headers: &HeaderMap, is_there: impl Fn(Coding) -> bool) -> Coding {
     let wanted = Wanted::of(headers);
     let mut best = (Coding::Identity, wanted.identity());
     for coding in Coding::REAL.into_iter().rev() {

@@ -5,7 +5,7 @@
 
 /// Whether files are served whose names begin with a dot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DotFiles {
+pub(crate) enum DotFiles {
     /// They are not there.
     Hidden,
     /// They are as all others.
@@ -14,14 +14,14 @@ pub(super) enum DotFiles {
 
 /// A relative path of plain names; empty for the folder itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Way(String);
+pub(crate) struct Way(String);
 
 /// The folder that certificates and the like are fetched from (RFC 8615): it is there to be served.
 const WELL_KNOWN: &str = ".well-known";
 
 impl Way {
     /// The way that the rest of a canonical path means.
-    pub(super) fn of(rest: &str, dots: DotFiles) -> Option<Self> {
+    pub(crate) fn of(rest: &str, dots: DotFiles) -> Option<Self> {
         let sound = rest.is_empty()
             || rest.split('/').enumerate().all(|(index, name)| {
                 is_name(name) && (is_shown(name, dots) || index == 0 && name == WELL_KNOWN)
@@ -31,7 +31,7 @@ impl Way {
 
     /// The way to what a document at this way calls `written`: relative to the folder it is in, or to the
     /// root if it begins with a slash. Nothing where that leads out.
-    pub(super) fn beside(&self, written: &str, dots: DotFiles) -> Option<Self> {
+    pub(crate) fn beside(&self, written: &str, dots: DotFiles) -> Option<Self> {
         let mut names: Vec<&str> = match written.strip_prefix('/') {
             Some(_) => Vec::new(),
             None => {
@@ -49,28 +49,28 @@ impl Way {
     }
 
     /// The way to `name` in the folder that this way leads to.
-    pub(super) fn join(&self, name: &str) -> Self {
+    pub(crate) fn join(&self, name: &str) -> Self {
         if self.0.is_empty() { Self(name.to_owned()) } else { Self(format!("{}/{name}", self.0)) }
     }
 
     /// The way to the file with `ending` after its name.
-    pub(super) fn with_ending(&self, ending: &str) -> Self {
+    pub(crate) fn with_ending(&self, ending: &str) -> Self {
         Self(format!("{}{ending}", self.0))
     }
 
     /// The last name; empty for the folder itself.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
     /// The way as text.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// Whether a name is shown.
-pub(super) fn is_shown(name: &str, dots: DotFiles) -> bool {
+pub(crate) fn is_shown(name: &str, dots: DotFiles) -> bool {
     dots == DotFiles::Served || !name.starts_with('.')
 }
 
