@@ -1,5 +1,6 @@
 //! Key by key: what each means in ours.
 
+mod cors;
 mod plugins;
 
 use std::{
@@ -284,18 +285,6 @@ impl<'a> Carried<'a> {
         Ok(())
     }
 
-    fn cors(&mut self) -> Result<(), Fault> {
-        let enabled = self.take("cors", "enabled")?;
-        let origins = self.take("cors", "origin_url")?;
-        if enabled.is_some() {
-            self.leave("cors", "enabled", NO_CORS);
-        }
-        if origins.is_some() {
-            self.leave("cors", "origin_url", NO_CORS);
-        }
-        Ok(())
-    }
-
     /// All keys that nothing above looked at.
     fn rest(&mut self) {
         let ini = self.ini;
@@ -317,9 +306,6 @@ impl<'a> Carried<'a> {
         }
     }
 }
-
-/// Why origins are not carried yet.
-const NO_CORS: &str = "this version of hotplate answers pages of its own origin only";
 
 /// The last part of a path, which names it where nothing else does.
 fn last_part(text: &Text) -> String {

@@ -104,6 +104,42 @@ fn every_key_is_carried_or_named() {
     );
 }
 
+/// What stands in `[cors]` for these lines of pserve's, and what is said of it.
+#[track_caller]
+fn cors(lines: &str) -> (String, String) {
+    let ended = import(&format!("[paths]\nplugins = plugins\n[cors]\n{lines}"));
+    let section = ended.stdout.split("\n\n").find(|section| section.starts_with("[cors]"));
+    (section.unwrap_or_default().trim().to_owned(), ended.stderr)
+}
+
+#[test]
+fn origins_are_carried_as_browsers_write_them_or_named() {
+    let rules = "methods = [\"GET\", \"POST\", \"PUT\", \"DELETE\", \"OPTIONS\"]\nmax_age = 3600";
+    let list = "enabled = bool:true\norigin_url = list:https://A.example/ http://b.example:80 app.example ${ENV:X}\n";
+    let (section, told) = cors(list);
+    assert_eq!(
+        section,
+        format!(
+            "[cors]\nenabled = true\norigins = [\"https://a.example\", \"http://b.example\"]\n\
+             credentials = true\n{rules}"
+        )
+    );
+    assert!(told.contains("[cors] origin_url app.example: no browser"), "{told}");
+    assert!(told.contains("it comes from the environment"), "{told}");
+    let (section, told) = cors("enabled = bool:true\norigin_url = list:*\n");
+    assert_eq!(
+        section.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n"),
+        format!("[cors]\nenabled = true\norigins = [\"*\"]\ncredentials = false\n{rules}")
+    );
+    assert!(told.contains("without credentials"), "{told}");
+    let (section, told) = cors("enabled = bool:false\norigin_url = list:https://a.example\n");
+    assert!(section.contains("enabled = false"), "{section}");
+    assert!(told.contains("here false is false"), "{told}");
+    let (section, told) = cors("origin_url = list:https://a.example\n");
+    assert_eq!(section, "");
+    assert!(told.contains("without `enabled`"), "{told}");
+}
+
 #[test]
 fn what_was_carried_is_a_configuration_that_serves() {
     let ini = ALL
@@ -127,6 +163,8 @@ fn what_was_carried_is_a_configuration_that_serves() {
     import.save("with_file.rhai", "get(|| json(settings));");
     let server: Server = import.bare().arg("serve").env("PORT", "0").start();
     assert_eq!(server.get("/pages/").ok(), "<p>start</p>");
+    let crossing = server.ask(Ask::get("/pages/").header("Origin", "https://a.example"));
+    assert_eq!(crossing.header("access-control-allow-origin"), Some("https://a.example"));
     let asked = Ask::get("/people").header("X-Custom-Auth", "the users' key");
     let answer = server.ask(asked);
     assert_eq!((answer.status, answer.text().as_str()), (200, "red open sesame"));
