@@ -75,11 +75,14 @@ impl HotplateEndpoint {
         }
         let caller = self.caller(request);
         if let Err(denied) = caller.check_openapi(settings) {
-            // The page asks for the key itself, in a way that works for what it loads too.
-            let asks = matches!(denied, Denied::Unauthorized | Denied::Refused);
-            return match part {
-                Part::Page if asks => docs::page_without_key(StatusCode::FORBIDDEN),
-                _ => caller.refuse(denied, settings),
+            let refused = caller.refuse(denied, settings);
+            // Behind the refusal is the page, which asks for the key itself, in a way that works for what it
+            // loads too: whoever does not tell the browser a key sees it.
+            return match (part, refused.status()) {
+                (Part::Page, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                    docs::page_without_key(&refused)
+                }
+                _ => refused,
             };
         }
         let source =

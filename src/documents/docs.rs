@@ -1,6 +1,9 @@
 //! The page at `/docs`: the Swagger UI, and what follows each new generation around it.
 
-use http::{HeaderMap, StatusCode, header::HeaderValue};
+use http::{
+    HeaderMap,
+    header::{self, HeaderValue},
+};
 use poem::Response;
 
 use super::{file::File, look};
@@ -43,13 +46,18 @@ pub(crate) fn page(headers: &HeaderMap) -> Response {
     PAGE.answer(headers, POLICY)
 }
 
-/// The page for whoever has not presented a key yet: the same, with the status that says so. It asks for
-/// the key, and shows nothing without it.
-pub(crate) fn page_without_key(status: StatusCode) -> Response {
+/// The page for whoever has not presented a key yet: the same, with the status of the refusal and what that
+/// says besides. It asks for the key, and shows nothing without it.
+pub(crate) fn page_without_key(refused: &Response) -> Response {
     let mut answer = PAGE.answer(&HeaderMap::new(), POLICY);
-    answer.set_status(status);
+    answer.set_status(refused.status());
     let never = HeaderValue::from_static("no-store");
-    answer.headers_mut().insert(http::header::CACHE_CONTROL, never);
+    answer.headers_mut().insert(header::CACHE_CONTROL, never);
+    for name in [header::WWW_AUTHENTICATE, header::RETRY_AFTER] {
+        if let Some(value) = refused.headers().get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
     answer
 }
 

@@ -76,6 +76,11 @@ fn carriers(settings: &Settings) -> Vec<(&'static str, Value)> {
                     "description": "The same key, as `X-Custom-Auth: KEY`." }),
         ),
     ];
+    carriers.push((
+        "basic",
+        json!({ "type": "http", "scheme": "basic",
+                "description": "The same key as the password, with any user: for people at browsers." }),
+    ));
     if settings.auth.url_key {
         carriers.push((
             "query",

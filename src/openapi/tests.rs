@@ -193,8 +193,8 @@ fn a_key_and_a_rate_have_answers_of_their_own() {
     assert_eq!(
         operation["security"],
         json!([
-            { "bearer": ["a:read"] }, { "header": ["a:read"] },
-            { "bearer": ["a:write"] }, { "header": ["a:write"] },
+            { "bearer": ["a:read"] }, { "header": ["a:read"] }, { "basic": ["a:read"] },
+            { "bearer": ["a:write"] }, { "header": ["a:write"] }, { "basic": ["a:write"] },
         ])
     );
     let statuses: Vec<&String> = operation["responses"].as_object().unwrap().keys().collect();

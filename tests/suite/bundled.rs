@@ -32,7 +32,10 @@ fn all_of_them_load_without_a_word() {
     let report = bundled().report();
     assert_eq!(report["status"], "All plugins reloaded");
     assert_eq!(report["diagnostics"], json!([]));
-    assert_eq!(report["loaded_plugins"], json!(["clock", "echo", "hello", "systeminfo", "todo"]));
+    assert_eq!(
+        report["loaded_plugins"],
+        json!(["clock", "echo", "hello", "notes", "systeminfo", "todo", "uploads"])
+    );
 }
 
 #[test]
@@ -82,6 +85,45 @@ fn a_todo_is_added_read_changed_and_removed() {
     ] {
         assert_eq!(server.post("/todo", &wrong).status, 422, "{wrong}");
     }
+}
+
+#[test]
+fn a_note_is_there_after_a_restart() {
+    let server = bundled();
+    let added = server.post("/notes", &json!({ "title": "tea" }));
+    assert_eq!((added.status, added.header("location")), (201, Some("/notes/1")));
+    let tea = json!({ "id": 1, "title": "tea", "text": "" });
+    assert_eq!(added.json(), tea);
+    server.post("/notes", &json!({ "title": "cake" }));
+    let server = server.restart(rustix::process::Signal::KILL);
+    assert_eq!(server.get("/notes").json()[1], tea);
+    let changed = server.ask(Ask::new("PATCH", "/notes/1").json(&json!({ "text": "green" })));
+    assert_eq!(
+        (&changed.json()["title"], &changed.json()["text"]),
+        (&json!("tea"), &json!("green"))
+    );
+    assert_eq!(server.ask(Ask::new("DELETE", "/notes/1")).status, 204);
+    for method in ["GET", "DELETE"] {
+        assert_eq!(server.ask(Ask::new(method, "/notes/1")).status, 404, "{method}");
+    }
+    assert_eq!(server.post("/notes", &json!({ "title": " " })).status, 422);
+}
+
+#[test]
+fn an_upload_is_listed_downloaded_and_removed() {
+    let server = bundled();
+    let body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../a.txt\"\r\n\
+                Content-Type: text/plain\r\n\r\nhello\r\n--b--\r\n";
+    let added = server.ask(Ask::post("/uploads").body("multipart/form-data; boundary=b", body));
+    assert_eq!(added.status, 201, "{}", added.text());
+    let place = added.header("location").unwrap().to_owned();
+    assert_eq!(server.get("/uploads").json()[0]["size"], 5);
+    let file = server.get(&place);
+    assert_eq!((file.status, file.text().as_str()), (200, "hello"));
+    assert!(file.header("content-disposition").unwrap().starts_with("attachment; "));
+    assert_eq!(server.ask(Ask::new("DELETE", &place)).status, 204);
+    assert_eq!(server.get(&place).status, 404);
+    assert_eq!(server.get("/uploads").json(), json!([]));
 }
 
 #[test]

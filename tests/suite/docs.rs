@@ -260,6 +260,15 @@ fn a_key_is_asked_for_outside_development() {
     let asking = server.get("/docs");
     assert!(asking.text().contains("key-form"), "the page asks for it");
     assert_eq!(asking.header("cache-control"), Some("no-store"));
+    assert_eq!(asking.header("www-authenticate"), None);
+    // A browser that is told to show the page asks its user, and shows what is behind if that gives nothing.
+    let navigation = |part| server.ask(Ask::get(part).header("Sec-Fetch-Mode", "navigate"));
+    let asking = navigation("/docs");
+    assert_eq!(asking.status, 401);
+    assert!(asking.header("www-authenticate").is_some_and(|asked| asked.starts_with("Basic ")));
+    assert!(asking.text().contains("key-form"));
+    let basic = Ask::get("/docs").header("Authorization", "Basic bWU6c2VjcmV0LWtleQ==");
+    assert_eq!(server.ask(basic.header("Sec-Fetch-Mode", "navigate")).status, 200);
     for part in ["/docs", "/docs/state"] {
         assert_eq!(server.get(&format!("{part}?apikey=secret-key")).status, 200, "{part}");
         assert_eq!(server.get(&format!("{part}?apikey=read")).status, 200, "{part}");

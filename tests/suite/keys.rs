@@ -191,6 +191,26 @@ fn a_key_comes_from_text_digest_file_or_environment() {
 }
 
 #[test]
+fn the_global_key_and_that_of_a_plugin_may_be_given_as_digests() {
+    use sha2::{Digest as _, Sha256};
+    let hex = |key: &str| {
+        let digest = Sha256::digest(key);
+        digest.iter().fold(String::new(), |hex, byte| hex + format!("{byte:02x}").as_str())
+    };
+    let project = Project::new(&[("t.rhai", "get(|req| req.auth.name);")]).config(&format!(
+        "[auth]\napikey_sha256 = \"{}\"\n[plugins.t]\nauth = \"plugin\"\napikey_sha256 = \"{}\"\n",
+        hex("the-global-one"),
+        hex("the-plugins-own")
+    ));
+    let server = project.start();
+    assert_eq!(server.ask(with(Ask::get("/plugins"), "the-global-one")).status, 200);
+    assert_eq!(server.ask(with(Ask::get("/t"), "the-plugins-own")).ok(), "t");
+    for digest in [hex("the-global-one"), hex("the-plugins-own")] {
+        assert_refused(&server.ask(with(Ask::get("/t"), &digest)));
+    }
+}
+
+#[test]
 fn a_key_that_cannot_be_read_is_told_with_its_line() {
     for (config, told) in [
         (
@@ -211,6 +231,7 @@ fn a_key_that_cannot_be_read_is_told_with_its_line() {
             "[auth]\napikey = \"a\"\napikey_file = \"config/hotplate.toml\"\n",
             ["config/hotplate.toml:3:15", "`auth.apikey` and `auth.apikey_file` are both set"],
         ),
+        ("[auth]\napikey_sha256 = \"a\"\n", ["config/hotplate.toml:2:17", "64 hexadecimal digits"]),
         (
             "[auth.keys.x]\nkey = \"a\"\nkey_file = \"b\"\n",
             [

@@ -285,13 +285,17 @@ fn keys_are_described_as_they_are_in_force() {
     let guarded = &document_now["paths"]["/t"]["get"];
     assert_eq!(
         guarded["security"],
-        json!([{ "bearer": ["plugin:t"] }, { "header": ["plugin:t"] }])
+        json!([{ "bearer": ["plugin:t"] }, { "header": ["plugin:t"] }, { "basic": ["plugin:t"] }])
     );
     assert!(guarded["responses"]["403"]["$ref"].is_string());
     assert!(document_now["paths"]["/u"]["get"].get("security").is_none());
     assert_eq!(document_now["security"], json!([]));
     let unload = &document_now["paths"]["/unload/{plugin}"]["post"];
-    assert_eq!(unload["security"], json!([{ "bearer": ["admin"] }, { "header": ["admin"] }]));
+    assert_eq!(
+        unload["security"],
+        json!([{ "bearer": ["admin"] }, { "header": ["admin"] }, { "basic": ["admin"] }])
+    );
+    assert_eq!(schemes["basic"]["scheme"], "basic");
     assert!(document_now["paths"]["/healthz"]["get"].get("security").is_none());
 
     server.save_config(&config.replace("url_key = false\n", ""));
