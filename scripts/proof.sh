@@ -4,7 +4,7 @@
 #   scripts/proof.sh [EXAMPLES] [PROGRAM] > docs/proof.md
 #
 # EXAMPLES is how many requests schemathesis makes for each operation and phase (100); the program is built in release mode
-# unless one is named. Needs python3 with venv, npm and chromium.
+# unless one is named. Needs python3 with venv, npm, chromium, openssl and testssl (the package testssl.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,8 @@ began=$SECONDS
 status=0
 HOTPLATE_PROGRAM="$program" PROOF_EXAMPLES="$examples" PROOF_SEED="${PROOF_SEED:-$RANDOM}" \
   target/tools/venv/bin/pytest -c tests/pytest.ini -rP --color=no -v tests/outside tests/browser >"$said" 2>&1 || status=$?
+
+tls="$(scripts/tls-proof.sh "$program" 2>&1)" || status=1
 
 cat <<TXT
 # Proof with tools from outside
@@ -42,6 +44,12 @@ $(tail -n 1 "$said" | tr -d '=' | xargs)
 ## What schemathesis tested
 
 $(grep -E 'API Operations:|Selected:|Tested:|Test Phases:|✅|❌|generated|^ *Seed:' "$said" | sed 's/^/    /' || true)
+
+## What testssl and sslyze say of the port with TLS
+
+\`\`\`
+$tls
+\`\`\`
 TXT
 if [ "$status" != 0 ]; then
   cat "$said" >&2

@@ -13,6 +13,7 @@ use crate::{
     generation::Generation,
     host::declare::callback::Callback,
     plugin::Plugin,
+    server::Certificates,
 };
 
 /// Something cannot be served as written.
@@ -41,7 +42,8 @@ pub(super) fn run(options: &Check) -> Result<ExitCode, Failure> {
 /// What keeps something from being served as written, and what is served but probably not meant.
 fn found(generation: &Generation) -> Vec<Diagnostic> {
     let warnings = generation.served().flat_map(|(_, plugin)| plugin.warnings());
-    generation.all_diagnostics().cloned().chain(warnings).collect()
+    let certificates = Certificates::check(&generation.settings.tls);
+    generation.all_diagnostics().cloned().chain(warnings).chain(certificates).collect()
 }
 
 fn count(found: &[Diagnostic], severity: Severity) -> usize {

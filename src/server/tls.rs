@@ -91,6 +91,15 @@ impl Certificates {
         Ok(Some(Self { config, state: Mutex::new(State { shown, faulty: None }) }))
     }
 
+    /// What is wrong with the files that the settings name.
+    pub(crate) fn check(settings: &TlsSettings) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        let fault = &mut |error: TlsError| faults.push(error.diagnostic());
+        let shown = Shown::read(settings, None, &aws_lc_rs::default_provider(), fault);
+        faults.extend(shown.iter().flat_map(|shown| shown.warnings(Timestamp::now())));
+        faults
+    }
+
     /// What connections begin with.
     pub(crate) fn config(&self) -> Arc<ArcSwap<ServerConfig>> {
         Arc::clone(&self.config)
@@ -102,7 +111,7 @@ impl Certificates {
         let provider = aws_lc_rs::default_provider();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut faults = Vec::new();
-        let fault = &mut |error: TlsError| faults.push(error.diagnostic());
+        let fault = &mut |error: TlsError| faults.push(error.refusal());
         let before = state.shown.clone();
         let shown = Shown::read(settings, Some(&before), &provider, fault).unwrap_or(before);
         if shown != state.shown {
@@ -205,6 +214,8 @@ impl Shown {
             }
         };
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
+        // Ours is sound for everybody, theirs need not be.
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }

@@ -108,6 +108,18 @@ fn a_start_with_a_pair_that_cannot_be_used_says_which_file() {
     );
 }
 
+#[test]
+fn a_check_tells_what_is_wrong_with_certificates() {
+    let authority = Authority::new("Test");
+    let project = project(&authority.leaf(&["localhost"]), ONE).bare().arg("check");
+    assert!(project.run().status.success());
+    fs::write(project.root().join("a.key"), "").unwrap();
+    let ended = project.run();
+    assert!(!ended.status.success());
+    let told = "error[tls-certificate]: a.key (`tls.key`) holds no private key";
+    assert!(ended.stderr.contains(told), "{}", ended.stderr);
+}
+
 /// Puts a pair where another is, in the ways in which that is done.
 fn renew(root: &Path, made: &Made, way: usize) {
     match way {

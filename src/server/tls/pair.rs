@@ -99,14 +99,21 @@ pub(crate) enum FileFault {
 }
 
 impl TlsError {
-    /// It as a person reads it in a report, where files have no folder.
-    pub(super) fn diagnostic(&self) -> Diagnostic {
+    /// It as a person reads it in the report of a reload: with what goes on meanwhile.
+    pub(super) fn refusal(&self) -> Diagnostic {
         let stays = match self {
             Self::File { file, .. } if file.setting == "tls.client_ca" => {
                 "the authorities in use stay"
             }
             _ => "the certificate in use stays",
         };
+        let mut refusal = self.diagnostic();
+        refusal.message = format!("{}; {stays}", refusal.message);
+        refusal
+    }
+
+    /// It as a person reads it in a report, where files have no folder.
+    pub(super) fn diagnostic(&self) -> Diagnostic {
         let (message, help) = match self {
             Self::File { file, why } => (
                 format!("{} {why}", file.short()),
@@ -124,7 +131,7 @@ impl TlsError {
                 (self.to_string(), "this is a fault of the server: report it")
             }
         };
-        Diagnostic::error("tls-certificate", format!("{message}; {stays}")).help(help)
+        Diagnostic::error("tls-certificate", message).help(help)
     }
 }
 
@@ -261,7 +268,7 @@ mod tests {
         assert_eq!(load(&cert, &key).unwrap().facts.unwrap().names, ["DNS:localhost"]);
         let refused = load(&cert, &other).unwrap_err();
         assert!(matches!(refused, TlsError::Mismatch { .. }), "{refused}");
-        let told = refused.diagnostic().message;
+        let told = refused.refusal().message;
         let whole = "the key b.key (`tls.key`) does not belong to the certificate a.crt (`tls.cert`); the certificate in use stays";
         assert_eq!(told, whole);
     }
