@@ -21,6 +21,7 @@ use crate::{
     generation::Generation,
     openapi::{Access, Fragment, upgrade},
     reload::Handle,
+    services::sessions::Sessions,
     site::Site,
 };
 
@@ -80,10 +81,13 @@ impl std::fmt::Debug for Admin {
 }
 
 impl Admin {
-    /// The administration of `site`, loading through `reloader`.
-    pub(crate) fn new(site: Arc<Site>, reloader: Handle) -> Self {
-        let service =
-            OpenApiService::new(Api::new(site, reloader), "hotplate", env!("CARGO_PKG_VERSION"));
+    /// The administration of `site`, loading through `reloader`, and telling of `sessions`.
+    pub(crate) fn new(site: Arc<Site>, reloader: Handle, sessions: Arc<Sessions>) -> Self {
+        let service = OpenApiService::new(
+            Api::new(site, reloader, sessions),
+            "hotplate",
+            env!("CARGO_PKG_VERSION"),
+        );
         let described = describe(&service.spec());
         let endpoint = poem::EndpointExt::boxed(poem::EndpointExt::map_to_response(service));
         Self { endpoint, described }

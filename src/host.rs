@@ -21,6 +21,7 @@ pub(crate) mod problem;
 mod regex;
 pub(crate) mod request;
 pub(crate) mod schema;
+pub(crate) mod session;
 mod sleep;
 mod state;
 mod store;
@@ -50,6 +51,7 @@ pub(crate) fn natives() -> Natives {
     declare::register(&mut global);
     request::register(&mut global);
     schema::register(&mut global);
+    session::register(&mut global);
     answer::register(&mut global);
     error::register(&mut global);
     Natives::standard()
@@ -62,6 +64,7 @@ pub(crate) fn natives() -> Natives {
         .with_namespace("limits", limits::module())
         .with_namespace("log", log::module())
         .with_namespace("regex", regex::module())
+        .with_namespace("session", session::module())
         .with_namespace("state", state::module())
         .with_namespace("store", store::module())
         .with_namespace("system", system::module())

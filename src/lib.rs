@@ -55,9 +55,9 @@ pub use settings::{
     CorsOverrides, CorsSettings, DocumentSettings, Exposure, InvalidDigest, InvalidRange,
     KeySettings, LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings, MountSettings,
     NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings, Overrides, PathSettings,
-    PluginAuth, PluginSettings, ProxyRange, Responses, ScriptLimits, Secret, ServerSettings,
-    Settings, SniSettings, Sources, StringType, TlsSettings, TlsVersion, WatchMode, WatchSettings,
-    process_environment,
+    PluginAuth, PluginSettings, ProxyRange, Responses, SameSite, ScriptLimits, Secret,
+    ServerSettings, SessionSettings, SessionStore, Settings, SniSettings, Sources, StringType,
+    TlsSettings, TlsVersion, WatchMode, WatchSettings, process_environment,
 };
 
 // Tests see the memory budget only where the program allocates through jemalloc.

@@ -6,6 +6,7 @@ pub(crate) mod machine;
 pub(crate) mod passwords;
 pub(crate) mod rates;
 pub(crate) mod schedule;
+pub(crate) mod sessions;
 pub(crate) mod state;
 pub(crate) mod store;
 mod told;
@@ -20,9 +21,11 @@ use std::{
 use self::{
     database::Database,
     files::{Files, Folder},
+    sessions::Sessions,
     state::{State, States},
     store::Store,
 };
+use crate::settings::{SessionSettings, SessionStore};
 
 /// What plugins keep, each its own.
 #[derive(Debug)]
@@ -31,18 +34,32 @@ pub(crate) struct Services {
     database: Arc<Database>,
     data: PathBuf,
     folders: Mutex<HashMap<String, Arc<Folder>>>,
+    sessions: Arc<Sessions>,
 }
 
 impl Services {
     /// Those whose files are in the folder `data`, which is made when something is first kept.
-    pub(crate) fn new(data: &Path) -> Self {
-        let database = Arc::new(Database::at(data.join(database::FILE)));
+    pub(crate) fn new(data: &Path, sessions: &SessionSettings) -> Self {
+        let path = data.join(database::FILE);
+        let database = Arc::new(Database::at(path.clone()));
+        let of_sessions = match &sessions.store {
+            // Two databases of one file would wait for each other's locks.
+            SessionStore::Sqlite(own) if *own != path => Arc::new(Database::at(own.clone())),
+            SessionStore::Sqlite(_) | SessionStore::Plugins => Arc::clone(&database),
+        };
+        let sessions = Arc::new(Sessions::new(sessions, of_sessions));
         Self {
             states: States::default(),
             database,
             data: data.to_owned(),
             folders: Mutex::default(),
+            sessions,
         }
+    }
+
+    /// What is remembered of visitors.
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     /// The memory of a plugin, until the program ends.
@@ -57,6 +74,7 @@ impl Services {
 
     /// Leaves files behind as a copy of them must be: whole, and without company.
     pub(crate) fn close(&self) {
+        self.sessions.close();
         self.database.close();
     }
 

@@ -24,6 +24,7 @@ mod load;
 mod reader;
 mod secret;
 mod sections;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -41,8 +42,8 @@ pub use access::{AuthSettings, KeySettings, PluginSettings};
 pub use address::{InvalidRange, ProxyRange};
 pub use check::Exposure;
 pub use choice::{
-    AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, Responses, StringType,
-    TlsVersion, WatchMode,
+    AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, Responses, SameSite,
+    StringType, TlsVersion, WatchMode,
 };
 pub(crate) use cors::{ANY as ANY_ORIGIN, CorsRules};
 pub use cors::{CorsOverrides, CorsSettings};
@@ -55,6 +56,7 @@ pub use sections::{
     ContractSettings, LogSettings, NetworkSettings, OpenApiSettings, PathSettings, ServerSettings,
     WatchSettings,
 };
+pub use sessions::{SessionSettings, SessionStore};
 pub use tls::{SniSettings, TlsSettings};
 
 /// All settings of a server.
@@ -91,6 +93,8 @@ pub struct Settings {
     pub contract: ContractSettings,
     /// `[cors]`.
     pub cors: CorsSettings,
+    /// `[sessions]`.
+    pub sessions: SessionSettings,
     /// `[tls]`.
     pub tls: TlsSettings,
     /// `[documents]`.

@@ -10,6 +10,7 @@ use super::reply::{
 use crate::{
     generation::{Entry, State},
     reload::{Handle, Scope, report::Report},
+    services::sessions::Sessions,
     site::Site,
 };
 
@@ -19,6 +20,7 @@ const ALL: &str = "all";
 pub(super) struct Api {
     site: Arc<Site>,
     reloader: Handle,
+    sessions: Arc<Sessions>,
 }
 
 #[derive(Tags)]
@@ -74,8 +76,8 @@ enum UnloadAnswer {
 }
 
 impl Api {
-    pub(super) fn new(site: Arc<Site>, reloader: Handle) -> Self {
-        Self { site, reloader }
+    pub(super) fn new(site: Arc<Site>, reloader: Handle, sessions: Arc<Sessions>) -> Self {
+        Self { site, reloader, sessions }
     }
 
     async fn reload_plugin(&self, name: String) -> ReloadAnswer {
@@ -156,13 +158,13 @@ impl Api {
     /// What is served.
     #[oai(path = "/plugins", method = "get")]
     async fn plugins(&self) -> Json<Plugins> {
-        Json(Plugins::from(&*self.site.current()))
+        Json(Plugins::of(&self.site.current(), &self.sessions))
     }
 
     /// What is served.
     #[oai(path = "/plugins", method = "post")]
     async fn plugins_by_post(&self) -> Json<Plugins> {
-        Json(Plugins::from(&*self.site.current()))
+        Json(Plugins::of(&self.site.current(), &self.sessions))
     }
 
     /// Loads a plugin again, or `all`.

@@ -21,6 +21,7 @@ use crate::{
     },
     reload::report::Report,
     script::memory,
+    services::sessions::Sessions,
     settings::ScriptLimits,
 };
 
@@ -40,6 +41,8 @@ pub(super) struct Plugins {
     watching: String,
     /// Every plugin that is known, with its routes, limits and faults.
     plugins: Vec<Any<Value>>,
+    /// Where sessions are kept, and whether they can be reached.
+    sessions: SessionStore,
     /// What the plugins do by the clock.
     jobs: Vec<Job>,
     /// Faults that belong to no plugin.
@@ -48,6 +51,15 @@ pub(super) struct Plugins {
     changes: Vec<Any<Value>>,
     /// How it stands to the accepted document, `openapi/contract.json`.
     contract: Any<Value>,
+}
+
+/// Where sessions are kept.
+#[derive(Debug, Object)]
+pub(super) struct SessionStore {
+    /// `sqlite`.
+    store: String,
+    /// What is wrong, if anything is.
+    trouble: Option<String>,
 }
 
 /// What a load did.
@@ -162,9 +174,12 @@ pub(super) struct Ready {
     pub(super) stale: Vec<String>,
 }
 
-impl From<&Generation> for Plugins {
-    fn from(generation: &Generation) -> Self {
+impl Plugins {
+    pub(super) fn of(generation: &Generation, sessions: &Sessions) -> Self {
+        let (store, is_down) = sessions.state();
+        let trouble = is_down.then(|| "out of reach; the log says why".to_owned());
         Self {
+            sessions: SessionStore { store: store.to_owned(), trouble },
             loaded_plugins: generation.served().map(|(name, _)| name.to_owned()).collect(),
             generation: generation.number,
             memory: if memory::is_enforced() { "enforced" } else { "unenforced" }.to_owned(),

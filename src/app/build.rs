@@ -148,6 +148,7 @@ impl Builder {
         let executor = parts.executor.clone();
         let site = Arc::clone(&parts.site);
         let scheduler = parts.scheduler.clone();
+        let sessions = Arc::clone(parts.services.sessions());
         let limits = ServerLimits::from(&parts.settings.limits);
         let server_limits = Arc::new(ArcSwap::from_pointee(limits));
         let limits = Arc::clone(&server_limits);
@@ -162,7 +163,7 @@ impl Builder {
                 "memory: unenforced; scripts' memory is bounded only in programs that allocate through jemalloc"
             );
         }
-        let admin = Admin::new(Arc::clone(&site), reloader.clone());
+        let admin = Admin::new(Arc::clone(&site), reloader.clone(), sessions);
         let listeners = Listeners::default();
         Ok(Hotplate {
             inner: Arc::new(Inner {
@@ -191,16 +192,19 @@ impl Builder {
             };
         }
         let apply = self.apply;
+        let services = Arc::new(Services::new(&settings.paths.data, &settings.sessions));
+        let sessions = Arc::clone(services.sessions());
         let executor = Executor::new(self.threads, settings.limits.script_threads);
         Ok(Parts {
             site: Site::new(Arc::clone(&settings)),
             sources: self.fixed.is_none().then_some(self.sources),
-            services: Arc::new(Services::new(&settings.paths.data)),
+            services,
             settings,
             scheduler: Scheduler::new(STACK),
             natives,
             executor,
             apply: Box::new(move |settings, asked| {
+                sessions.configure(&settings.sessions);
                 let mut all = Applied::default();
                 for applied in apply.iter().map(|apply| apply(settings, asked)) {
                     all.diagnostics.extend(applied.diagnostics);

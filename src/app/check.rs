@@ -76,7 +76,11 @@ impl Builder {
     pub(crate) fn check(self) -> Result<Unpublished, StartError> {
         let parts = self.parts()?;
         let contract = parts.sources.as_ref().map(crate::settings::Sources::contract_file);
-        let admin = Admin::new(Arc::clone(&parts.site), Handle::without_reloader());
+        let admin = Admin::new(
+            Arc::clone(&parts.site),
+            Handle::without_reloader(),
+            Arc::clone(parts.services.sessions()),
+        );
         let generation = unpublished::build(parts).map_err(StartError::Faults)?;
         Ok(Unpublished { generation, admin, contract })
     }

@@ -243,13 +243,13 @@ impl<'a> Vm<'a> {
     #[inline]
     pub(super) fn as_is(&mut self, slot: usize, position: Position) -> Out {
         match self.stack.get(self.base + slot) {
-            Some(value) if value.is_shared() => match value.as_bool() {
-                Ok(truth) => Out::bool(truth),
-                Err(_) => {
-                    self.acc = value.clone();
-                    Out::ANY
+            Some(value) if value.is_shared() => {
+                if let Ok(truth) = value.as_bool() {
+                    return Out::bool(truth);
                 }
-            },
+                self.acc = value.clone();
+                Out::ANY
+            }
             _ => self.copy(slot, position),
         }
     }

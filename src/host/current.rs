@@ -10,7 +10,8 @@ use std::{
 
 use rhai::Dynamic;
 
-use crate::services::{files::Files, state::State, store::Store};
+use super::session::Visit;
+use crate::services::{files::Files, sessions::Sessions, state::State, store::Store};
 
 /// What natives know of the plugin they serve. Immutable for the life of one version of the plugin.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct PluginContext {
     pub(crate) store: Store,
     /// The files that it keeps.
     pub(crate) files: Files,
+    /// What is remembered of visitors.
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 /// Why a script runs.
@@ -42,6 +45,8 @@ pub(crate) enum Phase {
     Load,
     /// A route's handler, or `before` and `after` around it.
     Request,
+    /// What writes the body of an answer that has begun.
+    Stream,
     /// `on_start` or `on_stop`.
     Lifecycle,
     /// A job, by the clock.
@@ -70,22 +75,25 @@ pub(crate) struct Logged {
 
 thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+    static VISIT: RefCell<Option<Arc<Visit>>> = const { RefCell::new(None) };
     static LOGGED: Cell<Logged> =
         const { Cell::new(Logged { records: 0, bytes: 0, is_closed: false }) };
 }
 
 /// A run in force on this thread until it is dropped; then the one before it, if any.
-pub(crate) struct Guard(Option<Run>, Logged);
+pub(crate) struct Guard(Option<Run>, Logged, Option<Arc<Visit>>);
 
 /// Says which plugin's script runs on this thread from now on.
 pub(crate) fn enter(plugin: Arc<PluginContext>, phase: Phase) -> Guard {
-    Guard(RUN.with(|run| run.replace(Some(Run { plugin, phase }))), LOGGED.take())
+    let before = RUN.with(|run| run.replace(Some(Run { plugin, phase })));
+    Guard(before, LOGGED.take(), VISIT.take())
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         let before = self.0.take();
         RUN.with(|run| run.replace(before));
+        VISIT.set(self.2.take());
         LOGGED.set(self.1);
     }
 }
@@ -107,6 +115,16 @@ pub(crate) fn close_log() {
 /// The plugin whose script runs on this thread.
 pub(crate) fn plugin() -> Option<Arc<PluginContext>> {
     RUN.with(|run| run.borrow().as_ref().map(|run| Arc::clone(&run.plugin)))
+}
+
+/// Remembers that the run used this session.
+pub(crate) fn visited(visit: &Arc<Visit>) {
+    VISIT.set(Some(Arc::clone(visit)));
+}
+
+/// The session that the run used, if it used one.
+pub(crate) fn take_visit() -> Option<Arc<Visit>> {
+    VISIT.take()
 }
 
 /// Whether the server whose script runs on this thread is in development; also where none runs.

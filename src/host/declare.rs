@@ -204,6 +204,11 @@ fn verb(module: &mut Module, name: &'static str, methods: &'static [&'static str
             },
         );
     FuncRegistration::new(name)
+        .with_params_info(["spec: map", "handler: function"])
+        .set_into_module(module, move |context: NativeCallContext, spec: Map, handler: FnPtr| {
+            add_route(&context, name, methods, "/", spec, Some(handler))
+        });
+    FuncRegistration::new(name)
         .with_params_info(["path: string", "spec: map", "handler: function"])
         .set_into_module(
             module,

@@ -54,6 +54,16 @@ pub(crate) fn outcome(error: Box<EvalAltResult>) -> Raised {
     }
 }
 
+/// Whether an error that left a script is an HTTP error that it meant.
+pub(crate) fn is_problem(error: &EvalAltResult) -> bool {
+    match error.unwrap_inner() {
+        EvalAltResult::ErrorRuntime(value, _) => {
+            value.as_map_ref().is_ok_and(|map| Problem::from_map(&map).is_some())
+        }
+        _ => false,
+    }
+}
+
 /// The error that a native raises for the client to see, with `detail` for people.
 #[expect(clippy::unnecessary_box_returns, reason = "Rhai takes errors boxed")]
 pub(crate) fn raise(status: StatusCode, detail: impl Into<String>) -> Box<EvalAltResult> {

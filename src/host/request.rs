@@ -35,6 +35,11 @@ pub(crate) use headers::Headers;
 pub(crate) use register::register;
 use typed::Typed;
 
+use super::{
+    current::{self, Phase},
+    error::mistake,
+    session::Visit,
+};
 use crate::script::Native;
 
 /// What the server knows of a request when it calls a handler.
@@ -129,6 +134,7 @@ struct Inner {
     cookies: Part,
     body: Part,
     vars: Part,
+    visit: OnceLock<Arc<Visit>>,
 }
 
 /// A part of the request that takes work to make. Most are asked for once, and the first to ask gets
@@ -169,6 +175,7 @@ impl ScriptRequest {
             cookies: Part::default(),
             body: Part::default(),
             vars: Part::default(),
+            visit: OnceLock::new(),
         }))
     }
 
@@ -180,6 +187,20 @@ impl ScriptRequest {
     /// Its header fields.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.0.data.headers
+    }
+
+    /// The session that it belongs to, which is not looked up before it is used.
+    pub(super) fn visit(&self) -> Native<Arc<Visit>> {
+        if let Some(visit) = self.0.visit.get() {
+            return Ok(Arc::clone(visit));
+        }
+        let Some(plugin) = current::plugin() else {
+            return Err(mistake("a session is only there while a plugin answers a request"));
+        };
+        let is_over = current::phase() != Some(Phase::Request);
+        let visit = Arc::new(Visit::new(Arc::clone(&plugin.sessions), &self.0.data, is_over));
+        current::visited(&visit);
+        Ok(Arc::clone(self.0.visit.get_or_init(|| visit)))
     }
 
     /// Takes parts that were made already, before anybody else has the request.

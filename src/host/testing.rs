@@ -15,6 +15,7 @@ use super::current::{self, Phase, PluginContext};
 use crate::{
     script::budget::{self, Limits, Spent, Thread},
     services::{Services, state::State},
+    settings::SessionSettings,
 };
 
 /// The stack of a thread that runs scripts, in bytes.
@@ -84,7 +85,7 @@ impl Trial {
     }
 
     fn plugin(&self) -> PluginContext {
-        let services = Services::new(self.data.path());
+        let services = Services::new(self.data.path(), &SessionSettings::default());
         PluginContext {
             name: "trial".into(),
             settings: Dynamic::UNIT,
@@ -95,6 +96,7 @@ impl Trial {
             state: Arc::clone(&self.state),
             store: services.store("trial", 1 << 20),
             files: services.files("trial", 1 << 20),
+            sessions: Arc::clone(services.sessions()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod hooks;
 mod jobs;
+mod session;
+mod stream;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,12 +12,8 @@ use std::{
 };
 
 use http::StatusCode;
-use http_body_util::BodyExt as _;
-use hyper::body::Frame;
-use poem::{Body, Response};
+use poem::Response;
 use rhai::{Dynamic, EvalAltResult};
-use tokio::{runtime::Handle, sync::mpsc};
-use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
 use super::{
     Plugin,
@@ -27,12 +25,12 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     host::{
-        answer::{Answer, AnswerError, Asked, ScriptResponse, StreamSpec, StreamWriter},
+        answer::{Answer, AnswerError, Asked, ScriptResponse},
         current::{self, Phase},
-        declare::callback::Callback,
         error::{Raised, mistake, outcome},
         problem::Problem,
         request::ScriptRequest,
+        session::Mark,
     },
     script::{
         budget::{self, Limits, Spent, Thread},
@@ -40,9 +38,6 @@ use crate::{
     },
     settings::Responses,
 };
-
-/// How many pieces of a stream may wait for a slow client.
-const STREAM_PIECES: usize = 16;
 
 /// What became of one run of a script.
 enum Ran {
@@ -83,18 +78,24 @@ impl Plugin {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let id = request.data().id;
         let plugin = Arc::clone(self);
-        let ran = executor
+        let done = executor
             .run(self.pace(index), move |thread| plugin.run_route(index, request, time, thread))
             .await;
-        match ran {
-            Some(Ran::Answer(Answer::Ready(response) | Answer::File(response))) => response,
-            Some(Ran::Answer(Answer::Stream(stream))) => self.stream(stream, time, executor),
-            Some(Ran::Problem(problem)) => problem.into_response(),
-            Some(Ran::Spent(Spent::Busy, _)) => busy("too many slow requests are being answered"),
-            Some(Ran::Spent(spent, place)) => self.spent(spent, place, &id.to_string()),
-            Some(Ran::Fault(diagnostic)) => self.fault(&diagnostic, &id.to_string()),
-            None => busy("no thread is free to answer this request"),
+        let Some((ran, mark)) = done else {
+            return busy("no thread is free to answer this request");
+        };
+        let mut response = match ran {
+            Ran::Answer(Answer::Ready(response) | Answer::File(response)) => response,
+            Ran::Answer(Answer::Stream(stream)) => self.stream(stream, time, executor),
+            Ran::Problem(problem) => problem.into_response(),
+            Ran::Spent(Spent::Busy, _) => busy("too many slow requests are being answered"),
+            Ran::Spent(spent, place) => self.spent(spent, place, &id.to_string()),
+            Ran::Fault(diagnostic) => self.fault(&diagnostic, &id.to_string()),
+        };
+        if let Some(mark) = mark {
+            mark.put_on(response.headers_mut());
         }
+        response
     }
 
     fn run_route(
@@ -103,9 +104,9 @@ impl Plugin {
         request: ScriptRequest,
         time: Duration,
         thread: Thread,
-    ) -> Ran {
+    ) -> (Ran, Option<Mark>) {
         let Some(route) = self.routes.get(index) else {
-            return Ran::Problem(Problem::new(StatusCode::NOT_FOUND));
+            return (Ran::Problem(Problem::new(StatusCode::NOT_FOUND)), None);
         };
         let _much = memory::give_back_what_is_freed();
         let began = matches!(thread, Thread::Own).then(Instant::now);
@@ -125,6 +126,10 @@ impl Plugin {
             let asked = Asked { method: &data.method, headers: &data.headers };
             Ok::<_, Box<EvalAltResult>>(self.answered(value, route, asked))
         }));
+        let kept = match budget.spent() {
+            None => session::finish(result.as_ref().ok()),
+            Some(_) => Ok(None),
+        };
         match began.map(|began| began.elapsed() >= budget::ESCALATE_AFTER) {
             None if budget.gave_way() => self.note_pace(index, Pace::Slow),
             // On a worker, and quick: there is nothing to note.
@@ -138,9 +143,13 @@ impl Plugin {
                 Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.place.file))),
                 _ => None,
             };
-            return Ran::Spent(spent, place);
+            return (Ran::Spent(spent, place), None);
         }
-        match result {
+        let mark = match kept {
+            Ok(mark) => mark,
+            Err(problem) => return (Ran::Problem(problem), None),
+        };
+        let ran = match result {
             Ok(Ok(Ok(mut answer))) => {
                 self.note_left(before, answer.bytes());
                 Ran::Answer(answer)
@@ -155,7 +164,8 @@ impl Plugin {
                     .at(route.place.clone())
                     .help("please report the script"),
             )),
-        }
+        };
+        (ran, mark)
     }
 
     /// Notes what a call left behind that began at a balance of `before`.
@@ -282,54 +292,6 @@ impl Plugin {
 
     fn diagnose(&self, error: &EvalAltResult, file: &str) -> Diagnostic {
         fault::runtime(error, file, &self.texts).of_plugin(&*self.name)
-    }
-
-    /// Answers with a body that the script writes as it goes, on a thread of our own.
-    fn stream(self: &Arc<Self>, spec: StreamSpec, time: Duration, executor: &Executor) -> Response {
-        let (sender, pieces) = mpsc::channel(STREAM_PIECES);
-        let plugin = Arc::clone(self);
-        let runtime = Handle::current();
-        let write = spec.write;
-        let queued = executor.pool().run(move || {
-            let writer = StreamWriter::new(sender.clone(), runtime);
-            if plugin.write_stream(&write, writer, time).is_err() {
-                // The client sees that the body is not whole, or it is gone already.
-                drop(sender.try_send(Err(std::io::Error::other("the stream was cut"))));
-            }
-        });
-        if queued.is_err() {
-            return busy("no thread is free to answer this request");
-        }
-        let pieces = ReceiverStream::new(pieces).then(|piece| async move {
-            if piece.is_err() {
-                // What ends a connection goes before what it would still write: that has its turn first.
-                tokio::task::yield_now().await;
-            }
-            piece.map(Frame::data)
-        });
-        let body = http_body_util::StreamBody::new(pieces);
-        let mut response = Response::builder().status(spec.status).body(Body::from(body.boxed()));
-        *response.headers_mut() = spec.headers;
-        response
-    }
-
-    fn write_stream(&self, write: &Callback, out: StreamWriter, time: Duration) -> Result<(), ()> {
-        let _much = memory::give_back_what_is_freed();
-        let budget = budget::enter(self.budget(time), Thread::Own);
-        let _current = current::enter(Arc::clone(&self.context), Phase::Request);
-        let gone = out.clone();
-        let result =
-            catch_unwind(AssertUnwindSafe(|| write.call(&self.engine, [Dynamic::from(out)])));
-        let message = match (budget.spent(), result) {
-            (Some(spent), _) => spent.to_string(),
-            (None, Ok(Ok(_))) => return Ok(()),
-            (None, Ok(Err(_))) if gone.is_closed() => return Ok(()),
-            (None, Ok(Err(error))) => self.diagnose(&error, write.file()).render(false),
-            (None, Err(_)) => "a native function gave up".to_owned(),
-        };
-        self.counters.faults.fetch_add(1, Ordering::Relaxed);
-        tracing::error!(plugin = self.name, "a stream was cut: {message}");
-        Err(())
     }
 
     fn spent(&self, spent: Spent, place: Option<Box<Diagnostic>>, id: &str) -> Response {

@@ -149,6 +149,7 @@ impl<'a> Workshop<'a> {
             state: self.services.state(job.name),
             store: self.services.store(job.name, limits.store_bytes),
             files: self.services.files(job.name, limits.files_bytes),
+            sessions: Arc::clone(self.services.sessions()),
         };
         let inputs = Inputs {
             name: job.name,

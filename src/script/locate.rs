@@ -3,7 +3,7 @@
 //! Rhai gives no position to errors of functions that are called through a namespace, so the call is
 //! looked for in the syntax tree of the function that was running.
 
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Module, Position, Shared, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, Module, Position, Shared, Stmt};
 
 use super::compile::Compiled;
 
@@ -57,8 +57,8 @@ pub(super) fn named(message: &str) -> Option<&str> {
     name.split_once("::").filter(|(a, b)| plain(a) && plain(b)).map(|_| name)
 }
 
-/// Where a name stands in the map that a call has as an argument: `path` leads from map to map. The call
-/// itself where the map is not written there.
+/// Where a name stands in the map that a call has as an argument: `path` leads from map to map, which may be
+/// constants of the top level. The call itself where the map is not written in this script.
 pub(super) fn argument(script: &Compiled, call: Position, path: &[String]) -> Position {
     let mut found = call;
     script.ast.walk(&mut |nodes: &[ASTNode]| {
@@ -72,16 +72,31 @@ pub(super) fn argument(script: &Compiled, call: Position, path: &[String]) -> Po
         if position != call {
             return true;
         }
-        let spec = there.args.iter().find(|argument| matches!(argument, Expr::Map(..)));
-        found = spec.and_then(|spec| inside(spec, path)).unwrap_or(call);
+        let mut maps = there.args.iter().map(|argument| written(script, argument));
+        let spec = maps.find(|argument| matches!(argument, Expr::Map(..)));
+        found = spec.and_then(|spec| inside(script, spec, path)).unwrap_or(call);
         false
     });
     found
 }
 
-fn inside(expression: &Expr, path: &[String]) -> Option<Position> {
+fn inside(script: &Compiled, expression: &Expr, path: &[String]) -> Option<Position> {
     let (first, rest) = path.split_first()?;
-    let Expr::Map(map, _) = expression else { return None };
+    let Expr::Map(map, _) = written(script, expression) else { return None };
     let (name, value) = map.0.iter().find(|(name, _)| name.name == first.as_str())?;
-    inside(value, rest).or(Some(name.pos))
+    inside(script, value, rest).or(Some(name.pos))
+}
+
+/// What a constant of the top level was declared as; everything else as it is.
+fn written<'s>(script: &'s Compiled, expression: &'s Expr) -> &'s Expr {
+    let Expr::Variable(variable, ..) = expression else { return expression };
+    let declared = script.ast.statements().iter().find_map(|statement| match statement {
+        Stmt::Var(declared, flags, _)
+            if flags.intersects(ASTFlags::CONSTANT) && declared.0.name == variable.1 =>
+        {
+            Some(&declared.1)
+        }
+        _ => None,
+    });
+    declared.unwrap_or(expression)
 }

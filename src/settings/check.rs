@@ -30,6 +30,7 @@ impl Settings {
         self.check_exposure(exposure, &mut broken);
         self.check_plugins(&mut broken);
         self.check_cors(&mut broken);
+        self.check_sessions(&mut broken);
         self.check_tls(&mut broken);
         self.check_mounts(&mut broken);
         broken

@@ -145,6 +145,17 @@ choices! {
         Refuse = "refuse",
     }
 
+    /// Whether a cookie comes with requests that other sites begin.
+    SameSite {
+        /// Only when a person follows a link to here.
+        #[default]
+        Lax = "lax",
+        /// Never.
+        Strict = "strict",
+        /// Always.
+        None = "none",
+    }
+
     /// Which key a plugin's routes ask for.
     PluginAuth {
         /// None: the plugin is open.

@@ -18,6 +18,7 @@ impl Settings {
             ("paths.pidfile", self.paths.pidfile != new.paths.pidfile),
             ("log.format", self.log.format != new.log.format),
             ("log.file", self.log.file != new.log.file),
+            ("sessions.store", self.sessions.store != new.sessions.store),
             ("tls.enabled", self.tls.enabled != new.tls.enabled),
             ("tls.redirect_port", self.tls.redirect_port != new.tls.redirect_port),
         ];

@@ -17,6 +17,7 @@ use super::sections::{
     ContractSettings, LogSettings, NetworkSettings, OpenApiSettings, PathSettings, ServerSettings,
     WatchSettings,
 };
+use super::sessions;
 use super::tls;
 use super::tree::{Kind, Table};
 
@@ -72,6 +73,7 @@ pub(super) fn settings(reader: &Reader, tree: Table, bases: &Bases) -> Settings 
             on_breaking: fields.choice("on_breaking"),
         }),
         cors: fields.section("cors", cors::read),
+        sessions: fields.section("sessions", |fields| sessions::read(fields, bases)),
         tls: fields.section("tls", |fields| tls::read(fields, bases)),
         documents: fields.section("documents", |fields| documents(fields, bases)),
         files: Vec::new(),

@@ -14,7 +14,7 @@ use super::environment;
 use super::tree::{Kind, Node, Origin, Table, join, split};
 
 /// Settings that are planned: they are refused like unknown ones, with a better word.
-const LATER: [&str; 1] = ["sessions"];
+const LATER: [&str; 0] = [];
 
 /// Collects what reading a tree finds.
 pub(super) struct Reader<'a> {

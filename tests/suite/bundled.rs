@@ -34,7 +34,7 @@ fn all_of_them_load_without_a_word() {
     assert_eq!(report["diagnostics"], json!([]));
     assert_eq!(
         report["loaded_plugins"],
-        json!(["clock", "echo", "hello", "notes", "systeminfo", "todo", "uploads"])
+        json!(["clock", "echo", "hello", "notes", "sessman", "systeminfo", "todo", "uploads"])
     );
 }
 

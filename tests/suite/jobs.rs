@@ -424,7 +424,7 @@ fn long_jobs_hold_up_no_request() {
 }
 
 /// What makes a program see another time, if it is installed.
-fn faketime() -> Option<String> {
+pub(crate) fn faketime() -> Option<String> {
     let folders = std::fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
     let library = folders
         .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))

@@ -56,6 +56,8 @@ mod routing;
 mod safety;
 mod saving;
 mod schemas;
+mod sessions;
+mod sessman;
 mod signals;
 mod state;
 mod store;

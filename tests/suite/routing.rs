@@ -44,6 +44,14 @@ fn every_verb_declares_its_method() {
 }
 
 #[test]
+fn a_spec_may_stand_without_a_path() {
+    let server =
+        Server::start(&[("v.rhai", "post(#{ returns: #{ \"201\": string() } }, |r| \"made\");")]);
+    let answer = server.ask(Ask::post("/v"));
+    assert_eq!((answer.status, answer.text()), (201, "made".to_owned()));
+}
+
+#[test]
 fn any_and_route_declare_several_methods() {
     let server = Server::start(&[
         ("a.rhai", "any(|r| r.method);"),

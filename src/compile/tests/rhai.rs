@@ -2,6 +2,8 @@
 //!
 //! The statements of a script are put into a function `main`, because only functions are compiled.
 
+#![expect(clippy::string_slice, reason = "every place is one between two characters")]
+
 use std::{cell::Cell, collections::BTreeMap, fs, path::Path};
 
 use ::rhai::{Dynamic, Engine, Module, Shared};

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     host::{error, request},
     services::{Services, state::State},
+    settings::SessionSettings,
 };
 
 fn engine() -> Engine {
@@ -26,6 +27,7 @@ fn into_answer(value: Dynamic, context: &PluginContext) -> Result<Answer, Answer
 }
 
 fn context() -> PluginContext {
+    let services = Services::new(std::path::Path::new("/nowhere"), &SessionSettings::default());
     PluginContext {
         name: "test".to_owned(),
         settings: Dynamic::UNIT,
@@ -34,8 +36,9 @@ fn context() -> PluginContext {
         development: true,
         output_bytes: 1000,
         state: Arc::new(State::default()),
-        store: Services::new(std::path::Path::new("/nowhere")).store("test", 0),
-        files: Services::new(std::path::Path::new("/nowhere")).files("test", 0),
+        store: services.store("test", 0),
+        files: services.files("test", 0),
+        sessions: Arc::clone(services.sessions()),
     }
 }
 

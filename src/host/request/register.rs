@@ -11,7 +11,14 @@ use super::{
     Headers, PROPERTIES, ScriptRequest, body,
     copy::{self, Change},
 };
-use crate::{diagnostic::nearest, host::error::mistake, script::Native};
+use crate::{
+    diagnostic::nearest,
+    host::{error::mistake, session::ScriptSession},
+    script::Native,
+};
+
+/// What a request has besides [`PROPERTIES`]: it is no part of what was sent.
+const SESSION: &str = "session";
 
 /// Adds the types `Request` and `Headers` with what they can do.
 pub(crate) fn register(module: &mut Module) {
@@ -39,6 +46,13 @@ fn request(module: &mut Module) {
                 refuse(request, name, &value)
             });
     }
+    FuncRegistration::new_getter(SESSION)
+        .set_into_module(module, |request: &mut ScriptRequest| ScriptSession::of(request));
+    FuncRegistration::new_setter(SESSION)
+        .with_purity(true)
+        .set_into_module(module, |request: &mut ScriptRequest, value: Dynamic| {
+            refuse(request, SESSION, &value)
+        });
     FuncRegistration::new_index_getter()
         .set_into_module(module, |request: &mut ScriptRequest, name: ImmutableString| {
             property(request, &name)
@@ -74,12 +88,15 @@ fn request(module: &mut Module) {
 }
 
 fn property(request: &ScriptRequest, name: &str) -> Native<Dynamic> {
+    if name == SESSION {
+        return ScriptSession::of(request).map(Dynamic::from);
+    }
     request.property(name).unwrap_or_else(|| Err(mistake(unknown(name))))
 }
 
 fn unknown(name: &str) -> String {
-    let known = PROPERTIES.join(", ");
-    match nearest(name, PROPERTIES) {
+    let known = PROPERTIES.join(", ") + ", " + SESSION;
+    match nearest(name, PROPERTIES.into_iter().chain([SESSION])) {
         Some(meant) => {
             format!("a request has no `{name}`: did you mean `{meant}`? It has {known}")
         }
@@ -88,6 +105,15 @@ fn unknown(name: &str) -> String {
 }
 
 fn refuse(request: &ScriptRequest, name: &str, value: &Dynamic) -> Native<()> {
+    if name == SESSION {
+        // What `req.session.user = x` changed is the session itself.
+        return match value.is::<ScriptSession>() {
+            true => Ok(()),
+            false => Err(mistake(
+                "a session is not replaced: write `req.session.name = value`, or `req.session.clear()`",
+            )),
+        };
+    }
     let scalar = value.is_string() || value.is_variant();
     if scalar && copy::is_marked(value) && PROPERTIES.contains(&name) {
         return Ok(());

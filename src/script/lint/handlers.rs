@@ -163,7 +163,9 @@ impl Lint<'_> {
                     true => self.constant(change),
                     false => self.captured(change),
                 }
-            } else if request == Some(change.root.as_str()) && change.property.is_some() {
+            } else if request == Some(change.root.as_str())
+                && change.property.as_deref().is_some_and(|property| property != "session")
+            {
                 self.copy(change);
             }
         }

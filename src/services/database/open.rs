@@ -12,7 +12,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::{DatabaseError, LOCKED, is_late};
 
 /// What each version added, from an empty file on. What stands here has been released and stays as it is.
-const VERSIONS: [&str; 1] = ["CREATE TABLE records (
+const VERSIONS: [&str; 2] = [
+    "CREATE TABLE records (
         plugin TEXT NOT NULL,
         coll TEXT NOT NULL,
         id NOT NULL,
@@ -33,7 +34,21 @@ const VERSIONS: [&str; 1] = ["CREATE TABLE records (
         plugin TEXT PRIMARY KEY,
         bytes INTEGER NOT NULL,
         writes INTEGER NOT NULL
-    ) WITHOUT ROWID;"];
+    ) WITHOUT ROWID;",
+    "CREATE TABLE sessions (
+        id BLOB PRIMARY KEY,
+        address TEXT NOT NULL,
+        bound INTEGER NOT NULL,
+        expires INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX sessions_expire ON sessions (expires);
+    CREATE TABLE session_values (
+        session BLOB NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (session, name)
+    ) WITHOUT ROWID;",
+];
 
 /// How many statements are kept ready.
 const STATEMENTS: usize = 32;

@@ -34,10 +34,24 @@ fn an_unknown_key_names_the_nearest_and_its_line() {
 }
 
 #[test]
-fn what_is_planned_is_refused_as_not_available() {
+fn a_cookie_that_browsers_refuse_and_a_place_that_is_none_are_refused() {
     assert_eq!(
-        faults("[sessions]\nttl = \"1h\"\n"),
-        "config/hotplate.toml:1:2: unknown key `sessions` [not available in this version]"
+        faults(
+            "[sessions]\nstore = \"mongodb://localhost\"\nttl = 0\ncookie = \"a b\"\nsame_site = \"none \"\n"
+        ),
+        "config/hotplate.toml:2:9: `sessions.store` cannot be \"mongodb://localhost\": a place is wanted, such as \"sqlite:data/sessions.db\"\n\
+         config/hotplate.toml:3:7: `sessions.ttl` must be an integer from 1 to 315360000, not 0\n\
+         config/hotplate.toml:4:10: `sessions.cookie` cannot be \"a b\": the name of a cookie is wanted, such as PS_SESSID\n\
+         config/hotplate.toml:5:13: `sessions.same_site` must be one of \"lax\", \"strict\", \"none\", not \"none \""
+    );
+    let help =
+        "[set `sessions.secure` to true if browsers reach this server by HTTPS, through a proxy]";
+    assert_eq!(
+        faults("[sessions]\ncookie = \"__Host-id\"\nsame_site = \"none\"\n"),
+        format!(
+            "config/hotplate.toml:2:10: `sessions.cookie` begins with `__Host-`: browsers refuse such a cookie unless it is Secure {help}\n\
+             config/hotplate.toml:3:13: `sessions.same_site` is \"none\": browsers refuse such a cookie unless it is Secure {help}"
+        )
     );
 }
 
