@@ -53,11 +53,11 @@ pub use server::ServerError;
 pub use settings::{
     AccessLog, ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag, AuthSettings, ContractSettings,
     CorsOverrides, CorsSettings, DocumentSettings, Exposure, InvalidDigest, InvalidRange,
-    KeySettings, LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings, MountSettings,
-    NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings, Overrides, PathSettings,
-    PluginAuth, PluginSettings, ProxyRange, Responses, SameSite, ScriptLimits, Secret,
-    ServerSettings, SessionSettings, SessionStore, Settings, SniSettings, Sources, StringType,
-    TlsSettings, TlsVersion, WatchMode, WatchSettings, process_environment,
+    InvalidRedisUrl, KeySettings, LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings,
+    MountSettings, NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings, Overrides,
+    PathSettings, PluginAuth, PluginSettings, ProxyRange, RedisUrl, Responses, SameSite,
+    ScriptLimits, Secret, ServerSettings, SessionSettings, SessionStore, Settings, SniSettings,
+    Sources, StringType, TlsSettings, TlsVersion, WatchMode, WatchSettings, process_environment,
 };
 
 // Tests see the memory budget only where the program allocates through jemalloc.

@@ -45,9 +45,12 @@ impl Services {
         let of_sessions = match &sessions.store {
             // Two databases of one file would wait for each other's locks.
             SessionStore::Sqlite(own) if *own != path => Arc::new(Database::at(own.clone())),
-            SessionStore::Sqlite(_) | SessionStore::Plugins => Arc::clone(&database),
+            _ => Arc::clone(&database),
         };
-        let sessions = Arc::new(Sessions::new(sessions, of_sessions));
+        let sessions = Arc::new(match &sessions.store {
+            SessionStore::Redis(url) => Sessions::in_redis(sessions, url),
+            _ => Sessions::new(sessions, of_sessions),
+        });
         Self {
             states: States::default(),
             database,

@@ -56,7 +56,7 @@ pub use sections::{
     ContractSettings, LogSettings, NetworkSettings, OpenApiSettings, PathSettings, ServerSettings,
     WatchSettings,
 };
-pub use sessions::{SessionSettings, SessionStore};
+pub use sessions::{InvalidRedisUrl, RedisUrl, SessionSettings, SessionStore};
 pub use tls::{SniSettings, TlsSettings};
 
 /// All settings of a server.

@@ -56,7 +56,7 @@ pub(super) struct Plugins {
 /// Where sessions are kept.
 #[derive(Debug, Object)]
 pub(super) struct SessionStore {
-    /// `sqlite`.
+    /// `sqlite` or `redis`.
     store: String,
     /// What is wrong, if anything is.
     trouble: Option<String>,

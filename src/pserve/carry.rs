@@ -2,6 +2,7 @@
 
 mod cors;
 mod plugins;
+mod sessman;
 
 use std::{
     collections::BTreeSet,

@@ -9,6 +9,7 @@
 
 mod clock;
 mod id;
+mod redis;
 mod sqlite;
 mod sweep;
 
@@ -24,11 +25,12 @@ use arc_swap::ArcSwap;
 pub(crate) use self::id::SessionId;
 use self::{
     clock::Clock,
+    redis::Redis,
     sqlite::Sqlite,
     sweep::{Signal, Sweeper},
 };
 use super::database::{Database, DatabaseError};
-use crate::settings::SessionSettings;
+use crate::settings::{RedisUrl, SessionSettings};
 
 /// The most bytes of one session: its names and its values as JSON.
 pub(crate) const MOST_BYTES: usize = 64 << 10;
@@ -39,6 +41,9 @@ pub(crate) const MOST_NAME_BYTES: usize = 256;
 /// In how many parts of its life a session is noted as used once at most, so that reading seldom writes.
 const NOTED: u32 = 20;
 
+/// How often the same trouble with Redis is logged.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
+
 /// How long a sweep may take at most.
 const SWEEP: Duration = Duration::from_secs(10);
 
@@ -48,6 +53,12 @@ pub(crate) enum SessionError {
     /// The database did not do it.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Redis did not do it, or could not be asked.
+    #[error("Redis: {0}")]
+    Redis(#[from] ::redis::RedisError),
+    /// Redis failed a moment ago and is left alone for a while.
+    #[error("Redis was out of reach a moment ago")]
+    Unreachable,
     /// It would hold too much.
     #[error("a session holds at most {MOST_BYTES} bytes, this one would hold {0}")]
     Large(usize),
@@ -121,9 +132,17 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 struct Shared {
     settings: ArcSwap<SessionSettings>,
-    store: Sqlite,
+    store: Store,
     clock: Clock,
     trouble: Mutex<bool>,
+    told: Mutex<Option<Instant>>,
+}
+
+/// Where they are.
+#[derive(Debug)]
+enum Store {
+    Sqlite(Sqlite),
+    Redis(Redis),
 }
 
 impl Sessions {
@@ -134,12 +153,22 @@ impl Sessions {
 
     /// Those that are kept in this database.
     pub(crate) fn new(settings: &SessionSettings, database: Arc<Database>) -> Self {
+        Self::of(settings, Store::Sqlite(Sqlite::new(database)))
+    }
+
+    /// Those that are kept by this server of Redis.
+    pub(crate) fn in_redis(settings: &SessionSettings, url: &RedisUrl) -> Self {
+        Self::of(settings, Store::Redis(Redis::new(url)))
+    }
+
+    fn of(settings: &SessionSettings, store: Store) -> Self {
         Self {
             shared: Arc::new(Shared {
                 settings: ArcSwap::from_pointee(settings.clone()),
-                store: Sqlite::new(database),
+                store,
                 clock: Clock::default(),
                 trouble: Mutex::default(),
+                told: Mutex::default(),
             }),
             sweeper: Sweeper::default(),
         }
@@ -158,7 +187,11 @@ impl Sessions {
 
     /// What kind of store it is, and whether it was out of reach when it was last used.
     pub(crate) fn state(&self) -> (&'static str, bool) {
-        ("sqlite", *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner))
+        let kind = match &self.shared.store {
+            Store::Sqlite(_) => "sqlite",
+            Store::Redis(_) => "redis",
+        };
+        (kind, *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The session with this id, for a client of this address.
@@ -169,7 +202,11 @@ impl Sessions {
         by: Instant,
     ) -> Result<Option<Seen>, SessionError> {
         self.begin_sweeping();
-        let found = self.shared.noted(self.shared.store.find(&id.key(), by))?;
+        let found = match &self.shared.store {
+            Store::Sqlite(store) => store.find(&id.key(), by),
+            Store::Redis(store) => store.find(id, by),
+        };
+        let found = self.shared.noted(found)?;
         let Some(known) = found else { return Ok(None) };
         let settings = self.shared.settings.load();
         let now = self.shared.clock.now();
@@ -193,18 +230,22 @@ impl Sessions {
         let now = self.shared.clock.now();
         let expires = now.saturating_add(millis(self.shared.settings.load().life()));
         let moments = Moments { now, expires };
-        self.shared.noted(self.shared.store.keep(plan, moments, by))
+        self.shared.noted(match &self.shared.store {
+            Store::Sqlite(store) => store.keep(plan, moments, by),
+            Store::Redis(store) => store.keep(plan, moments, by),
+        })
     }
 
     /// Says in the log what went wrong.
     pub(crate) fn tell(&self, error: &SessionError) {
-        match error {
-            SessionError::Database(error) => self.shared.store.database().tell(error),
-            error => tracing::error!("sessions: {error}"),
-        }
+        self.shared.tell(error);
     }
 
     fn begin_sweeping(&self) {
+        // Redis sweeps by itself.
+        if matches!(self.shared.store, Store::Redis(_)) {
+            return;
+        }
         let shared = Arc::downgrade(&self.shared);
         self.sweeper.begin(move |signal: &Signal| {
             let shared = shared.upgrade()?;
@@ -222,16 +263,32 @@ impl Shared {
         result
     }
 
+    fn tell(&self, error: &SessionError) {
+        match (error, &self.store) {
+            (SessionError::Database(error), Store::Sqlite(store)) => store.database().tell(error),
+            (SessionError::Redis(_), _) => {
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                    tracing::error!("sessions: {error}");
+                    *told = Some(Instant::now());
+                }
+            }
+            // What was wrong has been told.
+            (SessionError::Unreachable, _) => {}
+            (error, _) => tracing::error!("sessions: {error}"),
+        }
+    }
+
     /// Takes away what has expired, a few at a time, so that requests have their turns in between.
     fn sweep(&self, signal: &Signal) {
+        let Store::Sqlite(store) = &self.store else { return };
         let life = millis(self.settings.load().life());
         loop {
             let now = self.clock.now();
-            match self.store.sweep(now, now.saturating_add(life), Instant::now() + SWEEP) {
+            match store.sweep(now, now.saturating_add(life), Instant::now() + SWEEP) {
                 Ok(true) if !signal.is_over() => {}
                 Ok(_) => return,
-                Err(SessionError::Database(error)) => return self.store.database().tell(&error),
-                Err(error) => return tracing::error!("sessions: {error}"),
+                Err(error) => return self.tell(&error),
             }
         }
     }

@@ -61,6 +61,8 @@ pub(super) fn is_secret(path: &str) -> bool {
     match last {
         "apikey" | "sha256" => true,
         "key" => path.starts_with("auth."),
+        // The address of Redis may hold a password.
+        "store" => path.starts_with("sessions."),
         _ => false,
     }
 }

@@ -1,9 +1,11 @@
 //! `[sessions]`: what the server remembers of a visitor, from one request to the next.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use url::Url;
 
 use crate::diagnostic::Diagnostic;
 
@@ -42,6 +44,55 @@ pub enum SessionStore {
     Plugins,
     /// In a SQLite file of their own.
     Sqlite(PathBuf),
+    /// In a server of Redis or Valkey.
+    Redis(RedisUrl),
+}
+
+/// Where a server of Redis is, and how it lets us in. Its password is shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl(Url);
+
+/// The text is no address of a server of Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an address of Redis is redis://HOST:PORT/NUMBER, with USER:PASSWORD@ before the host where it asks for one"
+)]
+pub struct InvalidRedisUrl;
+
+impl RedisUrl {
+    /// The address that is written so.
+    pub fn new(text: &str) -> Result<Self, InvalidRedisUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidRedisUrl)?;
+        let database = url.path().trim_start_matches('/');
+        let sound = matches!(url.scheme(), "redis" | "valkey")
+            && url.host_str().is_some_and(|host| !host.is_empty())
+            && (database.is_empty() || database.parse::<u16>().is_ok())
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if sound { Ok(Self(url)) } else { Err(InvalidRedisUrl) }
+    }
+
+    /// All of it, its password too.
+    pub(crate) fn whole(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Display for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, host) = (self.0.scheme(), self.0.host_str().unwrap_or_default());
+        write!(f, "{scheme}://{host}")?;
+        if let Some(port) = self.0.port() {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(self.0.path().trim_end_matches('/'))
+    }
+}
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Default for SessionSettings {
@@ -64,12 +115,13 @@ impl SessionSettings {
     }
 }
 
-/// Scripts see what kind it is, and of a path only the last part.
+/// Scripts see what kind it is, of a path only the last part, and of an address no password.
 impl Serialize for SessionStore {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let name = match self {
             Self::Plugins => "hotplate.db".into(),
             Self::Sqlite(path) => path.file_name().unwrap_or_default().to_string_lossy(),
+            Self::Redis(url) => return serializer.collect_str(url),
         };
         serializer.serialize_str(&format!("sqlite:{name}"))
     }
@@ -113,7 +165,14 @@ pub(super) fn read(fields: &mut Fields, bases: &Bases) -> SessionSettings {
 }
 
 fn store(text: &str, bases: &Bases) -> Result<SessionStore, &'static str> {
-    let wanted = "a place is wanted, such as \"sqlite:data/sessions.db\"";
+    let wanted =
+        "a place is wanted, such as \"sqlite:data/sessions.db\" or \"redis://127.0.0.1:6379\"";
+    if text.starts_with("rediss:") || text.starts_with("valkeys:") {
+        return Err("TLS to Redis is not spoken here: name a tunnel on this machine");
+    }
+    if let Ok(url) = RedisUrl::new(text) {
+        return Ok(SessionStore::Redis(url));
+    }
     match text.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() && !path.contains('\0') => {
             bases.resolve(path).map(SessionStore::Sqlite)

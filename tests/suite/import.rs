@@ -33,6 +33,7 @@ reports = auth_type=global
 odd = auth_type=none&enabled=1
 wrong = auth=global
 with_file = json=settings.json&colour=blue
+sessman = backend=MongoDB&database=kept&collection=c&session_ttl=1800&vacuum_interval=60&username=me&password=hush&server_url=mongo:27017&auth_type=global
 
 [cors]
 enabled = bool:true

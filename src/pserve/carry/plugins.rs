@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Carried, Fault};
+use super::{Carried, Fault, sessman};
 use crate::pserve::{
     classes,
     parameters::{self, Parameter},
@@ -67,6 +67,9 @@ impl Carried<'_> {
                 Ok(members) => parameters.extend(members),
                 Err(why) => self.leave("plugin_parms", parms, &format!("json={file}: {why}")),
             }
+        }
+        if name.eq_ignore_ascii_case(sessman::NAME) {
+            self.sessman(parms, &mut parameters, &mut section);
         }
         if name != parms {
             section.comment(&format!("{parms}.py: its path is the name of its class."));

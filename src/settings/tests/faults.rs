@@ -39,7 +39,7 @@ fn a_cookie_that_browsers_refuse_and_a_place_that_is_none_are_refused() {
         faults(
             "[sessions]\nstore = \"mongodb://localhost\"\nttl = 0\ncookie = \"a b\"\nsame_site = \"none \"\n"
         ),
-        "config/hotplate.toml:2:9: `sessions.store` cannot be \"mongodb://localhost\": a place is wanted, such as \"sqlite:data/sessions.db\"\n\
+        "config/hotplate.toml:2:9: `sessions.store` is not valid: a place is wanted, such as \"sqlite:data/sessions.db\" or \"redis://127.0.0.1:6379\"\n\
          config/hotplate.toml:3:7: `sessions.ttl` must be an integer from 1 to 315360000, not 0\n\
          config/hotplate.toml:4:10: `sessions.cookie` cannot be \"a b\": the name of a cookie is wanted, such as PS_SESSID\n\
          config/hotplate.toml:5:13: `sessions.same_site` must be one of \"lax\", \"strict\", \"none\", not \"none \""
