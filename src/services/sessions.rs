@@ -148,7 +148,9 @@ enum Store {
 impl Sessions {
     /// Keeps no connection open from now on.
     pub(crate) fn close(&self) {
-        self.shared.store.close();
+        if let Store::Sqlite(store) = &self.shared.store {
+            store.close();
+        }
     }
 
     /// Those that are kept in this database.
