@@ -2,7 +2,7 @@
 //!
 //! Rhai walks the syntax tree of a function each time it runs. Here the tree is walked once, and each of
 //! its nodes becomes a closure that knows its operands: local variables are places on a stack, numbers
-//! stay in registers, and a native function is remembered at its call by the types it was called with.
+//! stay what they are, and a native function is remembered at its call by the types it was called with.
 //! This module knows Rhai and nothing of what scripts are for.
 //!
 //! - What a program gives, and which error it raises where, is what Rhai gives and raises. Whatever is
@@ -32,6 +32,7 @@ mod native;
 mod operator;
 mod part;
 mod peek;
+mod slot;
 mod switch;
 mod trial;
 mod vm;
@@ -41,6 +42,7 @@ use rhai::{
     ScriptFuncDef, Shared,
 };
 
+pub(crate) use self::slot::Stack;
 use self::vm::{Code, Host, Kind, Vm};
 
 /// What a program asks of who runs it.
@@ -111,7 +113,7 @@ pub(crate) struct Run {
     /// The functions that Rhai looked up.
     pub(crate) caches: Caches,
     /// The local variables; empty between runs.
-    pub(crate) stack: Vec<Dynamic>,
+    pub(crate) stack: Stack,
 }
 
 impl std::fmt::Debug for Program {

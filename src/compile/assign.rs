@@ -5,11 +5,11 @@ use rhai::{Dynamic, EvalAltResult, FnArgsVec, INT, ImmutableString, Position};
 use super::{
     builtin::{self, Operator},
     chain::{Step, StepKind},
-    flow::writable,
     native::{Given, Interpreted},
     operator::Shape,
     peek::element,
-    vm::{Code, Host, Kind, Out, Vm, int_of},
+    slot::Slot,
+    vm::{Code, Host, Kind, Out, Vm, int_of, writable},
 };
 
 /// `+=` and its like.
@@ -65,13 +65,21 @@ pub(super) fn variable(slot: usize, value: Code) -> Code {
         if out.kind == Kind::Int && vm.set_int(slot, out.bits) {
             return Out::UNIT;
         }
-        if out.stops() {
-            return out;
-        }
-        let value = vm.value(out);
-        assign(vm.place(slot), value);
-        Out::UNIT
+        set(vm, slot, out)
     })
+}
+
+#[inline(never)]
+fn set(vm: &mut Vm<'_>, slot: usize, out: Out) -> Out {
+    if out.stops() {
+        return out;
+    }
+    let value = vm.slot(out);
+    match vm.variable(slot) {
+        Slot::Any(place) if place.is_shared() => assign(place, value.into()),
+        place => *place = value,
+    }
+    Out::UNIT
 }
 
 /// `x += …`.
@@ -102,10 +110,13 @@ where
         y: INT,
         fast: &impl Fn(INT, INT) -> Option<Out>,
     ) -> bool {
-        match vm.int_at(slot).and_then(|x| fast(x, y)) {
-            Some(Out { kind: Kind::Int, bits }) => vm.set_int(slot, bits),
-            _ => false,
+        if let Some(Slot::Int(place)) = vm.locals.get_mut(vm.base + slot)
+            && let Some(Out { kind: Kind::Int, bits }) = fast(*place, y)
+        {
+            *place = bits;
+            return true;
         }
+        false
     }
     match value {
         Shape::Int(y) => Box::new(move |vm| {
@@ -115,21 +126,17 @@ where
             op.run(vm, slot, Out::int(y), position)
         }),
         Shape::Local(from) => Box::new(move |vm| {
-            if let Some(y) = vm.int_at(from)
+            if let Some(y) = vm.plain_int_at(from)
                 && quick(vm, slot, y, &fast)
             {
                 return Out::UNIT;
             }
-            let out = vm.load(from);
-            op.run(vm, slot, out, position)
+            op.run_from(vm, slot, from, position)
         }),
         Shape::Code(value) => Box::new(move |vm| {
             let out = value(vm);
             if out.kind == Kind::Int && quick(vm, slot, out.bits, &fast) {
                 return Out::UNIT;
-            }
-            if out.stops() {
-                return out;
             }
             op.run(vm, slot, out, position)
         }),
@@ -137,16 +144,27 @@ where
 }
 
 impl OpAssign {
+    /// Changes a variable by another.
+    #[inline(never)]
+    fn run_from(&self, vm: &mut Vm<'_>, slot: usize, from: usize, position: Position) -> Out {
+        let out = vm.load(from);
+        self.run(vm, slot, out, position)
+    }
+
     /// Changes a variable.
     #[inline(never)]
     fn run(&self, vm: &mut Vm<'_>, slot: usize, out: Out, position: Position) -> Out {
+        if out.stops() {
+            return out;
+        }
         if !vm.spend_memory(position) {
             return Out::FAIL;
         }
         let value = vm.value(out);
         let at = vm.base + slot;
-        let Vm { stack, host, .. } = vm;
-        let Some(place) = stack.get_mut(at) else { return Out::UNIT };
+        let Vm { locals, host, .. } = vm;
+        let Some(variable) = locals.get_mut(at) else { return Out::UNIT };
+        let place = variable.value();
         let result = match place.is_shared() {
             true => match place.write_lock::<Dynamic>() {
                 Some(mut inner) => self.apply(host, &mut inner, value),
@@ -154,6 +172,7 @@ impl OpAssign {
             },
             false => self.apply(host, place, value),
         };
+        variable.settle();
         match result {
             Ok(()) => Out::UNIT,
             Err(error) => vm.fail(error),
@@ -174,6 +193,7 @@ pub(super) fn this(slot: usize, value: Code, position: Position) -> Code {
             return vm.fail(EvalAltResult::ErrorAssignmentToConstant(String::new(), position));
         }
         assign(place, value);
+        vm.variable(slot).settle();
         Out::UNIT
     })
 }
@@ -297,17 +317,13 @@ impl Assignment {
             return Out::FAIL;
         }
         let value = vm.value(out);
-        let start = vm.stack.len();
-        // The value waits below the operands, as the compiler has laid it out.
-        vm.stack.push(value);
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&self.operands) {
-            vm.stack.truncate(start);
             return out;
         }
-        let value = vm.stack.get_mut(start).map(std::mem::take).unwrap_or_default();
         let mut root = std::mem::take(vm.place(self.slot));
-        let Vm { stack, host, .. } = vm;
-        let operands = stack.get_mut(start + 1..).unwrap_or_default();
+        let Vm { operands, host, .. } = vm;
+        let operands = operands.get_mut(start..).unwrap_or_default();
         let result = match self.set(&self.steps, &mut root, operands, host, value) {
             Set::Done => Ok(()),
             Set::Failed(error) => Err(error),
@@ -320,7 +336,7 @@ impl Assignment {
             }
         };
         *vm.place(self.slot) = root;
-        vm.stack.truncate(start);
+        vm.operands.truncate(start);
         match result {
             Ok(()) => Out::UNIT,
             Err(error) => vm.fail(error),

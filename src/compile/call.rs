@@ -6,6 +6,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::{
     native::Given,
+    slot::{Slot, Stack},
     vm::{Code, Host, Kind, Out, Vm},
 };
 
@@ -42,6 +43,7 @@ impl Vm<'_> {
     }
 
     /// What a function that did not run to its end comes to for who called it.
+    #[inline(never)]
     fn left(&mut self, out: Out, name: &str, source: &str, position: Position) -> Out {
         if out.kind != Kind::Fail {
             let value = self.value(out);
@@ -58,24 +60,53 @@ impl Vm<'_> {
         Out::FAIL
     }
 
-    /// Puts arguments on the stack; false when one of them stopped, with what it came to.
+    /// Puts the operands of a native on their stack; where one of them stopped, with what it came to.
     #[inline]
-    pub(super) fn push_all(&mut self, arguments: &[Code]) -> Result<(), Out> {
-        let start = self.stack.len();
+    pub(super) fn push_all(&mut self, operands: &[Code]) -> Result<(), Out> {
+        let start = self.operands.len();
+        for operand in operands {
+            let out = operand(self);
+            if out.stops() {
+                self.operands.truncate(start);
+                return Err(out);
+            }
+            let value = self.value(out);
+            self.operands.push(value);
+        }
+        Ok(())
+    }
+
+    /// Puts the arguments of a call on the stack of variables; where one of them stopped, with what it came
+    /// to.
+    #[inline]
+    fn push_arguments(&mut self, arguments: &[Code]) -> Result<(), Out> {
+        let start = self.locals.len();
         for argument in arguments {
             let out = argument(self);
-            if out.kind == Kind::Int {
-                self.stack.push(Dynamic::from_int(out.bits));
-                continue;
-            }
             if out.stops() {
                 self.shorten(start);
                 return Err(out);
             }
-            let value = self.value(out);
-            self.stack.push(value);
+            let argument = self.argument(out);
+            self.locals.push(argument);
         }
         Ok(())
+    }
+
+    /// What a node handed on as an argument.
+    #[inline(never)]
+    fn argument(&mut self, out: Out) -> Slot {
+        match Slot::of(out) {
+            Some(slot) => slot,
+            None => self.value(out).into(),
+        }
+    }
+
+    /// A copy of a variable as an argument.
+    #[inline]
+    fn copied(&mut self, slot: usize) -> Slot {
+        let out = self.load(slot);
+        self.argument(out)
     }
 }
 
@@ -89,7 +120,8 @@ impl Host<'_> {
         position: Position,
     ) -> Given<Dynamic> {
         let Host { engine, program, ref mut global, ref mut caches } = *self;
-        let stack = std::iter::once(std::mem::take(this)).chain(arguments).collect();
+        let mut stack = Stack::default();
+        stack.extend(std::iter::once(std::mem::take(this)).chain(arguments));
         let mut vm = Vm::new(Host { engine, program, global, caches }, stack);
         let out = vm.call(function, 0, position);
         let result = match out.kind {
@@ -115,23 +147,22 @@ pub(super) fn call(function: usize, mut arguments: Vec<Code>, position: Position
         && let Some(argument) = arguments.pop()
     {
         return Box::new(move |vm| {
-            let start = vm.stack.len();
+            let start = vm.locals.len();
             let out = argument(vm);
             if out.kind == Kind::Int {
-                vm.stack.push(Dynamic::from_int(out.bits));
-                return vm.call(function, start, position);
-            }
-            if out.stops() {
+                vm.locals.push(Slot::Int(out.bits));
+            } else if out.stops() {
                 return out;
+            } else {
+                let argument = vm.argument(out);
+                vm.locals.push(argument);
             }
-            let value = vm.value(out);
-            vm.stack.push(value);
             vm.call(function, start, position)
         });
     }
     Box::new(move |vm| {
-        let start = vm.stack.len();
-        if let Err(out) = vm.push_all(&arguments) {
+        let start = vm.locals.len();
+        if let Err(out) = vm.push_arguments(&arguments) {
             return out;
         }
         vm.call(function, start, position)
@@ -147,21 +178,21 @@ pub(super) fn call_with_variable(
 ) -> Code {
     if arguments.is_empty() {
         return Box::new(move |vm| {
-            let start = vm.stack.len();
-            let copy = vm.place(slot).flatten_clone();
-            vm.stack.push(copy);
+            let start = vm.locals.len();
+            let copy = vm.copied(slot);
+            vm.locals.push(copy);
             vm.call(function, start, position)
         });
     }
     Box::new(move |vm| {
-        let start = vm.stack.len();
-        vm.stack.push(Dynamic::UNIT);
-        if let Err(out) = vm.push_all(&arguments) {
-            vm.stack.truncate(start);
+        let start = vm.locals.len();
+        vm.locals.push(Slot::Unit);
+        if let Err(out) = vm.push_arguments(&arguments) {
+            vm.shorten(start);
             return out;
         }
-        let copy = vm.place(slot).flatten_clone();
-        if let Some(first) = vm.stack.get_mut(start) {
+        let copy = vm.copied(slot);
+        if let Some(first) = vm.locals.get_mut(start) {
             *first = copy;
         }
         vm.call(function, start, position)

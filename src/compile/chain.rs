@@ -12,6 +12,7 @@ use super::{
     graph::Method,
     native::{First, Given, Interpreted, Site},
     peek::{element, peek},
+    slot::Slot,
     vm::{Code, Host, Out, Vm},
 };
 
@@ -245,7 +246,7 @@ impl Chain {
         if !vm.spend_memory(self.position) {
             return Out::FAIL;
         }
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&self.operands) {
             return out;
         }
@@ -260,12 +261,12 @@ impl Chain {
         }
     }
 
-    /// Runs the chain with its operands on the stack, and takes them from there.
+    /// Runs the chain with its operands on their stack, and takes them from there.
     pub(super) fn finish(&self, vm: &mut Vm<'_>, start: usize) -> Out {
         let walked = match &self.root {
             Root::Local(slot) => self.begin_at(vm, *slot, start),
             Root::Constant(value) => {
-                let operands = vm.stack.get(start..).unwrap_or_default();
+                let operands = vm.operands.get(start..).unwrap_or_default();
                 if let Some(found) = peek(&self.steps, value, operands) {
                     Walk::Done(found)
                 } else {
@@ -276,7 +277,7 @@ impl Chain {
             Root::Code(code) => {
                 let out = code(vm);
                 if out.stops() {
-                    vm.stack.truncate(start);
+                    vm.operands.truncate(start);
                     return out;
                 }
                 let value = vm.value(out);
@@ -284,7 +285,7 @@ impl Chain {
                 self.begin_with(vm, value, start, called).0
             }
         };
-        vm.stack.truncate(start);
+        vm.operands.truncate(start);
         match walked {
             Walk::Done(value) => vm.give(value),
             Walk::Failed(error) => vm.fail(error),
@@ -294,10 +295,9 @@ impl Chain {
 
     fn begin_at(&self, vm: &mut Vm<'_>, slot: usize, start: usize) -> Walk {
         let at = vm.base + slot;
-        let Vm { stack, host, .. } = vm;
-        if let Some((below, operands)) = stack.split_at_mut_checked(start)
-            && let Some(value) = below.get(at)
-        {
+        let Vm { locals, operands, host, .. } = vm;
+        let operands = operands.get_mut(start..).unwrap_or_default();
+        if let Some(value) = locals.get(at).and_then(Slot::known) {
             if let Some(found) = peek(&self.steps, value, operands) {
                 return Walk::Done(found);
             }
@@ -315,7 +315,9 @@ impl Chain {
         }
         let root = std::mem::take(vm.place(slot));
         let (walked, root) = self.begin_with(vm, root, start, Called::default());
-        *vm.place(slot) = root;
+        let variable = vm.variable(slot);
+        *variable = root.into();
+        variable.settle();
         walked
     }
 
@@ -327,8 +329,8 @@ impl Chain {
         start: usize,
         called: Called,
     ) -> (Walk, Dynamic) {
-        let Vm { stack, host, .. } = vm;
-        let operands = stack.get_mut(start..).unwrap_or_default();
+        let Vm { operands, host, .. } = vm;
+        let operands = operands.get_mut(start..).unwrap_or_default();
         let walked = walk(&self.steps, &mut root, operands, host, called);
         if !matches!(walked, Walk::Back) {
             return (walked, root);

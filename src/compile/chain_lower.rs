@@ -148,9 +148,7 @@ impl Lower<'_, '_> {
         position: Position,
     ) -> Lowered<Chain> {
         let draft = Draft::new(links);
-        let operands =
-            self.each(draft.operands.iter(), |this, operand| this.expression(operand, false))?;
-        let count = operands.len();
+        let operands = self.all(draft.operands.iter().copied())?;
         let name = match root {
             Expr::Variable(variable, ..) if variable.2.is_empty() => variable.1.clone(),
             _ => operand_name(0),
@@ -161,7 +159,7 @@ impl Lower<'_, '_> {
                 Expr::Variable(..) if let Some(value) = self.global(root) => {
                     Root::Constant(Box::new(value))
                 }
-                _ => Root::Code(self.above(count, |this| this.expression(root, false))?),
+                _ => Root::Code(self.expression(root, false)?),
             },
         };
         let interpreted = Interpreted::new(
@@ -275,9 +273,7 @@ impl Lower<'_, '_> {
         let (root, links) = links(to);
         let draft = Draft::new(links);
         let value = self.writable(value)?;
-        let operands = self.above(1, |this| {
-            this.each(draft.operands.iter(), |this, operand| this.expression(operand, false))
-        })?;
+        let operands = self.all(draft.operands.iter().copied())?;
         let name = match root {
             Expr::Variable(variable, ..) => variable.1.clone(),
             _ => ImmutableString::new(),

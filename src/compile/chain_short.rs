@@ -6,6 +6,7 @@ use rhai::{Dynamic, Identifier};
 
 use super::{
     chain::{Chain, Root, Step, StepKind},
+    slot::Slot,
     vm::{Code, Out, Vm, scalar},
 };
 
@@ -44,7 +45,12 @@ pub(super) fn code(chain: Chain) -> Code {
     };
     if let Some(names) = chain.steps.iter().map(name).collect::<Option<Box<[_]>>>() {
         return Box::new(move |vm| {
-            match vm.stack.get(vm.base + slot).and_then(|value| seek(&names, value)) {
+            match vm
+                .locals
+                .get(vm.base + slot)
+                .and_then(Slot::known)
+                .and_then(|value| seek(&names, value))
+            {
                 Some(Found::Out(out)) => out,
                 Some(Found::Value(value)) => vm.give_large(value, chain.position),
                 None => chain.run(vm),
@@ -79,7 +85,7 @@ impl Chain {
         }
         let value = vm.value(out);
         let at = vm.base + slot;
-        if let Some(place) = vm.stack.get_mut(at)
+        if let Some(Slot::Any(place)) = vm.locals.get_mut(at)
             && !place.is_shared()
             && place.is_array()
             && !place.is_read_only()
@@ -89,8 +95,8 @@ impl Chain {
             items.push(value);
             return Out::UNIT;
         }
-        let start = vm.stack.len();
-        vm.stack.push(value);
+        let start = vm.operands.len();
+        vm.operands.push(value);
         self.finish(vm, start)
     }
 }

@@ -9,6 +9,7 @@ use super::{
     chain::{Chain, Step},
     native::filled,
     peek::peek,
+    slot::Slot,
     vm::{Code, Kind, Out, Vm},
 };
 
@@ -70,32 +71,32 @@ struct Known {
 impl EachItem {
     fn run(&self, vm: &mut Vm<'_>) -> Out {
         let Some(receiver) = &self.receiver else { return self.run_on(vm) };
-        let begin = vm.stack.len();
+        let begin = vm.locals.len();
         let out = receiver(vm);
         if out.stops() {
             return out;
         }
         let value = vm.value(out);
-        vm.stack.push(value);
+        vm.locals.push(value.into());
         let out = self.run_on(vm);
-        vm.stack.truncate(begin);
+        vm.shorten(begin);
         out
     }
 
     fn run_on(&self, vm: &mut Vm<'_>) -> Out {
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&self.chain.operands) {
             return out;
         }
         let Some((items, known)) = self.items(vm, start) else {
             return self.chain.finish(vm, start);
         };
-        let initial = vm.stack.get(start + 1).cloned().unwrap_or_default();
+        let initial = vm.operands.get(start + 1).cloned().unwrap_or_default();
         let (items, out) = self.each(vm, items, &known, initial);
         if self.steps.is_empty() {
             *vm.place(self.slot) = Dynamic::from_array(items);
         }
-        vm.stack.truncate(start);
+        vm.operands.truncate(start);
         out
     }
 
@@ -105,7 +106,7 @@ impl EachItem {
             return None;
         }
         let known = {
-            let closure = vm.stack.get(start)?.read_lock::<FnPtr>()?;
+            let closure = vm.operands.get(start)?.read_lock::<FnPtr>()?;
             let known = vm.host.program.closure(closure.fn_name())?;
             let takes = known.parameters.checked_sub(closure.curry().len())?;
             let least = if self.method == Method::Reduce { 2 } else { 0 };
@@ -154,18 +155,19 @@ impl EachItem {
         vm.host.global.level += 1;
         let mut out = None;
         for (index, item) in items.iter_mut().enumerate() {
-            let start = vm.stack.len();
+            let start = vm.locals.len();
             if known.is_method {
-                vm.stack.push(std::mem::take(item));
+                vm.locals.push(plain(std::mem::take(item)));
             }
-            vm.stack.extend(known.captured.iter().cloned());
-            let index = Dynamic::from_int(INT::try_from(index).unwrap_or(INT::MAX));
+            vm.locals.extend(known.captured.iter().cloned().map(Slot::from));
+            let index = Slot::Int(INT::try_from(index).unwrap_or(INT::MAX));
             let first = (self.method == Method::Reduce).then(|| std::mem::take(&mut so_far));
-            let arguments = first.into_iter().chain([item.clone(), index]);
-            vm.stack.extend(arguments.take(known.takes));
+            let item_slot = plain(item.clone());
+            let arguments = first.into_iter().map(plain).chain([item_slot, index]);
+            vm.locals.extend(arguments.take(known.takes));
             let given = vm.call(known.function, start, self.position);
             if known.is_method {
-                *item = vm.stack.pop().unwrap_or_default();
+                *item = vm.locals.pop().map(Dynamic::from).unwrap_or_default();
             }
             if given.kind == Kind::Fail {
                 out = Some(self.failed(vm));
@@ -210,6 +212,13 @@ impl EachItem {
     }
 }
 
+/// A value as an argument.
+fn plain(value: Dynamic) -> Slot {
+    let mut slot = Slot::from(value);
+    slot.settle();
+    slot
+}
+
 /// The code of such a call.
 pub(super) fn each_item(each: EachItem) -> Code {
     Box::new(move |vm| each.run(vm))
@@ -218,22 +227,18 @@ pub(super) fn each_item(each: EachItem) -> Code {
 /// `f.call(…)`, where `f` is a variable. `chain` is all of it.
 pub(super) fn call(slot: usize, chain: Chain, position: Position) -> Code {
     Box::new(move |vm| {
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&chain.operands) {
             return out;
         }
         let count = chain.operands.len();
         let known = vm.closure_at(slot, count);
         let Some((function, captured)) = known else { return chain.finish(vm, start) };
-        let begin = vm.stack.len();
-        vm.stack.extend(captured);
-        for operand in start..start + count {
-            let value = vm.stack.get_mut(operand).map(std::mem::take).unwrap_or_default();
-            vm.stack.push(value);
-        }
-        let out = vm.call(function, begin, position);
-        vm.stack.truncate(start);
-        out
+        let begin = vm.locals.len();
+        vm.locals.extend(captured.into_iter().map(Slot::from));
+        let Vm { locals, operands, .. } = vm;
+        locals.extend(operands.drain(start..).map(plain));
+        vm.call(function, begin, position)
     })
 }
 

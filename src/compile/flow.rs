@@ -4,7 +4,10 @@ use std::any::type_name;
 
 use rhai::{Dynamic, EvalAltResult, Locked, Position, Shared};
 
-use super::vm::{Code, Kind, Out, Vm};
+use super::{
+    slot::Slot,
+    vm::{Code, Kind, Out, Vm, writable},
+};
 
 /// What Rhai keeps a variable in that closures share.
 type Cell = Shared<Locked<Dynamic>>;
@@ -47,24 +50,28 @@ pub(super) fn scoped(body: Code, depth: usize) -> Code {
 }
 
 impl Vm<'_> {
-    /// Forgets the variables and values above a depth of the running function.
+    /// Forgets the variables above a depth of the running function.
     #[inline]
     pub(super) fn leave(&mut self, depth: usize) {
         self.shorten(self.base + depth);
     }
 
-    /// Drops what stands on the stack from a place on.
+    /// Drops variables from a place of the stack on.
     #[inline]
     pub(super) fn shorten(&mut self, length: usize) {
-        while self.stack.len() > length {
-            if let Some(value) = self.stack.pop()
-                && value.is_int()
-                && !value.is_shared()
-            {
+        while self.locals.len() > length {
+            if matches!(self.locals.last(), Some(Slot::Any(_))) {
+                self.drop_last();
+            } else {
                 // Nothing is in it that would have to be dropped, which the compiler does not see.
-                std::mem::forget(value);
+                std::mem::forget(self.locals.pop());
             }
         }
+    }
+
+    #[inline(never)]
+    fn drop_last(&mut self) {
+        self.locals.pop();
     }
 
     /// Whether a condition holds.
@@ -73,13 +80,16 @@ impl Vm<'_> {
         let out = condition(self);
         match out.kind {
             Kind::Bool => Ok(out.bits != 0),
-            _ if out.stops() => Err(out),
             _ => Err(self.no_bool(out, position)),
         }
     }
 
     #[cold]
+    #[inline(never)]
     pub(super) fn no_bool(&mut self, out: Out, position: Position) -> Out {
+        if out.stops() {
+            return out;
+        }
         let is_shared = out.kind == Kind::Any && self.acc.is_shared();
         let value = self.value(out);
         let wanted = self.host.engine.map_type_name("bool").to_owned();
@@ -97,29 +107,28 @@ pub(super) fn declare(value: Code, is_constant: bool) -> Code {
                 return out;
             }
             let value = vm.value(out).into_read_only();
-            vm.stack.push(value);
+            vm.locals.push(value.into());
             Out::UNIT
         });
     }
     Box::new(move |vm| {
         let out = value(vm);
         if out.kind == Kind::Int {
-            vm.stack.push(Dynamic::from_int(out.bits));
+            vm.locals.push(Slot::Int(out.bits));
             return Out::UNIT;
         }
-        if out.stops() {
-            return out;
-        }
-        let value = vm.value(out);
-        vm.stack.push(writable(value));
-        Out::UNIT
+        declared(vm, out)
     })
 }
 
-/// A value that may be changed, whatever it was taken from.
-pub(super) fn writable(value: Dynamic) -> Dynamic {
-    // Rhai marks copies so; only what was moved here may be marked otherwise.
-    if value.is_read_only() { value.clone() } else { value }
+#[inline(never)]
+fn declared(vm: &mut Vm<'_>, out: Out) -> Out {
+    if out.stops() {
+        return out;
+    }
+    let variable = vm.slot(out);
+    vm.locals.push(variable);
+    Out::UNIT
 }
 
 /// A variable that is declared again in the place of an older one.
@@ -129,8 +138,10 @@ pub(super) fn declare_again(value: Code, slot: usize, is_constant: bool) -> Code
         if out.stops() {
             return out;
         }
-        let value = vm.value(out);
-        *vm.place(slot) = if is_constant { value.into_read_only() } else { writable(value) };
+        *vm.variable(slot) = match is_constant {
+            true => vm.value(out).into_read_only().into(),
+            false => vm.slot(out),
+        };
         Out::UNIT
     })
 }
@@ -210,7 +221,8 @@ pub(super) enum Turn {
 
 impl Body {
     /// Runs one turn.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it is the inside of each loop")]
     pub(super) fn turn(&self, vm: &mut Vm<'_>) -> Turn {
         if !vm.spend(self.weight, self.position) {
             return Turn::Left(Out::FAIL);
@@ -220,6 +232,11 @@ impl Body {
         if out.kind < Kind::Fail {
             return Turn::Done;
         }
+        self.left(vm, out)
+    }
+
+    #[inline(never)]
+    fn left(&self, vm: &mut Vm<'_>, out: Out) -> Turn {
         vm.leave(self.depth);
         match out.kind {
             Kind::Continue => Turn::Continued,
@@ -314,10 +331,11 @@ pub(super) fn throw(value: Option<Code>, position: Position) -> Code {
 /// What is left of a variable that nothing reads any more: its value moves out.
 pub(super) fn last_use(slot: usize) -> Code {
     Box::new(move |vm| {
-        if let Some(value) = vm.int_at(slot) {
-            return Out::int(value);
+        let variable = vm.variable(slot);
+        if let Some(out) = variable.scalar() {
+            return out;
         }
-        let value = vm.place(slot);
+        let value = variable.value();
         let value = if value.is_shared() { value.flatten_clone() } else { std::mem::take(value) };
         vm.give(writable(value))
     })

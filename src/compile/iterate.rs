@@ -8,6 +8,7 @@ use super::{
     flow::{Body, Turn},
     native::filled,
     part::Part,
+    slot::Slot,
     vm::{Code, Kind, Out, Vm},
 };
 
@@ -38,16 +39,16 @@ impl For {
 
     pub(super) fn enter(&self, vm: &mut Vm<'_>) {
         if self.has_counter {
-            vm.stack.push(Dynamic::ZERO);
+            vm.locals.push(Slot::Int(0));
         }
-        vm.stack.push(Dynamic::UNIT);
+        vm.locals.push(Slot::Unit);
     }
 
     /// One turn with this value, the `index`-th.
     #[inline]
     pub(super) fn turn(&self, vm: &mut Vm<'_>, index: INT, value: Dynamic) -> Turn {
         if self.has_counter {
-            set(vm, self.depth, Dynamic::from_int(index));
+            set_int(vm, self.depth, index);
         }
         set(vm, self.slot(), value);
         self.body.turn(vm)
@@ -58,12 +59,10 @@ impl For {
         let slot = self.slot();
         let mut out = Out::UNIT;
         for (index, value) in (0..).zip(values) {
-            if self.has_counter && !vm.set_int(self.depth, index) {
-                set(vm, self.depth, Dynamic::from_int(index));
+            if self.has_counter {
+                set_int(vm, self.depth, index);
             }
-            if !vm.set_int(slot, value) {
-                set(vm, slot, Dynamic::from_int(value));
-            }
+            set_int(vm, slot, value);
             if let Turn::Left(left) = self.body.turn(vm) {
                 out = left;
                 break;
@@ -124,13 +123,24 @@ impl For {
 /// Sets a variable of the loop, which closures may share from one turn to the next.
 #[inline]
 fn set(vm: &mut Vm<'_>, slot: usize, value: Dynamic) {
-    let place = vm.place(slot);
-    if place.is_shared() {
+    let variable = vm.variable(slot);
+    if let Slot::Any(place) = variable
+        && place.is_shared()
+    {
         if let Some(mut inner) = place.write_lock::<Dynamic>() {
             *inner = value;
         }
-    } else {
-        *place = value;
+        return;
+    }
+    *variable = value.into();
+    variable.settle();
+}
+
+/// The same with an integer.
+#[inline]
+fn set_int(vm: &mut Vm<'_>, slot: usize, value: INT) {
+    if !vm.set_int(slot, value) {
+        set(vm, slot, Dynamic::from_int(value));
     }
 }
 
@@ -167,15 +177,15 @@ pub(super) fn code(each: For, over: Over) -> Code {
         if first.stops() {
             return first;
         }
-        let first = vm.value(first);
-        vm.stack.push(first);
+        let first = vm.slot(first);
+        vm.locals.push(first);
         let last = to(vm);
         if last.stops() {
             vm.leave(each.depth);
             return last;
         }
-        let last_value = vm.value(last);
-        vm.stack.push(last_value);
+        let last = vm.slot(last);
+        vm.locals.push(last);
         let bounds = (vm.int_at(each.depth), vm.int_at(each.depth + 1));
         if let (Some(first), Some(last)) = bounds {
             vm.leave(each.depth);

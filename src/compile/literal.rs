@@ -94,11 +94,11 @@ pub(super) fn array(items: Vec<Code>, position: Position) -> Code {
         if !vm.spend_memory(position) {
             return Out::FAIL;
         }
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&items) {
             return out;
         }
-        let array: rhai::Array = vm.stack.drain(start..).collect();
+        let array: rhai::Array = vm.operands.drain(start..).collect();
         vm.acc = Dynamic::from_array(array);
         Out::ANY
     })
@@ -110,17 +110,17 @@ pub(super) fn map(template: Map, order: Vec<usize>, values: Vec<Code>, position:
         if !vm.spend_memory(position) {
             return Out::FAIL;
         }
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&values) {
             return out;
         }
         let mut map = template.clone();
         for (value, index) in map.values_mut().zip(&order) {
-            if let Some(given) = vm.stack.get_mut(start + index) {
+            if let Some(given) = vm.operands.get_mut(start + index) {
                 *value = std::mem::take(given);
             }
         }
-        vm.stack.truncate(start);
+        vm.operands.truncate(start);
         vm.acc = Dynamic::from_map(map);
         Out::ANY
     })
@@ -129,16 +129,16 @@ pub(super) fn map(template: Map, order: Vec<usize>, values: Vec<Code>, position:
 /// A node that Rhai evaluates, with operands that are evaluated before.
 pub(super) fn interpreted(node: super::native::Interpreted, operands: Vec<Code>) -> Code {
     Box::new(move |vm| {
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&operands) {
             return out;
         }
         let result = {
-            let Vm { host, stack, .. } = vm;
-            let mut operands: FnArgsVec<&mut Dynamic> = stack.iter_mut().skip(start).collect();
+            let Vm { host, operands, .. } = vm;
+            let mut operands: FnArgsVec<&mut Dynamic> = operands.iter_mut().skip(start).collect();
             node.run(host, &mut operands)
         };
-        vm.stack.truncate(start);
+        vm.operands.truncate(start);
         match result {
             Ok(value) => vm.give(value),
             Err(error) => vm.fail(error),

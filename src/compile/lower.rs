@@ -1,7 +1,7 @@
 //! From the syntax tree to code: statements.
 //!
-//! Where a variable or a value on its way stands on the stack is known here: the scope has an entry for
-//! each of them, and running code leaves the stack as long as the scope says.
+//! Where a variable or an argument on its way into a call stands on the stack is known here: the scope has
+//! an entry for each of them, and running code leaves the stack as long as the scope says.
 
 use rhai::{ASTFlags, Dynamic, Expr, FlowControl, ImmutableString, Position, ScriptFuncDef, Stmt};
 
@@ -24,7 +24,7 @@ pub(super) const THIS: &str = "this";
 
 /// One function on its way.
 pub(super) struct Lower<'l, 'c> {
-    /// What stands on the stack of the function: variables by their names, and values on their way.
+    /// What stands on the stack of the function: variables by their names, and arguments on their way.
     pub(super) scope: Vec<Option<ImmutableString>>,
     function: ImmutableString,
     source: ImmutableString,
@@ -77,6 +77,14 @@ impl Lower<'_, '_> {
         let lowered = lower(self);
         self.scope.truncate(depth);
         lowered
+    }
+
+    /// Lowers each of some operands.
+    pub(super) fn all<'e>(
+        &mut self,
+        operands: impl IntoIterator<Item = &'e Expr>,
+    ) -> Lowered<Vec<Code>> {
+        operands.into_iter().map(|operand| self.expression(operand, false)).collect()
     }
 
     /// Lowers each with the values of those before it on the stack.

@@ -6,6 +6,7 @@ use super::{
     call, literal,
     lower::{Lower, Lowered, THIS},
     native::{First, Interpreted, Site},
+    slot::Slot,
     vm::{Code, Out, Vm},
 };
 
@@ -67,13 +68,11 @@ impl Lower<'_, '_> {
         }
         let site = self.site(call, position);
         let Some(slot) = first else {
-            let arguments =
-                self.each(call.args.iter(), |this, argument| this.expression(argument, false))?;
+            let arguments = self.all(&call.args)?;
             return Ok(native(site, arguments, position));
         };
         self.nodes += 1;
-        let others =
-            self.each(call.args.iter().skip(1), |this, argument| this.expression(argument, false))?;
+        let others = self.all(call.args.iter().skip(1))?;
         Ok(native_with_variable(site, slot, others, position))
     }
 
@@ -91,8 +90,7 @@ impl Lower<'_, '_> {
         others: &[Expr],
         position: Position,
     ) -> Lowered<Code> {
-        let all = others.iter().chain([first]);
-        let all = self.each(all, |this, argument| this.expression(argument, false))?;
+        let all = self.all(others.iter().chain([first]))?;
         Ok(literal::array(all, position))
     }
 
@@ -100,13 +98,10 @@ impl Lower<'_, '_> {
     fn left_to_rhai(&mut self, call: &FnCallExpr, position: Position) -> Lowered<Code> {
         let node = self.with_operands(call, position);
         if let Some(slot) = call.args.first().and_then(|first| self.local(first)) {
-            let others = self.each(call.args.iter().skip(1), |this, argument| {
-                this.expression(argument, false)
-            })?;
+            let others = self.all(call.args.iter().skip(1))?;
             return Ok(interpreted_with_variable(node, slot, others, position));
         }
-        let operands =
-            self.each(call.args.iter(), |this, argument| this.expression(argument, false))?;
+        let operands = self.all(&call.args)?;
         Ok(literal::interpreted(node, operands))
     }
 
@@ -156,12 +151,12 @@ fn native(site: Site, arguments: Vec<Code>, position: Position) -> Code {
         if !vm.spend_memory(position) {
             return Out::FAIL;
         }
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&arguments) {
             return out;
         }
-        let Vm { host, stack, .. } = vm;
-        let result = match stack.get_mut(start..).unwrap_or_default() {
+        let Vm { host, operands, .. } = vm;
+        let result = match operands.get_mut(start..).unwrap_or_default() {
             [first] => site.call(host, First::Own, &mut [first]),
             [first, second] => site.call(host, First::Own, &mut [first, second]),
             all => {
@@ -169,7 +164,7 @@ fn native(site: Site, arguments: Vec<Code>, position: Position) -> Code {
                 site.call(host, First::Own, &mut arguments)
             }
         };
-        vm.shorten(start);
+        vm.operands.truncate(start);
         match result {
             Ok(value) => vm.give(value),
             Err(error) => vm.fail(error),
@@ -183,25 +178,27 @@ fn native_with_variable(site: Site, slot: usize, others: Vec<Code>, position: Po
         if !vm.spend_memory(position) {
             return Out::FAIL;
         }
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&others) {
             return out;
         }
         let at = vm.base + slot;
-        let Vm { host, stack, .. } = vm;
-        let result = match stack.split_at_mut_checked(start) {
-            Some((below, others)) => match below.get_mut(at) {
-                // Rhai gives a copy of what is shared or may not be changed.
-                Some(first) if first.is_shared() || first.is_read_only() => {
-                    let mut copy = first.flatten_clone();
-                    with_first(&site, host, First::Own, &mut copy, others)
-                }
-                Some(first) => with_first(&site, host, First::Place, first, others),
-                None => Ok(Dynamic::UNIT),
-            },
+        let Vm { host, locals, operands, .. } = vm;
+        let others = operands.get_mut(start..).unwrap_or_default();
+        let result = match locals.get_mut(at) {
+            // Rhai gives a copy of what is shared or may not be changed.
+            Some(Slot::Any(first)) if first.is_shared() || first.is_read_only() => {
+                let mut copy = first.flatten_clone();
+                with_first(&site, host, First::Own, &mut copy, others)
+            }
+            Some(first) => {
+                let result = with_first(&site, host, First::Place, first.value(), others);
+                first.settle();
+                result
+            }
             None => Ok(Dynamic::UNIT),
         };
-        vm.stack.truncate(start);
+        vm.operands.truncate(start);
         match result {
             Ok(value) => vm.give(value),
             Err(error) => vm.fail(error),
@@ -220,21 +217,26 @@ fn interpreted_with_variable(
         if !vm.spend_memory(position) {
             return Out::FAIL;
         }
-        let start = vm.stack.len();
+        let start = vm.operands.len();
         if let Err(out) = vm.push_all(&others) {
             return out;
         }
         let at = vm.base + slot;
-        let Vm { host, stack, .. } = vm;
-        let result = match stack.split_at_mut_checked(start) {
-            Some((below, others)) => {
-                let mut all: FnArgsVec<&mut Dynamic> = below.get_mut(at).into_iter().collect();
+        let Vm { host, locals, operands, .. } = vm;
+        let others = operands.get_mut(start..).unwrap_or_default();
+        let result = match locals.get_mut(at) {
+            Some(first) => {
+                let mut all: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(others.len() + 1);
+                all.push(first.value());
                 all.extend(others.iter_mut());
-                node.run(host, &mut all)
+                let result = node.run(host, &mut all);
+                drop(all);
+                first.settle();
+                result
             }
             None => Ok(Dynamic::UNIT),
         };
-        vm.stack.truncate(start);
+        vm.operands.truncate(start);
         match result {
             Ok(value) => vm.give(value),
             Err(error) => vm.fail(error),

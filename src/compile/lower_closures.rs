@@ -85,22 +85,18 @@ impl Lower<'_, '_> {
             return Ok(Some(each));
         }
         // What follows begins at a value.
-        let (chain, _) = self.chain_at_value(after, 0)?;
+        let (chain, _) = self.chain_at_value(after)?;
         let chain = Chain { root: Root::Code(each), ..chain };
-        if !chain.operands.is_empty() {
-            // The value would be made above them, where it was not lowered for.
-            return Ok(None);
-        }
         Ok(Some(chain_short::code(chain)))
     }
 
-    /// A chain of steps on a value that stands on the stack.
-    fn chain_at_value(&mut self, links: &[Link<'_>], above: usize) -> Lowered<(Chain, usize)> {
+    /// A chain of steps on a value that stands where the next variable would.
+    fn chain_at_value(&mut self, links: &[Link<'_>]) -> Lowered<(Chain, usize)> {
         let slot = self.scope.len();
         self.scope.push(Some(VALUE.into()));
         let root = variable(VALUE.into(), Position::NONE);
         let position = links.first().map_or(Position::NONE, |link| link.position);
-        let chain = self.above(above, |this| this.chain_of(&root, links.to_vec(), position));
+        let chain = self.chain_of(&root, links.to_vec(), position);
         self.scope.truncate(slot);
         Ok((chain?, slot))
     }
@@ -137,7 +133,7 @@ impl Lower<'_, '_> {
                 None => chain_short::code(self.chain_of(root, before.to_vec(), link.position)?),
             },
         };
-        let (chain, slot) = self.chain_at_value(std::slice::from_ref(link), 0)?;
+        let (chain, slot) = self.chain_at_value(std::slice::from_ref(link))?;
         let each =
             EachItem { method, slot, steps: Vec::new(), receiver: Some(receiver), chain, position };
         Ok(Some(closures::each_item(each)))

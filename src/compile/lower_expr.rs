@@ -41,7 +41,7 @@ impl Lower<'_, '_> {
                 Ok(literal::interpolated(parts, *position))
             }
             Expr::Array(items, position) => {
-                let items = self.each(items.iter(), |this, item| this.expression(item, false))?;
+                let items = self.all(items)?;
                 Ok(literal::array(items, *position))
             }
             Expr::Map(parts, position) => {
@@ -50,8 +50,7 @@ impl Lower<'_, '_> {
                 let order: Option<Vec<usize>> = template.keys().map(|key| place(key)).collect();
                 let order = order
                     .ok_or_else(|| self.obstacle("a map that is not known here", *position))?;
-                let values =
-                    self.each(entries.iter(), |this, (_, value)| this.expression(value, false))?;
+                let values = self.all(entries.iter().map(|(_, value)| value))?;
                 Ok(literal::map(template.clone(), order, values, *position))
             }
             Expr::Variable(.., position) => match self.local(expr) {
@@ -207,7 +206,7 @@ impl Lower<'_, '_> {
         Site::new(call.name.clone(), position, self.with_operands(call, position))
     }
 
-    /// An operator on two values that stand on the stack, left to Rhai.
+    /// An operator on the values of two variables, left to Rhai.
     pub(super) fn interpreted_operator(
         &self,
         call: &FnCallExpr,

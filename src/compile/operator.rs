@@ -5,7 +5,7 @@ use rhai::{Dynamic, INT, Position};
 use super::{
     builtin::{self, Operator},
     native::{First, Site},
-    vm::{Code, Kind, Out, Vm},
+    vm::{Code, Kind, Out, Vm, int_of},
 };
 
 /// An operand, as far as it is known when a script is loaded.
@@ -29,6 +29,12 @@ impl Binary {
     /// The operator on values that are not both integers, or not in its reach.
     #[inline(never)]
     fn run(&self, vm: &mut Vm<'_>, mut x: Dynamic, mut y: Dynamic) -> Out {
+        // Of variables that are constant or shared.
+        if let (Some(a), Some(b)) = (int_of(&x), int_of(&y))
+            && let Some(out) = builtin::integers(self.operator, a, b)
+        {
+            return out;
+        }
         if self.operator == Operator::Plus && !vm.spend_memory(self.position) {
             return Out::FAIL;
         }
@@ -41,39 +47,86 @@ impl Binary {
         }
     }
 
-    fn run_outs(&self, vm: &mut Vm<'_>, x: Dynamic, y: Out) -> Out {
+    /// The same on what two nodes handed on.
+    #[inline(never)]
+    fn run_outs(&self, vm: &mut Vm<'_>, x: Out, y: Out) -> Out {
+        if x.stops() {
+            return x;
+        }
+        let x = vm.value(x);
+        if y.stops() {
+            return y;
+        }
+        let y = vm.value(y);
+        self.run(vm, x, y)
+    }
+
+    /// The same on a variable and what a node handed on.
+    #[inline(never)]
+    fn run_with_local(&self, vm: &mut Vm<'_>, x: usize, y: Out) -> Out {
+        let x = vm.load(x);
+        self.run_outs(vm, x, y)
+    }
+
+    /// The same the other way round.
+    #[inline(never)]
+    fn run_on_local(&self, vm: &mut Vm<'_>, x: Out, y: usize) -> Out {
+        if x.stops() {
+            return x;
+        }
+        let x = vm.value(x);
+        let y = vm.load(y);
+        let y = vm.value(y);
+        self.run(vm, x, y)
+    }
+
+    /// The same on two variables.
+    #[inline(never)]
+    fn run_on_locals(&self, vm: &mut Vm<'_>, x: usize, y: usize) -> Out {
+        let x = vm.load(x);
+        self.run_on_local(vm, x, y)
+    }
+
+    /// The same on a value that is none of a register, before the right side has run.
+    #[inline(never)]
+    fn run_before(&self, vm: &mut Vm<'_>, x: Out, y: &Code) -> Out {
+        if x.stops() {
+            return x;
+        }
+        let x = vm.value(x);
+        let y = y(vm);
+        if y.stops() {
+            return y;
+        }
         let y = vm.value(y);
         self.run(vm, x, y)
     }
 }
 
 /// The code of an operator. `fast` is what it makes of integers, where that is one or a truth.
+///
+/// What is seldom done is done in functions of its own, so that the rest needs few registers.
 pub(super) fn code<F>(x: Shape, y: Shape, rest: Binary, fast: F) -> Code
 where
     F: Fn(INT, INT) -> Option<Out> + Send + Sync + 'static,
 {
     match (x, y) {
         (Shape::Local(x), Shape::Int(b)) => Box::new(move |vm| {
-            if let Some(a) = vm.int_at(x)
+            if let Some(a) = vm.plain_int_at(x)
                 && let Some(out) = fast(a, b)
             {
                 return out;
             }
-            let a = vm.load(x);
-            let a = vm.value(a);
-            rest.run(vm, a, Dynamic::from_int(b))
+            rest.run_with_local(vm, x, Out::int(b))
         }),
         (Shape::Local(x), Shape::Local(y)) => Box::new(move |vm| {
-            if let Some(a) = vm.int_at(x)
-                && let Some(b) = vm.int_at(y)
+            if let Some(a) = vm.plain_int_at(x)
+                && let Some(b) = vm.plain_int_at(y)
                 && let Some(out) = fast(a, b)
             {
                 return out;
             }
-            let a = vm.load(x);
-            let a = vm.value(a);
-            let b = vm.load(y);
-            rest.run_outs(vm, a, b)
+            rest.run_on_locals(vm, x, y)
         }),
         (Shape::Code(x), Shape::Int(b)) => Box::new(move |vm| {
             let a = x(vm);
@@ -82,26 +135,17 @@ where
             {
                 return out;
             }
-            if a.stops() {
-                return a;
-            }
-            let a = vm.value(a);
-            rest.run(vm, a, Dynamic::from_int(b))
+            rest.run_outs(vm, a, Out::int(b))
         }),
         (Shape::Code(x), Shape::Local(y)) => Box::new(move |vm| {
             let a = x(vm);
             if a.kind == Kind::Int
-                && let Some(b) = vm.int_at(y)
+                && let Some(b) = vm.plain_int_at(y)
                 && let Some(out) = fast(a.bits, b)
             {
                 return out;
             }
-            if a.stops() {
-                return a;
-            }
-            let a = vm.value(a);
-            let b = vm.load(y);
-            rest.run_outs(vm, a, b)
+            rest.run_on_local(vm, a, y)
         }),
         (Shape::Local(x), Shape::Code(y)) => Box::new(move |vm| {
             // The left side is what it was before the right side ran.
@@ -113,23 +157,19 @@ where
         }
         (Shape::Code(x), Shape::Code(y)) => Box::new(move |vm| {
             let a = x(vm);
-            if a.stops() {
-                return a;
-            }
             then(vm, a, &y, &rest, &fast)
         }),
         (Shape::Int(a), Shape::Int(b)) => Box::new(move |vm| match fast(a, b) {
             Some(out) => out,
-            None => rest.run(vm, Dynamic::from_int(a), Dynamic::from_int(b)),
+            None => rest.run_outs(vm, Out::int(a), Out::int(b)),
         }),
         (Shape::Int(a), Shape::Local(y)) => Box::new(move |vm| {
-            if let Some(b) = vm.int_at(y)
+            if let Some(b) = vm.plain_int_at(y)
                 && let Some(out) = fast(a, b)
             {
                 return out;
             }
-            let b = vm.load(y);
-            rest.run_outs(vm, Dynamic::from_int(a), b)
+            rest.run_on_local(vm, Out::int(a), y)
         }),
     }
 }
@@ -150,17 +190,9 @@ fn then(
         {
             return out;
         }
-        if b.stops() {
-            return b;
-        }
-        return rest.run_outs(vm, Dynamic::from_int(a.bits), b);
+        return rest.run_outs(vm, a, b);
     }
-    let a = vm.value(a);
-    let b = y(vm);
-    if b.stops() {
-        return b;
-    }
-    rest.run_outs(vm, a, b)
+    rest.run_before(vm, a, y)
 }
 
 /// The code of an operator by its name.

@@ -8,7 +8,7 @@ use rhai::{ASTFlags, ASTNode, Array, Dynamic, Expr, Identifier, Stmt, StmtBlock}
 use super::{
     flow::Turn,
     iterate::For,
-    vm::{Out, Vm},
+    vm::{Out, Vm, scalar},
 };
 
 /// What is iterated over.
@@ -56,7 +56,7 @@ impl Part {
         each.enter(vm);
         let mut out = Out::UNIT;
         for (index, item) in (0..).zip(items.iter_mut()) {
-            let lends = self.lends && !item.is_shared();
+            let lends = self.lends && !item.is_shared() && scalar(item).is_none();
             let value = if lends { std::mem::take(item) } else { item.flatten_clone() };
             let turn = each.turn(vm, index, value);
             if lends {

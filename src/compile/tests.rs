@@ -13,7 +13,7 @@ use ::rhai::{
     packages::{Package, StandardPackage},
 };
 
-use super::{Hooks, Looker, Obstacle, Run, compile};
+use super::{Hooks, Looker, Obstacle, Run, Stack, compile};
 
 thread_local! {
     /// What the program at hand told on its way.
@@ -204,7 +204,7 @@ fn ran(
         &mut Scope::new(),
         &statements,
     ));
-    let mut run = Run { global, caches: Caches::new(), stack: Vec::new() };
+    let mut run = Run { global, caches: Caches::new(), stack: Stack::default() };
     begin();
     let first = outcome(program.run(engine, &mut run));
     // Natives that are known by now are called another way.
@@ -324,7 +324,7 @@ fn a_program_without_an_end_is_ended() {
         };
         let program =
             compile(&engine, &global, &function(&ast, "main"), &iterators, hooks).unwrap();
-        let mut run = Run { global, caches: Caches::new(), stack: Vec::new() };
+        let mut run = Run { global, caches: Caches::new(), stack: Stack::default() };
         let error = program.run(&engine, &mut run).unwrap_err();
         assert!(matches!(*error, EvalAltResult::ErrorTerminated(..)), "{body}: {error:?}");
     }

@@ -34,7 +34,7 @@ impl Trial {
         vm.leave(self.depth);
         if self.names_error {
             let value = caught(&mut error, vm.host.global.source.as_ref());
-            vm.stack.push(value);
+            vm.locals.push(value.into());
         }
         let out = (self.catch)(vm);
         vm.leave(self.depth);

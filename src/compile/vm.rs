@@ -1,8 +1,11 @@
-//! What running code works on: the stack of local variables, and what a node hands to the next.
+//! What running code works on: the stacks, and what a node hands to the next.
 
 use rhai::{Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, INT, Position};
 
-use super::Program;
+use super::{
+    Program,
+    slot::{Slot, Stack},
+};
 
 /// A node of the syntax tree as code.
 pub(super) type Code = Box<dyn Fn(&mut Vm<'_>) -> Out + Send + Sync>;
@@ -83,7 +86,7 @@ impl Out {
     }
 }
 
-/// All that natives and the interpreter work on; they never touch the stack.
+/// All that natives and the interpreter work on; they never touch the stacks.
 pub(super) struct Host<'a> {
     pub(super) engine: &'a Engine,
     pub(super) program: &'a Program,
@@ -94,8 +97,10 @@ pub(super) struct Host<'a> {
 /// A run in progress.
 pub(super) struct Vm<'a> {
     pub(super) host: Host<'a>,
-    /// Variables and values on their way into a call, of all calls in progress.
-    pub(super) stack: Vec<Dynamic>,
+    /// Variables and arguments on their way into a call, of all calls in progress.
+    pub(super) locals: Vec<Slot>,
+    /// Operands on their way into a native, of all calls in progress.
+    pub(super) operands: Vec<Dynamic>,
     /// Where the variables of the running function begin.
     pub(super) base: usize,
     /// The value that is handed on, where it is none that fits into [`Out`].
@@ -111,11 +116,13 @@ pub(super) struct Vm<'a> {
 }
 
 impl<'a> Vm<'a> {
-    pub(super) fn new(host: Host<'a>, stack: Vec<Dynamic>) -> Self {
+    pub(super) fn new(host: Host<'a>, stack: Stack) -> Self {
+        let Stack { locals, operands } = stack;
         let most_levels = host.engine.max_call_levels();
         Self {
             host,
-            stack,
+            locals,
+            operands,
             base: 0,
             acc: Dynamic::UNIT,
             error: None,
@@ -126,10 +133,11 @@ impl<'a> Vm<'a> {
         }
     }
 
-    /// The stack, emptied, for the next run.
-    pub(super) fn into_stack(mut self) -> Vec<Dynamic> {
-        self.stack.clear();
-        self.stack
+    /// The stacks, emptied, for the next run.
+    pub(super) fn into_stack(mut self) -> Stack {
+        self.locals.clear();
+        self.operands.clear();
+        Stack { locals: self.locals, operands: self.operands }
     }
 
     /// Counts operations; false when the budget is spent, and then there is an error.
@@ -218,14 +226,25 @@ impl<'a> Vm<'a> {
         }
     }
 
-    /// Hands on a copy of what a place of the stack holds.
+    /// What a node handed on as a variable that may be changed.
+    #[inline]
+    pub(super) fn slot(&mut self, out: Out) -> Slot {
+        match Slot::of(out) {
+            Some(slot) => slot,
+            None => Slot::Any(writable(self.value(out))),
+        }
+    }
+
+    /// Hands on a copy of what a variable holds.
     #[inline]
     pub(super) fn load(&mut self, slot: usize) -> Out {
-        let Some(value) = self.stack.get(self.base + slot) else { return Out::UNIT };
-        if let Some(out) = scalar(value) {
+        let Some(variable) = self.locals.get(self.base + slot) else { return Out::UNIT };
+        if let Some(out) = variable.scalar() {
             return out;
         }
-        self.acc = value.flatten_clone();
+        if let Slot::Any(value) = variable {
+            self.acc = value.flatten_clone();
+        }
         Out::ANY
     }
 
@@ -242,8 +261,8 @@ impl<'a> Vm<'a> {
     /// What a condition reads: a shared value that is no truth is handed on as a shared one.
     #[inline]
     pub(super) fn as_is(&mut self, slot: usize, position: Position) -> Out {
-        match self.stack.get(self.base + slot) {
-            Some(value) if value.is_shared() => {
+        match self.locals.get(self.base + slot) {
+            Some(Slot::Any(value)) if value.is_shared() => {
                 if let Ok(truth) = value.as_bool() {
                     return Out::bool(truth);
                 }
@@ -254,27 +273,57 @@ impl<'a> Vm<'a> {
         }
     }
 
-    /// The integer in a place of the stack.
+    /// The integer in a variable.
     #[inline]
     pub(super) fn int_at(&self, slot: usize) -> Option<INT> {
-        int_of(self.stack.get(self.base + slot)?)
+        self.locals.get(self.base + slot)?.int()
     }
 
-    /// Puts an integer into a place of the stack; false, and nothing is done, where closures share it.
+    /// The same, where it is neither shared nor constant.
+    #[inline]
+    pub(super) fn plain_int_at(&self, slot: usize) -> Option<INT> {
+        match self.locals.get(self.base + slot) {
+            Some(Slot::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Puts an integer into a variable; false, and nothing is done, where closures share it.
     #[inline]
     pub(super) fn set_int(&mut self, slot: usize, value: INT) -> bool {
-        put_int(self.place(slot), value)
+        if let Some(Slot::Int(place)) = self.locals.get_mut(self.base + slot) {
+            *place = value;
+            return true;
+        }
+        self.replace_by_int(slot, value)
     }
 
-    /// What a place of the stack holds. The stack is as the compiler laid it out, so there is one.
+    #[inline(never)]
+    fn replace_by_int(&mut self, slot: usize, value: INT) -> bool {
+        self.variable(slot).set_int(value)
+    }
+
+    /// A variable. The stack is as the compiler laid it out, so there is one.
+    #[inline]
+    pub(super) fn variable(&mut self, slot: usize) -> &mut Slot {
+        let at = self.base + slot;
+        if at >= self.locals.len() {
+            self.locals.resize_with(at + 1, || Slot::Unit);
+        }
+        &mut self.locals[at]
+    }
+
+    /// A variable as a value of Rhai.
     #[inline]
     pub(super) fn place(&mut self, slot: usize) -> &mut Dynamic {
-        let at = self.base + slot;
-        if at >= self.stack.len() {
-            self.stack.resize(at + 1, Dynamic::UNIT);
-        }
-        &mut self.stack[at]
+        self.variable(slot).value()
     }
+}
+
+/// A value that may be changed, whatever it was taken from.
+pub(super) fn writable(value: Dynamic) -> Dynamic {
+    // Rhai marks copies so; only what was moved here may be marked otherwise.
+    if value.is_read_only() { value.clone() } else { value }
 }
 
 /// Whether a copy of a value may take much memory.
@@ -287,20 +336,6 @@ fn is_large(value: &Dynamic) -> bool {
 #[inline]
 pub(super) fn int_of(value: &Dynamic) -> Option<INT> {
     if value.is_int() { value.as_int().ok() } else { None }
-}
-
-/// Puts an integer into a place; false, and nothing is done, where closures share it.
-#[inline]
-pub(super) fn put_int(place: &mut Dynamic, value: INT) -> bool {
-    if place.is_shared() {
-        return false;
-    }
-    let before = std::mem::replace(place, Dynamic::from_int(value));
-    if before.is_int() {
-        // Nothing is in it that would have to be dropped, which the compiler does not see.
-        std::mem::forget(before);
-    }
-    true
 }
 
 /// A value that fits into registers.

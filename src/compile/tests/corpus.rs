@@ -332,4 +332,18 @@ pub(super) const PROGRAMS: &[&str] = &[
     "fn main() { no::X }",
     "fn main() { no::f(note(1)) }",
     "fn main() { let x = 1; [is_def_var(\"x\"), is_def_var(\"y\"), is_def_var(\"this\")] }",
+    // variables of numbers
+    "fn main() { const N = 4; let s = 0; for i in 0..N { s += N; s = s + N * i; if i < N { s -= 1; } } [s, N, N / 2, 9 % N] }",
+    "fn main() { let x = 5; x.tag = 3; let y = x; y += 1; x += 1; [x.tag, x, y] }",
+    "fn main() { let b = true; let c = !b; let f = 0.5; let u = (); b = c; f += 1; f = f * f; u = b; [b, c, f, u] }",
+    "fn main() { let x = 7; let s = x.to_string(); let m = max(x, 3); x = x + 1; let y = x.to_float(); y += x; [s, m, x, y] }",
+    "fn main() { let x = 2; let f = |y| x + y; x = x * 5; let g = || { x += 1; x }; let a = g.call(); [x, f.call(x), a, x < 12, 12 - x] }",
+    "fn g(a, b, c) { a += 1; b += a; [a, b, c] } fn main() { let x = 1; let y = 2.5; [g(x, y, true), g(x + 1, (), x), x, y] }",
+    "fn main() { let r = []; for x in [1, 2.5, true, (), \"s\", [1]] { let y = x; r.push(y); x = 3; r.push(x); } r }",
+    "fn main() { let l = [3, 4, 5]; let s = 0; for (x, i) in l { s += x * i; } for x in l { if x == 4 { break; } s += x; } [s, l] }",
+    "fn main() { let x = 9223372036854775807; let y = x - 1; y += 1; try { y += 1; } catch (e) { note(e.error); } let z = x + 1; z }",
+    "fn main() { [1, 2, 3].filter(|x| x > 1).contains(3) && [4, 5].map(|x| x - 1).index_of(4) == 1 }",
+    "fn main() { let a = [1, 2]; let k = 1; [a.map(|x| x + k).index_of(2), a.filter(|x| x > k).index_of(|x| x == 2), max(a.len(), { let z = 9; z })] }",
+    "fn f(a, b) { a - b } fn main() { let r = 0; for i in 0..3 { r += f(i, loop { let q = 5; if i == 1 { break 2; } break q; }); for k in 0..2 { let w = 1; r += f(w, { let v = k; if v == 1 { continue; } v }); } } r }",
+    "fn main() { let x = 3; let y = [x, { let q = x; q += 1; x = q; q }, x]; let m = #{ a: x, b: { let q = 7; q }, c: y }; m }",
 ];

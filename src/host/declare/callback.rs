@@ -15,7 +15,7 @@ use super::{
     raise,
 };
 use crate::{
-    compile::{self, Hooks, Obstacle, Program, Run},
+    compile::{self, Hooks, Obstacle, Program, Run, Stack},
     host::{current, request::lend},
     script::{Native, budget, effect},
 };
@@ -289,7 +289,7 @@ impl Callback {
             // Inside a function: its constants are its own.
             global.level += 1;
             global.scope_level += 1;
-            Box::new(Run { global, caches: Caches::new(), stack: Vec::new() })
+            Box::new(Run { global, caches: Caches::new(), stack: Stack::default() })
         })
     }
 }
