@@ -151,24 +151,22 @@ impl Plugin {
     }
 
     /// What to say where it declares a named schema that is another one in a plugin that was there first.
-    pub(crate) fn clashes_with(&self, first: &Self) -> Vec<Diagnostic> {
+    pub(crate) fn clash_with(&self, first: &Self, name: &str) -> Option<Diagnostic> {
         let place = |plugin: &Self, component: &Component| {
             plugin.texts.place(&component.file, component.position)
         };
-        let clash = |(name, component): (&String, &Component)| {
-            let there = first.components.get(name).filter(|there| there.json != component.json)?;
-            let message =
-                format!("the schema `{name}` is another one in the plugin {}", first.name);
-            Some(
-                Diagnostic::error("schema-collision", message)
-                    .at(place(self, component))
-                    .related("declared here first", place(first, there))
-                    .help(
-                        "give one of them another name, or move it to a library that both import",
-                    ),
-            )
-        };
-        self.components.iter().filter_map(clash).collect()
+        let (component, there) = (self.components.get(name)?, first.components.get(name)?);
+        if there.json == component.json {
+            return None;
+        }
+        let message = format!("the schema `{name}` is another one in the plugin {}", first.name);
+        let help = "give one of them another name, or move it to a library that both import";
+        Some(
+            Diagnostic::error("schema-collision", message)
+                .at(place(self, component))
+                .related("declared here first", place(first, there))
+                .help(help),
+        )
     }
 
     /// The names of the libraries it imports, directly or through others.

@@ -77,7 +77,8 @@ pub(crate) enum Found<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Builder {
     places: BTreeMap<String, Place>,
-    plugins: Vec<Arc<Plugin>>,
+    /// Who declares a named schema first. Whoever declares it as well has the same.
+    schemas: HashMap<String, Arc<Plugin>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +91,9 @@ struct Place {
 impl Builder {
     /// Adds all routes of a plugin, or none when one of them is taken, or one of its named schemas is.
     pub(crate) fn add(&mut self, plugin: &Arc<Plugin>) -> Result<(), Vec<Diagnostic>> {
-        let mut faults: Vec<Diagnostic> =
-            self.plugins.iter().flat_map(|first| plugin.clashes_with(first)).collect();
+        let declared = plugin.components().keys();
+        let clash = |name: &String| plugin.clash_with(self.schemas.get(name)?, name);
+        let mut faults: Vec<Diagnostic> = declared.clone().filter_map(clash).collect();
         for route in plugin.routes() {
             let place = self.places.get(&key(&route.pattern));
             for method in &route.methods {
@@ -103,7 +105,11 @@ impl Builder {
         if !faults.is_empty() {
             return Err(faults);
         }
-        self.plugins.push(Arc::clone(plugin));
+        for name in declared {
+            if !self.schemas.contains_key(name) {
+                self.schemas.insert(name.clone(), Arc::clone(plugin));
+            }
+        }
         for (index, route) in plugin.routes().iter().enumerate() {
             let target = Claim { plugin: Arc::clone(plugin), route: index };
             let place = self.places.entry(key(&route.pattern)).or_default();
