@@ -33,7 +33,7 @@ impl OpAssign {
         if let (Some(x), Some(y)) = (int_of(place), int_of(value)) {
             return match builtin::integers(self.operator, x, y) {
                 Some(Out { kind: Kind::Int, bits }) => {
-                    *place = Dynamic::from_int(bits);
+                    put(place, Dynamic::from_int(bits));
                     true
                 }
                 _ => false,
@@ -42,7 +42,7 @@ impl OpAssign {
         if place.is_float() && (value.is_float() || value.is_int()) {
             return match builtin::binary(self.operator, place, value) {
                 Some(result) if result.is_float() => {
-                    *place = result;
+                    put(place, result);
                     true
                 }
                 _ => false,
@@ -56,6 +56,12 @@ impl OpAssign {
         }
         false
     }
+}
+
+/// Puts a number where another one was, whose tag stays.
+fn put(place: &mut Dynamic, mut number: Dynamic) {
+    number.set_tag(place.tag());
+    *place = number;
 }
 
 /// `x = …`.

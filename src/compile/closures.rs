@@ -167,7 +167,7 @@ impl EachItem {
             vm.locals.extend(arguments.take(known.takes));
             let given = vm.call(known.function, start, self.position);
             if known.is_method {
-                *item = vm.locals.pop().map(Dynamic::from).unwrap_or_default();
+                *item = vm.locals.pop().map_or(Dynamic::UNIT, Slot::into);
             }
             if given.kind == Kind::Fail {
                 out = Some(self.failed(vm));

@@ -142,7 +142,7 @@ struct Shared {
 #[derive(Debug)]
 enum Store {
     Sqlite(Sqlite),
-    Redis(Redis),
+    Redis(Box<Redis>),
 }
 
 impl Sessions {
@@ -160,7 +160,7 @@ impl Sessions {
 
     /// Those that are kept by this server of Redis.
     pub(crate) fn in_redis(settings: &SessionSettings, url: &RedisUrl) -> Self {
-        Self::of(settings, Store::Redis(Redis::new(url)))
+        Self::of(settings, Store::Redis(Box::new(Redis::new(url))))
     }
 
     fn of(settings: &SessionSettings, store: Store) -> Self {

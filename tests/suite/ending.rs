@@ -10,12 +10,22 @@ use rustix::process::Signal;
 
 use crate::harness::{Ask, Connection, Project, Server, wait_until};
 
+/// Stops those who watch it, also where a test fails on the way.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn under_load_every_request_that_was_taken_is_answered_in_full() {
     let server = Server::start(&[("t.rhai", "get(|req| { sleep(0.005); \"x\".repeat(20000) });")]);
     let (address, stop) = (server.address(), AtomicBool::new(false));
     let (whole, torn) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
+        let stopping = Stop(&stop);
         for _ in 0..8 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
@@ -33,7 +43,7 @@ fn under_load_every_request_that_was_taken_is_answered_in_full() {
         }
         wait_until("there is load", || whole.load(Ordering::Relaxed) > 100);
         let ended = server.terminate();
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         assert!(ended.status.success(), "{:?}", ended.status);
         assert!(ended.time < Duration::from_secs(11), "{:?}", ended.time);
     });

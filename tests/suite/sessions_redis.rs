@@ -223,14 +223,14 @@ fn without_redis_who_touches_the_session_is_turned_away_and_it_is_found_when_it_
         return;
     };
     let server = served(&redis, "");
-    let begin = || Ask::new("PUT", "/t/a").json(&json!(1));
+    let first_time = || Ask::new("PUT", "/t/a").json(&json!(1));
     for _ in 0..5 {
-        assert_turned_away(&server, begin());
+        assert_turned_away(&server, first_time());
     }
     assert_eq!(trouble(&server)["trouble"], "out of reach; the log says why");
     redis.run();
-    let begun = assert_back(&server, begin);
-    let id = cookie(&begun).unwrap().to_owned();
+    let answer = assert_back(&server, first_time);
+    let id = cookie(&answer).unwrap().to_owned();
     assert_eq!(trouble(&server)["trouble"], Value::Null);
     // Ended and begun again between two requests, it is not missed.
     redis.kill();
@@ -266,7 +266,7 @@ fn a_redis_that_does_not_answer_holds_nobody_up() {
             scope.spawn(|| assert_turned_away(&server, with(Ask::get("/t"), &id)));
         }
     });
-    while began.elapsed() < Duration::from_millis(2000) {
+    while began.elapsed() < Duration::from_secs(2) {
         assert_turned_away(&server, with(Ask::get("/t"), &id));
     }
     std::thread::sleep(Duration::from_secs(3).saturating_sub(began.elapsed()));

@@ -36,12 +36,11 @@ impl Carried<'_> {
         let mut sessions = Section::new("[sessions]");
         if let Some(ttl) = parameters.remove("session_ttl") {
             let seconds = ttl.text().and_then(|text| text.written().trim().parse::<u64>().ok());
-            match seconds.filter(|seconds| (1..=MOST_SECONDS).contains(seconds)) {
-                Some(seconds) => sessions.set("ttl", seconds.to_string()),
-                None => {
-                    let why = format!("`session_ttl` is a number of seconds up to {MOST_SECONDS}");
-                    self.leave("plugin_parms", parms, &why);
-                }
+            if let Some(seconds) = seconds.filter(|seconds| (1..=MOST_SECONDS).contains(seconds)) {
+                sessions.set("ttl", seconds.to_string());
+            } else {
+                let why = format!("`session_ttl` is a number of seconds up to {MOST_SECONDS}");
+                self.leave("plugin_parms", parms, &why);
             }
         }
         if let Some(backend) = parameters.remove("backend") {
