@@ -59,6 +59,7 @@ pub(super) struct SessionStore {
     /// `sqlite` or `redis`.
     store: String,
     /// What is wrong, if anything is.
+    #[oai(skip_serializing_if_is_none)]
     trouble: Option<String>,
 }
 
