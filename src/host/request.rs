@@ -40,7 +40,7 @@ use super::{
     error::mistake,
     session::Visit,
 };
-use crate::script::Native;
+use crate::script::{Native, effect};
 
 /// What the server knows of a request when it calls a handler.
 #[derive(Debug)]
@@ -191,6 +191,7 @@ impl ScriptRequest {
 
     /// The session that it belongs to, which is not looked up before it is used.
     pub(super) fn visit(&self) -> Native<Arc<Visit>> {
+        effect::note();
         if let Some(visit) = self.0.visit.get() {
             return Ok(Arc::clone(visit));
         }

@@ -110,6 +110,16 @@ fn calls_with_effects_are_run_once() {
 }
 
 #[test]
+fn what_is_changed_in_a_session_is_changed_once() {
+    let server = checking(
+        "before(|req| { req.session.seen; null });\n\
+         get(|req| { req.session.n = (req.session.n ?? 0) + 1; req.session.n });",
+    );
+    assert_eq!(server.get("/t").json(), 1);
+    assert_eq!(server.plugin("t")["self_check"], json!({ "calls": 0, "differences": [] }));
+}
+
+#[test]
 fn a_difference_is_told_once_and_counted() {
     // The one that docs/scripting.md admits: numbers lose their tags when they are copied.
     let server = checking("get(|| { let a = 1; a.tag = 7; let b = a; b.tag });");

@@ -57,6 +57,7 @@ mod safety;
 mod saving;
 mod schemas;
 mod sessions;
+mod sessions_kept;
 mod sessions_redis;
 mod sessman;
 mod signals;

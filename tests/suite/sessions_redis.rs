@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Answer, Ask, Project, Server, assert_problem, wait_until},
-    sessions::{VISITS, cookie, put, seen, with},
+    sessions::{VISITS, assert_none_is_lost, cookie, put, seen, with},
 };
 
 /// A server of Redis in a folder and on a port of its own, ended with the test.
@@ -164,20 +164,7 @@ fn requests_that_change_different_values_at_once_lose_none_in_redis() {
     let Some(redis) = Redis::start(&[]) else { return };
     let server = served(&redis, "[limits]\nscript_ms = 15000\n");
     let id = put(&server, None, "n", &json!(0));
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let (server, id) = (&server, &id);
-            scope.spawn(move || {
-                let mut connection = server.connect();
-                for n in 0..25 {
-                    let name = format!("/t/k{thread}-{n}");
-                    let ask = with(Ask::new("PUT", &name).json(&json!(n)), id);
-                    assert_eq!(connection.ask(&ask).status, 200);
-                }
-            });
-        }
-    });
-    assert_eq!(seen(&server, &id).as_object().unwrap().len(), 101);
+    assert_none_is_lost(&server, &id, 25);
     let large = json!("x".repeat(65_000));
     assert_problem(&server.ask(with(Ask::new("PUT", "/t/l").json(&large), &id)), 413);
     assert_eq!(seen(&server, &id).as_object().unwrap().len(), 101);
