@@ -76,14 +76,19 @@ impl Executor {
         let runtime = Handle::current();
         let job = move || {
             let _runtime = runtime.enter();
-            // The caller may have gone away, and then nobody wants the answer.
-            drop(answer.send(job(Thread::Own)));
+            job(Thread::Own)
         };
+        // The caller may have gone away, and then nobody wants the answer.
+        let report = |done| drop(answer.send(done));
         let queued = match self.workers {
             // Beside workers, whoever finds no thread is turned away: those who wait are in the queue of
             // their plugin already.
-            Some(_) => self.pool.run_now(job),
-            None => self.pool.run(job),
+            Some(_) => self.pool.run_now(move |place| {
+                let done = job();
+                drop(place);
+                report(done);
+            }),
+            None => self.pool.run(move || report(job())),
         };
         match queued {
             Ok(()) => answered.await.ok(),

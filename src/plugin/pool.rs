@@ -18,7 +18,7 @@ pub(crate) const STACK: usize = 256 << 20;
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
-type Job = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce(Place) + Send>;
 
 /// A bounded set of threads.
 #[derive(Clone)]
@@ -47,7 +47,20 @@ const NICE: i32 = 10;
 struct State {
     jobs: VecDeque<Job>,
     threads: usize,
+    /// Threads that wait for work.
     idle: usize,
+    /// Jobs that are not over, those in the queue too.
+    taken: usize,
+}
+
+/// A place among the jobs of a pool: free again when it is dropped. A job gives it up before it reports, so that
+/// who hears of its end and asks again finds it free, even if the thread has not got back to its queue.
+pub(super) struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().taken -= 1;
+    }
 }
 
 impl std::fmt::Debug for Pool {
@@ -67,10 +80,10 @@ impl Pool {
         Self(Arc::new(Shared { state, work: Condvar::new(), most, precedence }))
     }
 
-    /// Runs `job` on one of the threads if one is free now.
-    pub(crate) fn run_now(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
+    /// Runs `job` on one of the threads if there is a place for it now, which it gives back.
+    pub(super) fn run_now(&self, job: impl FnOnce(Place) + Send + 'static) -> Result<(), NoThread> {
         let state = self.0.lock();
-        if state.idle <= state.jobs.len() && state.threads >= self.0.most {
+        if state.taken >= self.0.most {
             return Err(NoThread);
         }
         self.take(state, job)
@@ -78,15 +91,19 @@ impl Pool {
 
     /// Runs `job` on one of the threads, as soon as one is free.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
-        self.take(self.0.lock(), job)
+        self.take(self.0.lock(), move |place| {
+            job();
+            drop(place);
+        })
     }
 
     fn take(
         &self,
         mut state: MutexGuard<'_, State>,
-        job: impl FnOnce() + Send + 'static,
+        job: impl FnOnce(Place) + Send + 'static,
     ) -> Result<(), NoThread> {
         state.jobs.push_back(Box::new(job));
+        state.taken += 1;
         if state.idle >= state.jobs.len() || state.threads >= self.0.most {
             self.0.work.notify_one();
             return Ok(());
@@ -101,6 +118,7 @@ impl Pool {
             state.threads -= 1;
             if state.threads == 0 {
                 state.jobs.pop_back();
+                state.taken -= 1;
                 return Err(NoThread);
             }
         }
@@ -113,7 +131,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) {
+    fn work(self: &Arc<Self>) {
         if self.precedence == Precedence::BehindWorkers
             // Of this thread alone: that is what the system means by no process.
             && let Err(error) = rustix::process::setpriority_process(None, NICE)
@@ -124,8 +142,10 @@ impl Shared {
         loop {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
+                let place = Place(Arc::clone(self));
                 // A job reports through its own channel; a panic in one must not cost the thread.
-                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+                let job = std::panic::AssertUnwindSafe(|| job(place));
+                if std::panic::catch_unwind(job).is_err() {
                     tracing::error!("a script thread panicked");
                 }
                 state = self.lock();

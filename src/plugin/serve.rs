@@ -109,7 +109,7 @@ impl Plugin {
             return (Ran::Problem(Problem::new(StatusCode::NOT_FOUND)), None);
         };
         let _much = memory::give_back_what_is_freed();
-        let began = matches!(thread, Thread::Own).then(Instant::now);
+        let on_worker = matches!(thread, Thread::Worker(_));
         let budget = budget::enter(self.budget(time), thread);
         let before = memory::balance();
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
@@ -130,12 +130,11 @@ impl Plugin {
             None => session::finish(result.as_ref().ok()),
             Some(_) => Ok(None),
         };
-        match began.map(|began| began.elapsed() >= budget::ESCALATE_AFTER) {
-            None if budget.gave_way() => self.note_pace(index, Pace::Slow),
-            // On a worker, and quick: there is nothing to note.
-            None => {}
-            Some(true) => self.note_pace(index, Pace::Slow),
-            Some(false) => self.note_pace(index, Pace::Quick),
+        match budget.is_slow() {
+            true => self.note_pace(index, Pace::Slow),
+            // On a worker there is nothing to note.
+            false if on_worker => {}
+            false => self.note_pace(index, Pace::Quick),
         }
         if let Some(spent) = budget.spent() {
             self.note_left(before, 0);

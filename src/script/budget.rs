@@ -24,7 +24,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use super::{Native, effect, memory};
 
 /// How long a script may hold a thread that serves other requests too.
-pub(crate) const ESCALATE_AFTER: Duration = Duration::from_millis(2);
+const ESCALATE_AFTER: Duration = Duration::from_millis(2);
 
 /// How long to wait for another thread to take over a worker's queue.
 const HANDOVER: Duration = Duration::from_millis(20);
@@ -102,6 +102,8 @@ struct Meter {
     spent: Cell<Option<Spent>>,
     thread: RefCell<Option<Thread>>,
     escalated: RefCell<Option<Arc<Slow>>>,
+    /// How long natives blocked a thread of our own.
+    blocked: Cell<Duration>,
 }
 
 // Apart from the rest, which is dropped with the thread and so costs a look at whether it was.
@@ -122,6 +124,7 @@ thread_local! {
             spent: Cell::new(None),
             thread: RefCell::new(None),
             escalated: RefCell::new(None),
+            blocked: Cell::new(Duration::ZERO),
         }
     };
 }
@@ -137,6 +140,9 @@ pub(crate) struct Guard {
     spent: Option<Spent>,
     thread: Option<Thread>,
     escalated: Option<Arc<Slow>>,
+    blocked: Duration,
+    /// The processor time of a thread of our own at the start of this budget.
+    own: Option<Duration>,
     /// Bound to this thread: the meter is thread-local.
     _not_send: std::marker::PhantomData<*const ()>,
 }
@@ -146,9 +152,9 @@ pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
     memory::prepare();
     let most = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
     METER.with(|meter| {
-        let escalate_at = match &thread {
-            Thread::Worker(_) => Some(Instant::now() + ESCALATE_AFTER),
-            Thread::Own => None,
+        let (escalate_at, own) = match &thread {
+            Thread::Worker(_) => (Some(Instant::now() + ESCALATE_AFTER), None),
+            Thread::Own => (None, Some(processor_time())),
         };
         Guard {
             ticks: TICKS.replace(0),
@@ -160,6 +166,8 @@ pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
             spent: meter.spent.replace(None),
             thread: meter.thread.replace(Some(thread)),
             escalated: meter.escalated.take(),
+            blocked: meter.blocked.take(),
+            own,
             _not_send: std::marker::PhantomData,
         }
     })
@@ -174,11 +182,24 @@ impl Guard {
 }
 
 impl Guard {
-    /// Whether the run took so long that its worker gave up its other work.
-    #[expect(clippy::unused_self, reason = "the guard is the proof that a budget is in force")]
-    pub(crate) fn gave_way(&self) -> bool {
-        METER.with(|meter| meter.escalated.borrow().is_some())
+    /// Whether the run holds a worker for too long: it made its worker give up its other work, or would have.
+    /// How long it waited for the processor does not count on a thread of our own.
+    pub(crate) fn is_slow(&self) -> bool {
+        METER.with(|meter| match self.own {
+            None => meter.escalated.borrow().is_some(),
+            Some(began) => {
+                let worked = processor_time().saturating_sub(began);
+                worked + meter.blocked.get() >= ESCALATE_AFTER
+            }
+        })
     }
+}
+
+/// The processor time that this thread has used.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    // It is never negative.
+    Duration::try_from(time).unwrap_or_default()
 }
 
 impl Drop for Guard {
@@ -190,6 +211,7 @@ impl Drop for Guard {
             meter.limits.set(self.limits);
             meter.escalate_at.set(self.escalate_at);
             meter.rounds.set(self.rounds);
+            meter.blocked.set(self.blocked);
             meter.spent.set(self.spent);
             meter.thread.replace(self.thread.take());
             if let Some(slow) = meter.escalated.replace(self.escalated.take()) {
@@ -352,7 +374,12 @@ pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> Native<T> {
     });
     match worker {
         Some(true) => Ok(tokio::task::block_in_place(work)),
-        Some(false) => Ok(work()),
+        Some(false) => {
+            let began = Instant::now();
+            let done = work();
+            METER.with(|meter| meter.blocked.set(meter.blocked.get() + began.elapsed()));
+            Ok(done)
+        }
         None => Err(terminated()),
     }
 }

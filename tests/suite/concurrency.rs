@@ -70,6 +70,24 @@ fn a_queue_that_empties_is_answered_in_full() {
 }
 
 #[test]
+fn as_many_callers_as_there_are_threads_are_never_turned_away() {
+    let server = Project::new(&[("busy.rhai", "get(|req| { sleep(0.003); \"done\" });")])
+        .config("[limits]\nscript_threads = 4\nconcurrency = 4\n")
+        .env("HOTPLATE_NETWORK__WORKERS", "1")
+        .start();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut connection = server.connect();
+                for _ in 0..400 {
+                    assert_eq!(connection.ask(&Ask::get("/busy")).ok(), "done");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn many_hostile_plugins_at_once_leave_the_others_alone() {
     let names: Vec<String> = (0..8).map(|n| format!("bad{n}.rhai")).collect();
     let loops = "get(|req| { loop { try { loop { } } catch { } } });";
