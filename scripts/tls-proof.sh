@@ -96,7 +96,7 @@ print(", ".join(f"{number} {name}" for name, number in sorted(count.items())))
 wrong = [e for e in told if e["severity"] not in ("OK", "INFO", "DEBUG") and e["id"] != "engine_problem"]
 for entry in wrong:
     print(entry["severity"], entry["id"], entry["finding"])
-shown = ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "ALPN", "cert_chain_of_trust", "overall_grade")
+shown = ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "ALPN_HTTP2", "ALPN", "cert_chain_of_trust", "overall_grade")
 for entry in told:
     if entry["id"] in shown or entry["id"].startswith("supportedciphers"):
         print(f'{entry["id"]}: {entry["finding"]}')

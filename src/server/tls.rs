@@ -111,8 +111,9 @@ impl Certificates {
         let provider = aws_lc_rs::default_provider();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut faults = Vec::new();
-        let fault = &mut |error: TlsError| faults.push(error.refusal());
         let before = state.shown.clone();
+        let asked_for = before.clients.is_some();
+        let fault = &mut |error: TlsError| faults.push(error.refusal(asked_for));
         let shown = Shown::read(settings, Some(&before), &provider, fault).unwrap_or(before);
         if shown != state.shown {
             match shown.config(provider) {

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use crate::harness::{Ask, Ended, Project, Server};
+use crate::harness::{Ask, Authority, Ended, Project, Secure, Server};
 
 /// Every key that pserve's configuration has.
 const ALL: &str = "\
@@ -180,6 +180,34 @@ fn what_was_carried_is_a_configuration_that_serves() {
     let again = project_at(&server);
     assert_eq!(again.0, Some(2));
     assert!(again.1.contains("config/hotplate.toml is there already"), "{}", again.1);
+}
+
+#[test]
+fn a_port_with_tls_stays_one() {
+    let authority = Authority::new("Test");
+    let made = authority.leaf(&["localhost"]);
+    let serving = |ini: &str| {
+        let project = Project::new(&[("t.rhai", "get(|| \"there\");")]).bare();
+        fs::write(project.root().join("old.ini"), ini).unwrap();
+        fs::create_dir_all(project.root().join("certs")).unwrap();
+        made.put(&project.root().join("certs"), "a.test");
+        fs::create_dir(project.root().join("config")).unwrap();
+        let import = project.arg("import").arg("old.ini").arg("-o").arg("config/hotplate.toml");
+        let ended = import.run();
+        assert!(ended.status.success(), "{}", ended.stderr);
+        let server: Server = import.bare().arg("serve").start();
+        (server, ended.stderr)
+    };
+    let ini = "[main]\ndomain = a.test\n[network]\nbindto = 127.0.0.1\nport = int:0\n[paths]\nplugins = plugins\n\
+               [SSL]\nenabled = bool:true\nkeyfile = certs/${main:domain}.key\ncertfile = certs/${main:domain}.crt\n";
+    let (server, _) = serving(ini);
+    let client = Secure::asking("localhost");
+    assert_eq!(client.get(server.address(), "/t").unwrap(), (200, "there".to_owned()));
+    assert_eq!(client.shown(server.address()), Some(made.der.clone()));
+    // pserve serves plain HTTP where a file is not named, and so it is here, and told.
+    let (server, told) = serving(&ini.replace("keyfile = certs/${main:domain}.key\n", ""));
+    assert_eq!(server.get("/t").ok(), "there");
+    assert!(told.contains("SSL is enabled there without both files"), "{told}");
 }
 
 /// Imports once more, into the configuration of a server that runs.

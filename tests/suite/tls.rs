@@ -144,6 +144,25 @@ fn renew(root: &Path, made: &Made, way: usize) {
     }
 }
 
+/// Does something while a client shakes hands and asks all the time, and is never refused.
+fn while_asked(server: &Server, act: impl FnOnce()) {
+    let (ends, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            while !ends.load(Ordering::Relaxed) {
+                let answer = Secure::asking("localhost").get(server.address(), "/t");
+                assert_eq!(answer.unwrap().0, 200);
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        act();
+        ends.store(true, Ordering::Relaxed);
+        client.join().unwrap();
+    });
+    assert!(answered.load(Ordering::Relaxed) > 0);
+    assert!(!server.log().contains("the certificate in use stays"), "{}", server.log());
+}
+
 #[test]
 fn new_certificates_are_taken_by_themselves_and_nobody_is_refused_meanwhile() {
     let authority = Authority::new("Test");
@@ -151,44 +170,50 @@ fn new_certificates_are_taken_by_themselves_and_nobody_is_refused_meanwhile() {
     for mode in ["auto", "poll"] {
         let watch = format!("{ONE}[watch]\nmode = \"{mode}\"\npoll_ms = 50\n");
         let server = project(&first, &watch).start();
-        let (address, ends) = (server.address(), Arc::new(AtomicBool::new(false)));
-        let (end, answered) = (Arc::clone(&ends), Arc::new(AtomicUsize::new(0)));
-        let count = Arc::clone(&answered);
-        let client = thread::spawn(move || {
-            while !end.load(Ordering::Relaxed) {
-                let answer = Secure::asking("localhost").get(address, "/t");
-                assert_eq!(answer.unwrap().0, 200);
-                count.fetch_add(1, Ordering::Relaxed);
+        while_asked(&server, || {
+            for way in 0..4 {
+                let made = authority.leaf(&["localhost"]);
+                renew(server.root(), &made, way);
+                wait_until("the new one is shown", || shown(&server) == Some(made.der.clone()));
             }
         });
-        for way in 0..4 {
-            let made = authority.leaf(&["localhost"]);
-            renew(server.root(), &made, way);
-            wait_until("the new one is shown", || shown(&server) == Some(made.der.clone()));
-        }
-        ends.store(true, Ordering::Relaxed);
-        client.join().unwrap();
-        assert!(answered.load(Ordering::Relaxed) > 0);
-        assert!(!server.log().contains("the certificate in use stays"), "{}", server.log());
     }
 }
 
 #[test]
-fn a_signal_and_a_reload_take_new_certificates_where_nothing_is_watched() {
+fn a_signal_and_a_reload_take_new_certificates_where_nothing_is_watched_and_refuse_nobody() {
     let authority = Authority::new("Test");
     let server =
         project(&authority.leaf(&["localhost"]), &format!("{ONE}[watch]\nmode = \"off\"\n"))
             .start();
-    let made = authority.leaf(&["localhost"]);
-    made.put(server.root(), "a");
-    server.signal(Signal::HUP);
-    wait_until("the new one is shown", || shown(&server) == Some(made.der.clone()));
-    let made = authority.leaf(&["localhost"]);
-    made.put(server.root(), "a");
-    assert_ne!(shown(&server), Some(made.der.clone()));
+    while_asked(&server, || {
+        for _ in 0..3 {
+            let made = authority.leaf(&["localhost"]);
+            made.put(server.root(), "a");
+            server.signal(Signal::HUP);
+            wait_until("the new one is shown", || shown(&server) == Some(made.der.clone()));
+            let made = authority.leaf(&["localhost"]);
+            made.put(server.root(), "a");
+            assert_ne!(shown(&server), Some(made.der.clone()));
+            let shaken = Secure::asking("localhost").shake(server.address()).unwrap();
+            assert_eq!(shaken.ask("POST", "/reload/all").unwrap().0, 200);
+            assert_eq!(shown(&server), Some(made.der));
+        }
+    });
+}
+
+#[test]
+fn the_cookie_of_a_session_is_kept_from_plain_ports() {
+    let script = "get(|req| { req.session.n = 1; });";
+    let project = Project::new(&[("t.rhai", script)]).config(ONE);
+    Authority::new("Test").leaf(&["localhost"]).put(project.root(), "a");
+    let server = project.start();
     let shaken = Secure::asking("localhost").shake(server.address()).unwrap();
-    assert_eq!(shaken.ask("POST", "/reload/all").unwrap().0, 200);
-    assert_eq!(shown(&server), Some(made.der));
+    let (status, head, _) = shaken.whole("GET", "/t").unwrap();
+    assert_eq!(status, 204);
+    let head = head.to_lowercase();
+    let cookie = head.lines().find(|line| line.starts_with("set-cookie: ")).unwrap();
+    assert!(cookie.contains("; secure") && cookie.contains("; httponly"), "{cookie}");
 }
 
 #[test]

@@ -97,6 +97,23 @@ fn authorities_are_taken_anew_and_those_that_cannot_be_read_change_nothing() {
 }
 
 #[test]
+fn authorities_that_cannot_be_read_when_they_are_first_named_are_told_of() {
+    let plain = "[tls]\nenabled = true\ncert = \"a.crt\"\nkey = \"a.key\"\n";
+    let project = Project::new(&[("t.rhai", "get(|req| req.client_cert);")]).config(plain);
+    let (servers, clients) = (Authority::new("Servers"), Authority::new("Clients"));
+    servers.leaf(&["localhost"]).put(project.root(), "a");
+    let server = project.start();
+    server.save_config(CONFIG);
+    server.wait_for_log("clients.pem (`tls.client_ca`) cannot be read");
+    server.wait_for_log("; no client is asked for a certificate, as before");
+    let anybody = Secure::asking("localhost");
+    assert_eq!(anybody.get(server.address(), "/t").unwrap().0, 204, "nothing is known of it");
+    fs::write(server.root().join("clients.pem"), clients.pem()).unwrap();
+    wait_until("certificates are asked for", || anybody.get(server.address(), "/t").is_err());
+    assert_eq!(got(&server, "/t", &alice(&clients))["issuer"], "CN=Clients");
+}
+
+#[test]
 fn without_authorities_nobody_is_asked_for_a_certificate() {
     let project = Project::new(&[(
         "t.rhai",

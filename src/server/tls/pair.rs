@@ -99,12 +99,14 @@ pub(crate) enum FileFault {
 }
 
 impl TlsError {
-    /// It as a person reads it in the report of a reload: with what goes on meanwhile.
-    pub(super) fn refusal(&self) -> Diagnostic {
+    /// It as a person reads it in the report of a reload: with what goes on meanwhile, where certificates of
+    /// clients are `asked` for or not.
+    pub(super) fn refusal(&self, asked: bool) -> Diagnostic {
         let stays = match self {
-            Self::File { file, .. } if file.setting == "tls.client_ca" => {
-                "the authorities in use stay"
-            }
+            Self::File { file, .. } if file.setting == "tls.client_ca" => match asked {
+                true => "the authorities in use stay",
+                false => "no client is asked for a certificate, as before",
+            },
             _ => "the certificate in use stays",
         };
         let mut refusal = self.diagnostic();
@@ -268,7 +270,7 @@ mod tests {
         assert_eq!(load(&cert, &key).unwrap().facts.unwrap().names, ["DNS:localhost"]);
         let refused = load(&cert, &other).unwrap_err();
         assert!(matches!(refused, TlsError::Mismatch { .. }), "{refused}");
-        let told = refused.refusal().message;
+        let told = refused.refusal(true).message;
         let whole = "the key b.key (`tls.key`) does not belong to the certificate a.crt (`tls.cert`); the certificate in use stays";
         assert_eq!(told, whole);
     }

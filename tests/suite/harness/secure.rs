@@ -211,8 +211,14 @@ impl Shaken {
         self.stream.conn.protocol_version()
     }
 
-    /// A request without a body, the only one on this connection.
-    pub(crate) fn ask(mut self, method: &str, target: &str) -> io::Result<(u16, String)> {
+    /// A request without a body, the only one on this connection: its status and its body.
+    pub(crate) fn ask(self, method: &str, target: &str) -> io::Result<(u16, String)> {
+        let (status, _, body) = self.whole(method, target)?;
+        Ok((status, body))
+    }
+
+    /// The same, with the lines of its head between the two.
+    pub(crate) fn whole(mut self, method: &str, target: &str) -> io::Result<(u16, String, String)> {
         let address = self.address;
         let head = "HTTP/1.1\r\nConnection: close\r\nContent-Length: 0";
         write!(self.stream, "{method} {target} {head}\r\nHost: {address}\r\n\r\n")?;
@@ -222,6 +228,6 @@ impl Shaken {
         let whole = || io::Error::other(format!("no whole answer: {all}"));
         let (head, body) = all.split_once("\r\n\r\n").ok_or_else(whole)?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        Ok((status.ok_or_else(whole)?, body.to_owned()))
+        Ok((status.ok_or_else(whole)?, head.to_owned(), body.to_owned()))
     }
 }
