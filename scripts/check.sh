@@ -47,6 +47,17 @@ else
   skip "tools from outside: python3 with venv, npm or chromium is not installed"
 fi
 
+step "tests: sessions in Valkey"
+valkey="$(command -v valkey-server || find target/valkey -type f -name valkey-server -perm -u+x 2>/dev/null | head -n 1)"
+if [ -n "$valkey" ]; then
+  SUITE_REDIS="$(realpath "$valkey")" cargo test --locked --test suite sessions_redis
+elif [ "${HOTPLATE_REQUIRE_SERVICES:-}" = 1 ]; then
+  echo "valkey-server is needed" >&2
+  exit 1
+else
+  skip "sessions in Valkey: valkey-server is not installed"
+fi
+
 if [ "${#skipped[@]}" -gt 0 ]; then
   step "not checked"
   printf 'SKIPPED: %s\n' "${skipped[@]}"

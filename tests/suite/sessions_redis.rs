@@ -277,7 +277,7 @@ fn a_redis_that_still_loads_is_as_one_that_is_not_there() {
     for _ in 0..5 {
         assert_turned_away(&server, with(Ask::get("/t"), &id));
     }
-    server.wait_for_log("Redis is loading the dataset");
+    server.wait_for_log("is loading the dataset in memory");
     wait_until("it has loaded", || !redis.say("GET a", true).starts_with("-LOADING"));
     let there = assert_back(&server, || with(Ask::get("/t"), &id));
     assert_eq!(there.json()["all"], json!({ "a": 1 }));
