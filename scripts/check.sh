@@ -48,7 +48,7 @@ else
 fi
 
 step "tests: sessions in Valkey"
-valkey="$(command -v valkey-server || find target/valkey -type f -name valkey-server -perm -u+x 2>/dev/null | head -n 1)"
+valkey="$(command -v valkey-server || find target/valkey -type f -name valkey-server -perm -u+x 2>/dev/null | head -n 1 || true)"
 if [ -n "$valkey" ]; then
   SUITE_REDIS="$(realpath "$valkey")" cargo test --locked --test suite sessions_redis
 elif [ "${HOTPLATE_REQUIRE_SERVICES:-}" = 1 ]; then
