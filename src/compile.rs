@@ -20,9 +20,13 @@ mod chain_lower;
 mod chain_method;
 mod chain_short;
 mod closures;
+mod environment;
 mod flow;
 mod graph;
+mod handed;
+mod held;
 mod iterate;
+mod known;
 mod literal;
 mod lower;
 mod lower_call;
@@ -37,13 +41,15 @@ mod switch;
 mod trial;
 mod vm;
 
+use std::sync::Arc;
+
 use rhai::{
     Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, ImmutableString, Module, Position,
     ScriptFuncDef, Shared,
 };
 
-pub(crate) use self::slot::Stack;
 use self::vm::{Code, Host, Kind, Vm};
+pub(crate) use self::{handed::Calls, slot::Stack};
 
 /// What a program asks of who runs it.
 #[derive(Clone, Copy)]
@@ -62,6 +68,18 @@ pub(crate) struct Hooks {
     /// What is lent is what the getter of the first property would have given, and that of the second: a
     /// property that there is not is `()`.
     pub(crate) lend: Lend,
+    /// How a native of the host calls the function that is its argument of this number, counted from 0,
+    /// if it does nothing else with it and not after it has returned.
+    pub(crate) calls: fn(Callee<'_>, usize) -> Option<Calls>,
+}
+
+/// A native by its namespace, which is empty where it has none, and its name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Callee<'n> {
+    /// The namespace.
+    pub(crate) namespace: &'n str,
+    /// The name.
+    pub(crate) name: &'n str,
 }
 
 /// The second property of the first property of a value, shown to a looker.
@@ -122,40 +140,48 @@ impl std::fmt::Debug for Program {
     }
 }
 
+/// The modules of an engine, which Rhai does not show.
+#[derive(Clone, Copy)]
+pub(crate) struct Modules<'m> {
+    /// Those that hold the types that can be iterated over.
+    pub(crate) iterators: &'m [Shared<Module>],
+    /// Those whose functions are called as `name::…`. Calls in others are left to Rhai.
+    pub(crate) namespaces: &'m [(String, Shared<Module>)],
+}
+
 /// Compiles a function as it would run in `global`, whose constants are taken as they are now.
-///
-/// `iterators` are the modules that hold the types that can be iterated over.
 pub(crate) fn compile(
     engine: &Engine,
     global: &GlobalRuntimeState,
     function: &Shared<ScriptFuncDef>,
-    iterators: &[Shared<Module>],
+    modules: Modules<'_>,
     hooks: Hooks,
-) -> Result<Program, Obstacle> {
-    let (functions, closures) = graph::functions(engine, global, function)?;
+) -> Result<Arc<Program>, Obstacle> {
+    let (functions, closures) = graph::functions(engine, global, function, modules.namespaces)?;
     let mut known = engine.new_global_runtime_state();
-    for module in iterators {
+    for module in modules.iterators {
         known.push_import("", Shared::clone(module));
     }
-    Ok(Program { functions, closures, hooks, iterators: known })
+    Ok(Arc::new(Program { functions, closures, hooks, iterators: known }))
 }
 
 impl Program {
-    /// What is known of a closure.
-    fn closure(&self, name: &str) -> Option<graph::Closure> {
-        self.closures.get(name).copied()
+    /// What is known of a closure in these surroundings.
+    fn closure(&self, environment: usize, name: &str) -> Option<graph::Closure> {
+        self.closures.get(&environment)?.get(name).copied()
     }
 
     /// Runs it. The stack of `run` holds the arguments and is empty afterwards, whatever happens.
     ///
     /// Errors are as Rhai's would be inside the function: its caller wraps them.
     pub(crate) fn run(
-        &self,
+        self: &Arc<Self>,
         engine: &Engine,
         run: &mut Run,
     ) -> Result<Dynamic, Box<EvalAltResult>> {
         let stack = std::mem::take(&mut run.stack);
-        let host = Host { engine, program: self, global: &mut run.global, caches: &mut run.caches };
+        let Run { global, caches, .. } = run;
+        let host = Host { engine, program: self, global, caches, environment: 0 };
         let mut vm = Vm::new(host, stack);
         let out = match self.functions.first() {
             Some(function) if vm.spend(function.weight, Position::NONE) => (function.code)(&mut vm),

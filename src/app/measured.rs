@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::{Hotplate, StartError};
 use crate::{
+    compile::Modules,
     generation::{path, router::Found},
     host::{
         self,
@@ -79,7 +80,9 @@ impl Function {
         ran.ok()?;
         let mut callback = declared.on_start.pop()?;
         if is_compiled {
-            callback.compile(&engine, &natives.iterators());
+            let iterators = natives.iterators();
+            let namespaces = natives.namespaces();
+            callback.compile(&engine, Modules { iterators: &iterators, namespaces });
         }
         callback.obstacle().is_none().then_some(Self { engine, callback })
     }

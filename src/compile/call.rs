@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, EvalAltResult, Position};
+use rhai::{Dynamic, EvalAltResult, FnArgsVec, Position, Shared};
 
 use super::{
+    environment::Entry,
     native::Given,
-    slot::{Slot, Stack},
-    vm::{Code, Host, Kind, Out, Vm},
+    slot::Slot,
+    vm::{Code, Kind, Out, Vm},
 };
 
 impl Vm<'_> {
@@ -79,7 +80,7 @@ impl Vm<'_> {
     /// Puts the arguments of a call on the stack of variables; where one of them stopped, with what it came
     /// to.
     #[inline]
-    fn push_arguments(&mut self, arguments: &[Code]) -> Result<(), Out> {
+    pub(super) fn push_arguments(&mut self, arguments: &[Code]) -> Result<(), Out> {
         let start = self.locals.len();
         for argument in arguments {
             let out = argument(self);
@@ -104,13 +105,13 @@ impl Vm<'_> {
 
     /// A copy of a variable as an argument.
     #[inline]
-    fn copied(&mut self, slot: usize) -> Slot {
+    pub(super) fn copied(&mut self, slot: usize) -> Slot {
         let out = self.load(slot);
         self.argument(out)
     }
 }
 
-impl Host<'_> {
+impl Vm<'_> {
     /// Calls a function on something that it may change. The arguments are taken.
     pub(super) fn call_on(
         &mut self,
@@ -119,25 +120,31 @@ impl Host<'_> {
         arguments: impl IntoIterator<Item = Dynamic>,
         position: Position,
     ) -> Given<Dynamic> {
-        let Host { engine, program, ref mut global, ref mut caches } = *self;
-        let mut stack = Stack::default();
-        stack.extend(std::iter::once(std::mem::take(this)).chain(arguments));
-        let mut vm = Vm::new(Host { engine, program, global, caches }, stack);
-        let out = vm.call(function, 0, position);
-        let result = match out.kind {
-            Kind::Fail => Err(vm
-                .error
-                .take()
-                .unwrap_or_else(|| Box::new(EvalAltResult::ErrorRuntime(Dynamic::UNIT, position)))),
-            _ => Ok(vm.value(out)),
-        };
-        *this = std::mem::take(vm.place(0));
-        if result.is_ok() && !vm.account(position) {
-            return Err(vm.error.take().unwrap_or_else(|| {
-                Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, position))
-            }));
+        let start = self.locals.len();
+        self.locals.push(Slot::plain(std::mem::take(this)));
+        self.locals.extend(arguments.into_iter().map(Slot::plain));
+        let out = self.call(function, start, position);
+        *this = self.locals.pop().map_or(Dynamic::UNIT, Slot::into);
+        if out.kind != Kind::Fail {
+            return Ok(self.value(out));
         }
-        result
+        Err(self.error_at(position))
+    }
+
+    /// The error of a call that failed.
+    #[cold]
+    pub(super) fn error_at(&mut self, position: Position) -> Box<EvalAltResult> {
+        let error = self.error.take();
+        error.unwrap_or_else(|| Box::new(EvalAltResult::ErrorRuntime(Dynamic::UNIT, position)))
+    }
+
+    /// Takes operands from their stack.
+    #[inline]
+    pub(super) fn take_operands(&mut self, start: usize) -> FnArgsVec<Dynamic> {
+        if self.operands.len() == start {
+            return FnArgsVec::new();
+        }
+        self.operands.drain(start..).collect()
     }
 }
 
@@ -196,6 +203,34 @@ pub(super) fn call_with_variable(
             *first = copy;
         }
         vm.call(function, start, position)
+    })
+}
+
+/// A call of an imported function. `first` is its first argument where that is a variable, which is read
+/// when the others are there.
+pub(super) fn call_imported(
+    function: usize,
+    entry: Shared<Entry>,
+    first: Option<usize>,
+    arguments: Vec<Code>,
+    position: Position,
+) -> Code {
+    Box::new(move |vm| {
+        let start = vm.locals.len();
+        if first.is_some() {
+            vm.locals.push(Slot::Unit);
+        }
+        if let Err(out) = vm.push_arguments(&arguments) {
+            vm.shorten(start);
+            return out;
+        }
+        if let Some(slot) = first {
+            let copy = vm.copied(slot);
+            if let Some(place) = vm.locals.get_mut(start) {
+                *place = copy;
+            }
+        }
+        vm.call_imported(function, &entry, start, position)
     })
 }
 

@@ -87,8 +87,19 @@ impl From<Given<Dynamic>> for Walk {
 pub(super) struct Called {
     pub(super) getter: bool,
     pub(super) method: bool,
-    /// The value at hand was made for this chain, so that what is in it need not be copied.
-    pub(super) owned: bool,
+    pub(super) value: Whose,
+}
+
+/// Whose the value at hand is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// It is in a variable.
+    #[default]
+    Variable,
+    /// It was made for this chain, so that what is in it need not be copied.
+    Chain,
+    /// It is in something that closures share, which is locked.
+    Closures,
 }
 
 /// Walks on from a value.
@@ -96,19 +107,19 @@ pub(super) fn walk(
     steps: &[Step],
     value: &mut Dynamic,
     operands: &mut [Dynamic],
-    host: &mut Host<'_>,
+    vm: &mut Vm<'_>,
     mut called: Called,
 ) -> Walk {
     let Some((step, after)) = steps.split_first() else {
-        return Walk::Done(match called.owned && !value.is_read_only() {
+        return Walk::Done(match called.value == Whose::Chain && !value.is_read_only() {
             true => std::mem::take(value),
             false => value.clone(),
         });
     };
     if value.is_shared() {
-        called.owned = false;
+        called.value = Whose::Closures;
         return match value.write_lock::<Dynamic>() {
-            Some(mut inner) => walk(steps, &mut inner, operands, host, called),
+            Some(mut inner) => walk(steps, &mut inner, operands, vm, called),
             None => Walk::Back,
         };
     }
@@ -120,25 +131,25 @@ pub(super) fn walk(
             if value.is_map() {
                 let Ok(mut map) = value.as_map_mut() else { return Walk::Back };
                 return match map.get_mut(name) {
-                    Some(item) => walk(after, item, operands, host, called),
-                    None => walk(after, &mut Dynamic::default(), operands, host, called),
+                    Some(item) => walk(after, item, operands, vm, called),
+                    None => walk(after, &mut Dynamic::default(), operands, vm, called),
                 };
             }
-            let mut given = getter.call_known(host, First::Place, &mut [value]);
+            let mut given = getter.call_known(&mut vm.host, First::Place, &mut [value]);
             if given.is_none()
                 && (!after.is_empty() || called.method || called.getter)
-                && getter.learn(host, &[value])
+                && getter.learn(&mut vm.host, &[value])
             {
-                given = getter.call_known(host, First::Place, &mut [value]);
+                given = getter.call_known(&mut vm.host, First::Place, &mut [value]);
             }
             match given {
                 Some(Ok(mut item)) => {
                     called.getter = true;
-                    called.owned = true;
+                    called.value = Whose::Chain;
                     if after.is_empty() {
                         Walk::Done(item)
                     } else {
-                        walk(after, &mut item, operands, host, called)
+                        walk(after, &mut item, operands, vm, called)
                     }
                 }
                 Some(Err(error)) if !matches!(*error, EvalAltResult::ErrorDotExpr(..)) => {
@@ -146,16 +157,16 @@ pub(super) fn walk(
                 }
                 _ => {
                     if after.is_empty() && !called.method && !called.getter {
-                        return getter_asked(getter, value, host);
+                        return getter_asked(getter, value, &mut vm.host);
                     }
-                    otherwise(step, value, operands, host, called)
+                    otherwise(step, value, operands, &mut vm.host, called)
                 }
             }
         }
         StepKind::Index { operand, indexer } => {
-            index(step, after, *operand, indexer, value, operands, host, called)
+            index(step, after, *operand, indexer, value, operands, vm, called)
         }
-        StepKind::Method { .. } => method(step, after, value, operands, host, called),
+        StepKind::Method { .. } => method(step, after, value, operands, vm, called),
     }
 }
 
@@ -172,7 +183,7 @@ fn index(
     indexer: &Site,
     value: &mut Dynamic,
     operands: &mut [Dynamic],
-    host: &mut Host<'_>,
+    vm: &mut Vm<'_>,
     mut called: Called,
 ) -> Walk {
     let Some(index) = operands.get(operand) else { return Walk::Back };
@@ -181,48 +192,48 @@ fn index(
         if let Ok(mut items) = value.as_array_mut() {
             let at = at.and_then(|at| element(items.len(), at));
             if let Some(item) = at.and_then(|at| items.get_mut(at)) {
-                return walk(after, item, operands, host, called);
+                return walk(after, item, operands, vm, called);
             }
         }
-        return otherwise(step, value, operands, host, called);
+        return otherwise(step, value, operands, &mut vm.host, called);
     }
     if value.is_map() {
         let Some(name) = index.read_lock::<rhai::ImmutableString>().map(|name| (*name).clone())
         else {
-            return otherwise(step, value, operands, host, called);
+            return otherwise(step, value, operands, &mut vm.host, called);
         };
         let Ok(mut map) = value.as_map_mut() else { return Walk::Back };
         return match map.get_mut(name.as_str()) {
-            Some(item) => walk(after, item, operands, host, called),
-            None => walk(after, &mut Dynamic::default(), operands, host, called),
+            Some(item) => walk(after, item, operands, vm, called),
+            None => walk(after, &mut Dynamic::default(), operands, vm, called),
         };
     }
     if !value.is_variant() {
-        return otherwise(step, value, operands, host, called);
+        return otherwise(step, value, operands, &mut vm.host, called);
     }
     let mut index = index.clone();
-    let mut given = indexer.call_known(host, First::Place, &mut [value, &mut index]);
+    let mut given = indexer.call_known(&mut vm.host, First::Place, &mut [value, &mut index]);
     if given.is_none()
         && (!after.is_empty() || called.method || called.getter)
-        && indexer.learn(host, &[value, &mut index])
+        && indexer.learn(&mut vm.host, &[value, &mut index])
     {
-        given = indexer.call_known(host, First::Place, &mut [value, &mut index]);
+        given = indexer.call_known(&mut vm.host, First::Place, &mut [value, &mut index]);
     }
     match given {
         Some(Ok(mut item)) => {
             called.getter = true;
-            called.owned = true;
+            called.value = Whose::Chain;
             if after.is_empty() {
                 Walk::Done(item)
             } else {
-                walk(after, &mut item, operands, host, called)
+                walk(after, &mut item, operands, vm, called)
             }
         }
         Some(Err(error)) => Walk::Failed(error),
         None if after.is_empty() && !called.method && !called.getter => {
-            indexer.ask(host, &mut [value, &mut index]).into()
+            indexer.ask(&mut vm.host, &mut [value, &mut index]).into()
         }
-        None => otherwise(step, value, operands, host, called),
+        None => otherwise(step, value, operands, &mut vm.host, called),
     }
 }
 
@@ -239,6 +250,33 @@ pub(super) fn otherwise(
     all.push(value);
     all.extend(operands.iter_mut());
     rest.run(host, &mut all).into()
+}
+
+/// Walks steps from a value; `None` where Rhai has to begin at the root, with the operands as they were.
+fn walk_rest(
+    vm: &mut Vm<'_>,
+    steps: &[Step],
+    value: &mut Dynamic,
+    start: usize,
+    called: Called,
+) -> Option<Walk> {
+    let mut operands = vm.take_operands(start);
+    let walked = walk(steps, value, &mut operands, vm, called);
+    if matches!(walked, Walk::Back) {
+        vm.operands.extend(operands);
+        return None;
+    }
+    Some(walked)
+}
+
+/// What a walk came to.
+fn ended(vm: &mut Vm<'_>, walked: Walk, start: usize) -> Out {
+    vm.operands.truncate(start);
+    match walked {
+        Walk::Done(value) => vm.give(value),
+        Walk::Failed(error) => vm.fail(error),
+        Walk::Back => Out::UNIT,
+    }
 }
 
 impl Chain {
@@ -281,35 +319,34 @@ impl Chain {
                     return out;
                 }
                 let value = vm.value(out);
-                let called = Called { owned: true, ..Called::default() };
-                self.begin_with(vm, value, start, called).0
+                return self.finish_with(vm, value, start);
             }
         };
-        vm.operands.truncate(start);
-        match walked {
-            Walk::Done(value) => vm.give(value),
-            Walk::Failed(error) => vm.fail(error),
-            Walk::Back => Out::UNIT,
-        }
+        ended(vm, walked, start)
+    }
+
+    /// The same from a value that was made for it.
+    pub(super) fn finish_with(&self, vm: &mut Vm<'_>, value: Dynamic, start: usize) -> Out {
+        let called = Called { value: Whose::Chain, ..Called::default() };
+        let (walked, _) = self.begin_with(vm, value, start, called);
+        ended(vm, walked, start)
     }
 
     fn begin_at(&self, vm: &mut Vm<'_>, slot: usize, start: usize) -> Walk {
         let at = vm.base + slot;
-        let Vm { locals, operands, host, .. } = vm;
-        let operands = operands.get_mut(start..).unwrap_or_default();
-        if let Some(value) = locals.get(at).and_then(Slot::known) {
+        let operands = vm.operands.get(start..).unwrap_or_default();
+        if let Some(value) = vm.locals.get(at).and_then(Slot::known) {
             if let Some(found) = peek(&self.steps, value, operands) {
                 return Walk::Done(found);
             }
             if let Some(plain) = self.lent
                 && value.is_variant()
-                && let Some(mut found) = self.lend(plain, value, operands, host)
+                && let Some(mut found) = self.lend(plain, value, operands, &vm.host)
             {
-                let called = Called { getter: true, method: false, owned: true };
+                let called = Called { getter: true, method: false, value: Whose::Chain };
                 let rest = self.steps.get(plain..).unwrap_or_default();
-                match walk(rest, &mut found, operands, host, called) {
-                    Walk::Back => {}
-                    walked => return walked,
+                if let Some(walked) = walk_rest(vm, rest, &mut found, start, called) {
+                    return walked;
                 }
             }
         }
@@ -329,16 +366,15 @@ impl Chain {
         start: usize,
         called: Called,
     ) -> (Walk, Dynamic) {
-        let Vm { operands, host, .. } = vm;
-        let operands = operands.get_mut(start..).unwrap_or_default();
-        let walked = walk(&self.steps, &mut root, operands, host, called);
+        let mut operands = vm.take_operands(start);
+        let walked = walk(&self.steps, &mut root, &mut operands, vm, called);
         if !matches!(walked, Walk::Back) {
             return (walked, root);
         }
         let mut all: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(operands.len() + 1);
         all.push(&mut root);
         all.extend(operands.iter_mut());
-        let walked = self.interpreted.run(host, &mut all).into();
+        let walked = self.interpreted.run(&mut vm.host, &mut all).into();
         drop(all);
         (walked, root)
     }

@@ -3,10 +3,11 @@
 use rhai::{Dynamic, FnArgsVec, FnPtr};
 
 use super::{
-    chain::{Called, Step, StepKind, Walk, otherwise, walk},
+    chain::{Called, Step, StepKind, Walk, Whose, otherwise, walk},
     graph::Method,
-    native::First,
-    vm::Host,
+    held,
+    native::{First, Given},
+    vm::{Host, Vm},
 };
 
 /// Walks on from a method call.
@@ -15,7 +16,7 @@ pub(super) fn method(
     after: &[Step],
     value: &mut Dynamic,
     operands: &mut [Dynamic],
-    host: &mut Host<'_>,
+    vm: &mut Vm<'_>,
     mut called: Called,
 ) -> Walk {
     let StepKind::Method { name, operands: range, site, is_special, scripts } = &step.kind else {
@@ -23,47 +24,61 @@ pub(super) fn method(
     };
     let is_last = after.is_empty();
     let only_method = !after.iter().any(|step| matches!(step.kind, StepKind::Method { .. }));
-    if *is_special || holds_function(value, name) || (called.getter && !only_method) {
-        return otherwise(step, value, operands, host, called);
+    if called.getter && !only_method {
+        return otherwise(step, value, operands, &mut vm.host, called);
     }
-    if let Some(function) = meant(scripts, value, host) {
+    let given = if *is_special || holds_function(value, name) {
+        let operands = operands.get_mut(range.clone()).unwrap_or_default();
+        let is_known = !called.getter && called.value != Whose::Closures;
+        is_known.then(|| held::call(vm, value, name, operands, site.position())).flatten()
+    } else if let Some(function) = meant(scripts, value, &vm.host) {
         let arguments = operands.get_mut(range.clone()).unwrap_or_default();
         let arguments = arguments.iter_mut().map(std::mem::take);
-        return match host.call_on(function, value, arguments, site.position()) {
-            Ok(given) if is_last => Walk::Done(given),
-            Ok(mut given) => {
-                called.method = true;
-                called.owned = true;
-                walk(after, &mut given, operands, host, called)
-            }
-            Err(error) => Walk::Failed(error),
-        };
+        Some(vm.call_on(function, value, arguments, site.position()))
+    } else {
+        native(step, is_last, value, operands, vm, called)
+    };
+    match given {
+        Some(Ok(value)) if is_last => Walk::Done(value),
+        Some(Ok(mut value)) => {
+            called.method = true;
+            called.value = Whose::Chain;
+            walk(after, &mut value, operands, vm, called)
+        }
+        Some(Err(error)) => Walk::Failed(error),
+        None => otherwise(step, value, operands, &mut vm.host, called),
     }
+}
+
+/// Calls the native that a method call means; `None` where Rhai has to do it.
+fn native(
+    step: &Step,
+    is_last: bool,
+    value: &mut Dynamic,
+    operands: &mut [Dynamic],
+    vm: &mut Vm<'_>,
+    called: Called,
+) -> Option<Given<Dynamic>> {
+    let StepKind::Method { operands: range, site, .. } = &step.kind else { return None };
     let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(range.len() + 1);
     arguments.push(value);
     arguments.extend(operands.get_mut(range.clone()).unwrap_or_default());
     let asks = is_last && !called.getter && !called.method;
     let mut changes = site.changes_first(&arguments);
-    if changes.is_none() && !asks && site.learn(host, &arguments) {
+    if changes.is_none() && !asks && site.learn(&mut vm.host, &arguments) {
         changes = site.changes_first(&arguments);
     }
-    let given = match changes {
+    match changes {
         // Rhai feeds what a method changed back through the setter.
         Some(true) if called.getter => None,
-        Some(_) => site.call_known(host, First::Place, &mut arguments),
-        None if asks => Some(site.ask(host, &mut arguments)),
-        None => None,
-    };
-    drop(arguments);
-    match given {
-        Some(Ok(value)) if is_last => Walk::Done(value),
-        Some(Ok(mut value)) => {
-            called.method = true;
-            called.owned = true;
-            walk(after, &mut value, operands, host, called)
+        // What nobody else has need not be copied.
+        Some(_) => {
+            let is_own = called.value == Whose::Chain;
+            let first = if is_own { First::Own } else { First::Place };
+            site.call_known(&mut vm.host, first, &mut arguments)
         }
-        Some(Err(error)) => Walk::Failed(error),
-        None => otherwise(step, value, operands, host, called),
+        None if asks => Some(site.ask(&mut vm.host, &mut arguments)),
+        None => None,
     }
 }
 
@@ -79,7 +94,7 @@ fn meant(scripts: &[Method], value: &Dynamic, host: &Host<'_>) -> Option<usize> 
 }
 
 /// Whether a map has a function of its own by the name of a method.
-fn holds_function(value: &Dynamic, name: &str) -> bool {
+pub(super) fn holds_function(value: &Dynamic, name: &str) -> bool {
     value.is_map()
         && value.as_map_ref().is_ok_and(|map| map.get(name).is_some_and(Dynamic::is::<FnPtr>))
 }

@@ -2,12 +2,14 @@
 
 use std::any::TypeId;
 
-use rhai::{Dynamic, Identifier};
+use rhai::{Dynamic, FnArgsVec, Identifier};
 
 use super::{
     chain::{Chain, Root, Step, StepKind},
+    chain_method::holds_function,
+    native::{First, Given, Site},
     slot::Slot,
-    vm::{Code, Out, Vm, scalar},
+    vm::{Code, Host, Out, Vm, scalar},
 };
 
 /// What was found at the end of names.
@@ -38,7 +40,12 @@ fn seek(names: &[Identifier], value: &Dynamic) -> Option<Found> {
 
 /// The code of a chain that is read.
 pub(super) fn code(chain: Chain) -> Code {
-    let Root::Local(slot) = chain.root else { return Box::new(move |vm| chain.run(vm)) };
+    let is_call = chain.is_plain_call();
+    let slot = match chain.root {
+        Root::Local(slot) => slot,
+        Root::Code(_) if is_call => return Box::new(move |vm| chain.call_on_value(vm)),
+        _ => return Box::new(move |vm| chain.run(vm)),
+    };
     let name = |step: &Step| match &step.kind {
         StepKind::Property { name, .. } if !step.is_optional => Some(name.clone()),
         _ => None,
@@ -57,18 +64,127 @@ pub(super) fn code(chain: Chain) -> Code {
             }
         });
     }
-    if matches!(chain.operands.as_slice(), [_])
-        && let [Step { kind: StepKind::Method { name, scripts, is_special: false, .. }, .. }] =
-            chain.steps.as_slice()
-        && name == "push"
-        && scripts.is_empty()
-    {
-        return Box::new(move |vm| chain.push(vm, slot));
+    if !is_call {
+        return Box::new(move |vm| chain.run(vm));
     }
-    Box::new(move |vm| chain.run(vm))
+    match chain.steps.first() {
+        Some(Step { kind: StepKind::Method { name, .. }, .. })
+            if name == "push" && chain.operands.len() == 1 =>
+        {
+            Box::new(move |vm| chain.push(vm, slot))
+        }
+        _ => Box::new(move |vm| chain.call_on_variable(vm, slot)),
+    }
+}
+
+/// Calls a native that is known for a value and these operands.
+fn known(
+    site: &Site,
+    host: &mut Host<'_>,
+    first: First,
+    value: &mut Dynamic,
+    operands: &mut [Dynamic],
+) -> Option<Given<Dynamic>> {
+    match operands {
+        [] => site.call_known(host, first, &mut [value]),
+        [second] => site.call_known(host, first, &mut [value, second]),
+        operands => {
+            let mut all: FnArgsVec<&mut Dynamic> = FnArgsVec::with_capacity(operands.len() + 1);
+            all.push(value);
+            all.extend(operands.iter_mut());
+            site.call_known(host, first, &mut all)
+        }
+    }
 }
 
 impl Chain {
+    /// Whether it is one method call that may mean nothing but a native, or a function in a map.
+    fn is_plain_call(&self) -> bool {
+        matches!(
+            self.steps.as_slice(),
+            [Step {
+                kind: StepKind::Method { scripts, is_special: false, .. },
+                is_optional: false,
+                ..
+            }] if scripts.is_empty()
+        )
+    }
+
+    /// One method call on a variable.
+    fn call_on_variable(&self, vm: &mut Vm<'_>, slot: usize) -> Out {
+        let Some(Step { kind: StepKind::Method { name, site, .. }, .. }) = self.steps.first()
+        else {
+            return self.run(vm);
+        };
+        if !vm.spend_memory(self.position) {
+            return Out::FAIL;
+        }
+        let start = vm.operands.len();
+        if let Err(out) = vm.push_all(&self.operands) {
+            return out;
+        }
+        let at = vm.base + slot;
+        let Vm { host, locals, operands, .. } = vm;
+        let mut given = None;
+        if let Some(variable) = locals.get_mut(at) {
+            let value = variable.value();
+            if !value.is_shared() && !holds_function(value, name) {
+                let operands = operands.get_mut(start..).unwrap_or_default();
+                given = known(site, host, First::Place, value, operands);
+            }
+            variable.settle();
+        }
+        self.given(vm, given, start)
+    }
+
+    /// One method call on a value that is made for it.
+    fn call_on_value(&self, vm: &mut Vm<'_>) -> Out {
+        let (Some(Step { kind: StepKind::Method { name, site, .. }, .. }), Root::Code(code)) =
+            (self.steps.first(), &self.root)
+        else {
+            return self.run(vm);
+        };
+        if !vm.spend_memory(self.position) {
+            return Out::FAIL;
+        }
+        let start = vm.operands.len();
+        if let Err(out) = vm.push_all(&self.operands) {
+            return out;
+        }
+        let out = code(vm);
+        if out.stops() {
+            vm.operands.truncate(start);
+            return out;
+        }
+        let mut value = vm.value(out);
+        let Vm { host, operands, .. } = vm;
+        let mut given = None;
+        if !holds_function(&value, name) {
+            let operands = operands.get_mut(start..).unwrap_or_default();
+            given = known(site, host, First::Own, &mut value, operands);
+        }
+        if given.is_none() {
+            return self.finish_with(vm, value, start);
+        }
+        self.given(vm, given, start)
+    }
+
+    /// What a native gave; where none was called, the chain is walked.
+    #[inline]
+    fn given(&self, vm: &mut Vm<'_>, given: Option<Given<Dynamic>>, start: usize) -> Out {
+        match given {
+            Some(Ok(value)) => {
+                vm.operands.truncate(start);
+                vm.give(value)
+            }
+            Some(Err(error)) => {
+                vm.operands.truncate(start);
+                vm.fail(error)
+            }
+            None => self.finish(vm, start),
+        }
+    }
+
     /// `x.push(y)`, done here where it is Rhai's own function that would be called.
     fn push(&self, vm: &mut Vm<'_>, slot: usize) -> Out {
         let ([Step { kind: StepKind::Method { site, .. }, .. }], [operand]) =

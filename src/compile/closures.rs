@@ -107,7 +107,7 @@ impl EachItem {
         }
         let known = {
             let closure = vm.operands.get(start)?.read_lock::<FnPtr>()?;
-            let known = vm.host.program.closure(closure.fn_name())?;
+            let known = vm.host.program.closure(vm.host.environment, closure.fn_name())?;
             let takes = known.parameters.checked_sub(closure.curry().len())?;
             let least = if self.method == Method::Reduce { 2 } else { 0 };
             if !(least..=least + 2 - least / 2).contains(&takes) {
@@ -152,18 +152,20 @@ impl EachItem {
     ) -> (Array, Out) {
         let mut result = Array::new();
         let mut so_far = initial;
-        vm.host.global.level += 1;
+        // Rhai finds closures of libraries by their names, which is one level more.
+        let levels = 1 + usize::from(vm.host.environment != 0);
+        vm.host.global.level += levels;
         let mut out = None;
         for (index, item) in items.iter_mut().enumerate() {
             let start = vm.locals.len();
             if known.is_method {
-                vm.locals.push(plain(std::mem::take(item)));
+                vm.locals.push(Slot::plain(std::mem::take(item)));
             }
             vm.locals.extend(known.captured.iter().cloned().map(Slot::from));
             let index = Slot::Int(INT::try_from(index).unwrap_or(INT::MAX));
             let first = (self.method == Method::Reduce).then(|| std::mem::take(&mut so_far));
-            let item_slot = plain(item.clone());
-            let arguments = first.into_iter().map(plain).chain([item_slot, index]);
+            let item_slot = Slot::plain(item.clone());
+            let arguments = first.into_iter().map(Slot::plain).chain([item_slot, index]);
             vm.locals.extend(arguments.take(known.takes));
             let given = vm.call(known.function, start, self.position);
             if known.is_method {
@@ -189,7 +191,7 @@ impl EachItem {
                 break;
             }
         }
-        vm.host.global.level -= 1;
+        vm.host.global.level -= levels;
         let out = out.unwrap_or_else(|| match self.method {
             Method::Map | Method::Filter => {
                 vm.acc = Dynamic::from_array(result);
@@ -212,13 +214,6 @@ impl EachItem {
     }
 }
 
-/// A value as an argument.
-fn plain(value: Dynamic) -> Slot {
-    let mut slot = Slot::from(value);
-    slot.settle();
-    slot
-}
-
 /// The code of such a call.
 pub(super) fn each_item(each: EachItem) -> Code {
     Box::new(move |vm| each.run(vm))
@@ -237,7 +232,7 @@ pub(super) fn call(slot: usize, chain: Chain, position: Position) -> Code {
         let begin = vm.locals.len();
         vm.locals.extend(captured.into_iter().map(Slot::from));
         let Vm { locals, operands, .. } = vm;
-        locals.extend(operands.drain(start..).map(plain));
+        locals.extend(operands.drain(start..).map(Slot::plain));
         vm.call(function, begin, position)
     })
 }
@@ -245,9 +240,9 @@ pub(super) fn call(slot: usize, chain: Chain, position: Position) -> Code {
 impl Vm<'_> {
     /// The closure that a variable holds, if it is compiled and takes so many arguments.
     fn closure_at(&mut self, slot: usize, arguments: usize) -> Option<(usize, Vec<Dynamic>)> {
-        let program = self.host.program;
+        let (program, environment) = (self.host.program, self.host.environment);
         let closure = self.place(slot).read_lock::<FnPtr>()?;
-        let known = program.closure(closure.fn_name())?;
+        let known = program.closure(environment, closure.fn_name())?;
         (known.parameters == closure.curry().len() + arguments)
             .then(|| (known.function, closure.curry().to_vec()))
     }

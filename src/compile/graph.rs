@@ -1,24 +1,34 @@
 //! Which functions a function calls, and what is known of all of them.
 
-use std::collections::HashMap;
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+};
 
 use rhai::{
     AST, ASTNode, Dynamic, Engine, EvalAltResult, Expr, GlobalRuntimeState, ImmutableString,
-    Module, Scope, ScriptFuncDef, Shared, Stmt,
+    Module, Position, Scope, ScriptFuncDef, Shared, Stmt,
 };
 
 use super::{
-    Function,
+    Function, Obstacle,
+    environment::Environment,
     lower::{Lower, Lowered},
 };
+
+/// Functions and what is known of closures.
+pub(super) type Functions = (Vec<Function>, Closures);
 
 /// A function and all that it calls, itself first.
 pub(super) fn functions(
     engine: &Engine,
     global: &GlobalRuntimeState,
     first: &Shared<ScriptFuncDef>,
-) -> Lowered<(Vec<Function>, Closures)> {
-    functions_with(engine, global, first, Attempt::Whole)
+    namespaces: &[(String, Shared<Module>)],
+) -> Lowered<Functions> {
+    let beginning = Beginning { engine, namespaces, attempt: Attempt::Whole };
+    let source = global.source().unwrap_or_default();
+    beginning.functions(first, source, || Environment::new(global.clone(), 0))
 }
 
 /// What is compiled beside the functions that are called by name.
@@ -30,31 +40,57 @@ enum Attempt {
     WithoutClosures,
 }
 
-fn functions_with(
-    engine: &Engine,
-    global: &GlobalRuntimeState,
-    first: &Shared<ScriptFuncDef>,
+/// What compiling begins with.
+#[derive(Clone, Copy)]
+struct Beginning<'c> {
+    engine: &'c Engine,
+    namespaces: &'c [(String, Shared<Module>)],
     attempt: Attempt,
-) -> Lowered<(Vec<Function>, Closures)> {
-    let source = global.source().unwrap_or_default();
-    let mut compiler = Compiler {
-        engine,
-        global,
-        index: HashMap::new(),
-        waiting: Vec::new(),
-        closures: HashMap::new(),
-        attempt,
-    };
-    compiler.number(first, source, false);
-    let mut done = Vec::new();
-    while let Some(waiting) = compiler.waiting.get(done.len()).cloned() {
-        done.push(compiler.function(&waiting)?);
-    }
-    Ok((done, compiler.closures))
 }
 
-/// Compiled closures by their names.
-pub(super) type Closures = HashMap<ImmutableString, Closure>;
+impl Beginning<'_> {
+    fn functions(
+        self,
+        first: &Shared<ScriptFuncDef>,
+        source: &str,
+        environment: impl Fn() -> Environment,
+    ) -> Lowered<Functions> {
+        let mut ambiguous = HashSet::new();
+        loop {
+            let mut compiler = Compiler {
+                engine: self.engine,
+                namespaces: self.namespaces,
+                attempt: self.attempt,
+                environments: vec![environment()],
+                at: 0,
+                strays: Cell::new(false),
+                index: HashMap::new(),
+                refused: HashSet::new(),
+                waiting: Vec::new(),
+                closures: HashMap::new(),
+                alone: HashMap::new(),
+                bare: HashMap::new(),
+                ambiguous,
+                begins_again: false,
+            };
+            compiler.number_in(first, source, false, 0);
+            let mut done = Vec::new();
+            while let Some(waiting) = compiler.waiting.get(done.len()).cloned() {
+                done.push(compiler.function(&waiting)?);
+                if compiler.begins_again {
+                    break;
+                }
+            }
+            if !compiler.begins_again {
+                return Ok((done, compiler.closures));
+            }
+            ambiguous = compiler.ambiguous;
+        }
+    }
+}
+
+/// Compiled closures by their surroundings and their names.
+pub(super) type Closures = HashMap<usize, HashMap<ImmutableString, Closure>>;
 
 /// A compiled closure.
 #[derive(Clone, Copy)]
@@ -71,6 +107,7 @@ struct Waiting {
     definition: Shared<ScriptFuncDef>,
     source: ImmutableString,
     is_method: bool,
+    environment: usize,
 }
 
 /// A function that is called on something.
@@ -80,33 +117,90 @@ pub(super) struct Method {
     pub(super) function: usize,
 }
 
+/// A function in its surroundings, and whether it is called on something, which is then `this`.
+type Key = (*const ScriptFuncDef, bool, usize);
+
 /// What is known of all functions.
 pub(super) struct Compiler<'c> {
     pub(super) engine: &'c Engine,
-    pub(super) global: &'c GlobalRuntimeState,
-    /// By the function and whether it is called on something, which is then `this`.
-    index: HashMap<(*const ScriptFuncDef, bool), usize>,
+    /// The modules of the host's natives by their names.
+    pub(super) namespaces: &'c [(String, Shared<Module>)],
+    attempt: Attempt,
+    pub(super) environments: Vec<Environment>,
+    /// The surroundings of the function at hand.
+    pub(super) at: usize,
+    /// Whether the function at hand calls what only callers in other files have.
+    strays: Cell<bool>,
+    index: HashMap<Key, usize>,
+    /// Imported functions that cannot be compiled.
+    refused: HashSet<Key>,
     /// All functions that are called, in the order of their numbers.
     waiting: Vec<Waiting>,
     closures: Closures,
-    attempt: Attempt,
+    /// Modules alone, where Rhai looks for what is in them.
+    pub(super) alone: HashMap<*const Module, Shared<GlobalRuntimeState>>,
+    /// The keys of functions without a namespace, by their numbers of parameters.
+    pub(super) bare: HashMap<usize, u64>,
+    /// Libraries with functions of which others have some of the same names.
+    pub(super) ambiguous: HashSet<*const Module>,
+    pub(super) begins_again: bool,
 }
 
 impl Compiler<'_> {
-    /// The number of a function.
+    /// The number of a function of the surroundings at hand.
     fn number(
         &mut self,
         definition: &Shared<ScriptFuncDef>,
         source: &str,
         is_method: bool,
     ) -> usize {
+        self.number_in(definition, source, is_method, self.at)
+    }
+
+    /// The number of a function in its surroundings.
+    pub(super) fn number_in(
+        &mut self,
+        definition: &Shared<ScriptFuncDef>,
+        source: &str,
+        is_method: bool,
+        environment: usize,
+    ) -> usize {
         let next = self.waiting.len();
-        let number = *self.index.entry((Shared::as_ptr(definition), is_method)).or_insert(next);
+        let key = (Shared::as_ptr(definition), is_method, environment);
+        let number = *self.index.entry(key).or_insert(next);
         if number == next {
             let (definition, source) = (Shared::clone(definition), source.into());
-            self.waiting.push(Waiting { definition, source, is_method });
+            self.waiting.push(Waiting { definition, source, is_method, environment });
         }
         number
+    }
+
+    /// Whether an imported function can be compiled with all that it calls.
+    pub(super) fn can_be_imported(
+        &mut self,
+        definition: &Shared<ScriptFuncDef>,
+        environment: usize,
+    ) -> bool {
+        let key = (Shared::as_ptr(definition), false, environment);
+        if self.attempt == Attempt::WithoutClosures || self.index.contains_key(&key) {
+            return true;
+        }
+        if self.refused.contains(&key) {
+            return false;
+        }
+        let can_be = self.can_be(definition, environment);
+        if !can_be {
+            self.refused.insert(key);
+        }
+        can_be
+    }
+
+    fn can_be(&self, definition: &Shared<ScriptFuncDef>, environment: usize) -> bool {
+        let Some(around) = self.environments.get(environment) else { return false };
+        let attempt = Attempt::WithoutClosures;
+        let beginning = Beginning { engine: self.engine, namespaces: self.namespaces, attempt };
+        let environment = || Environment::new(around.global.clone(), around.inherited);
+        beginning.functions(definition, "", environment).is_ok()
     }
 
     /// The function that a call by name means, if it is one of the script.
@@ -124,10 +218,12 @@ impl Compiler<'_> {
         name: &str,
         arguments: usize,
     ) -> impl Iterator<Item = (&Shared<ScriptFuncDef>, &str)> {
-        self.global.lib.iter().rev().flat_map(move |module| {
+        let here = self.here();
+        here.global.lib.iter().enumerate().rev().flat_map(move |(at, module)| {
             let functions = module.iter_script_fn_info().map(|(.., function)| function);
             functions
                 .filter(move |function| function.name == name && function.params.len() == arguments)
+                .inspect(move |_| self.strays.set(self.strays.get() || at < here.inherited))
                 .map(|function| (function, module.id().unwrap_or_default()))
         })
     }
@@ -149,22 +245,21 @@ impl Compiler<'_> {
 
     /// Compiles a closure if that is possible; otherwise it is interpreted where natives call it.
     pub(super) fn closure(&mut self, name: &str) {
-        if self.attempt == Attempt::WithoutClosures || self.closures.contains_key(name) {
+        let is_known = self.closures.get(&self.at).is_some_and(|known| known.contains_key(name));
+        if self.attempt == Attempt::WithoutClosures || is_known {
             return;
         }
-        let global = self.global;
-        let found = global.lib.iter().rev().find_map(|module| {
+        let found = self.here().own().iter().rev().find_map(|module| {
             let mut functions = module.iter_script_fn_info().map(|(.., function)| function);
-            functions.find(|function| function.name == name).map(|found| (module, found))
+            let found = functions.find(|function| function.name == name)?;
+            Some((module.id().unwrap_or_default().to_owned(), Shared::clone(found)))
         });
-        let Some((module, definition)) = found else { return };
-        let attempt = Attempt::WithoutClosures;
-        if functions_with(self.engine, global, definition, attempt).is_ok() {
-            let source = module.id().unwrap_or_default();
-            let function = self.number(definition, source, false);
-            let method = has_this(definition).then(|| self.number(definition, source, true));
+        let Some((source, definition)) = found else { return };
+        if self.can_be(&definition, self.at) {
+            let function = self.number(&definition, &source, false);
+            let method = has_this(&definition).then(|| self.number(&definition, &source, true));
             let closure = Closure { function, method, parameters: definition.params.len() };
-            self.closures.insert(name.into(), closure);
+            self.closures.entry(self.at).or_default().insert(name.into(), closure);
         }
     }
 
@@ -175,21 +270,32 @@ impl Compiler<'_> {
 
     /// The value of an expression that depends on nothing but the surroundings.
     pub(super) fn value_of(&self, expr: &Expr) -> Result<Dynamic, Box<EvalAltResult>> {
-        let (mut global, mut caches) = (self.global.clone(), rhai::Caches::new());
+        let (mut global, mut caches) = (self.here().global.clone(), rhai::Caches::new());
         let statement = [Stmt::Expr(Box::new(expr.clone()))];
         #[expect(deprecated, reason = "not deprecated but volatile; the version of rhai is pinned")]
         self.engine.eval_statements_raw(&mut global, &mut caches, &mut Scope::new(), &statement)
     }
 
     fn function(&mut self, waiting: &Waiting) -> Lowered<Function> {
-        let Waiting { definition, source, is_method } = waiting;
+        let Waiting { definition, source, is_method, environment } = waiting;
+        self.at = *environment;
+        self.strays.set(false);
         let statements = statements(definition);
         let mut lower = Lower::new(definition, source, *is_method, self);
         let code = lower.statements(&statements, true)?;
+        let weight = lower.nodes;
+        if self.strays.get() {
+            return Err(Obstacle {
+                function: definition.name.to_string(),
+                what: "a call of a function of the script that imports it".to_owned(),
+                file: source.to_string(),
+                position: Position::NONE,
+            });
+        }
         Ok(Function {
             name: definition.name.clone(),
             source: source.clone(),
-            weight: lower.nodes,
+            weight,
             is_empty: statements.is_empty(),
             is_method: *is_method,
             code,

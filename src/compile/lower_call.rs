@@ -3,7 +3,9 @@
 use rhai::{Dynamic, Expr, FnArgsVec, FnCallExpr, FnPtr, Position};
 
 use super::{
-    call, literal,
+    call,
+    environment::Qualified,
+    literal,
     lower::{Lower, Lowered, THIS},
     native::{First, Interpreted, Site},
     slot::Slot,
@@ -34,7 +36,7 @@ impl Lower<'_, '_> {
             return Err(self.obstacle("a call with `!`", position));
         }
         if call.is_qualified() {
-            return self.left_to_rhai(call, position);
+            return self.qualified(call, position);
         }
         match name {
             "curry" if call.args.len() > 1 => return self.curry(call),
@@ -67,13 +69,61 @@ impl Lower<'_, '_> {
             return Ok(call::call_with_variable(function, slot, others, position));
         }
         let site = self.site(call, position);
-        let Some(slot) = first else {
-            let arguments = self.all(&call.args)?;
-            return Ok(native(site, arguments, position));
-        };
-        self.nodes += 1;
+        self.native(site, call, position)
+    }
+
+    /// A call of a native function.
+    fn native(&mut self, site: Site, call: &FnCallExpr, position: Position) -> Lowered<Code> {
+        let first = call.args.first();
+        if let Some(slot) = first.and_then(|first| self.local(first)) {
+            self.nodes += 1;
+            let others = self.all(call.args.iter().skip(1))?;
+            return Ok(native_with_variable(site, slot, others, position));
+        }
+        let first = first.map(|first| self.fixed(first)).transpose()?;
         let others = self.all(call.args.iter().skip(1))?;
-        Ok(native_with_variable(site, slot, others, position))
+        let arguments = first.into_iter().chain(others).collect();
+        Ok(native(site, arguments, position))
+    }
+
+    /// A first argument that is no variable of the function; one of the surroundings may not be changed.
+    fn fixed(&mut self, first: &Expr) -> Lowered<Code> {
+        if !matches!(first, Expr::Variable(..)) {
+            return self.expression(first, false);
+        }
+        let Some(value) = self.global(first) else { return self.expression(first, false) };
+        self.nodes += 1;
+        Ok(Box::new(move |vm| {
+            vm.acc = value.clone().into_read_only();
+            Out::ANY
+        }))
+    }
+
+    /// A call of a function of a namespace.
+    fn qualified(&mut self, call: &FnCallExpr, position: Position) -> Lowered<Code> {
+        let Some(qualified) = self.compiler.qualified(call) else {
+            return self.left_to_rhai(call, position);
+        };
+        if let [first, others @ ..] = call.args.as_slice()
+            && self.is_nothing(first)
+        {
+            return self.without_first(first, others, position);
+        }
+        match qualified {
+            Qualified::Natives(namespace) => {
+                let site = self.site(call, position).within(namespace);
+                self.native(site, call, position)
+            }
+            Qualified::Script(function, entry) => {
+                let first = call.args.first().and_then(|first| self.local(first));
+                let held = usize::from(first.is_some());
+                self.nodes += u32::from(first.is_some());
+                let arguments = self.above(held, |this| {
+                    this.each(call.args.iter().skip(held), |this, argument| this.writable(argument))
+                })?;
+                Ok(call::call_imported(function, entry, first, arguments, position))
+            }
+        }
     }
 
     /// Whether it is a variable that there is not.
@@ -187,7 +237,9 @@ fn native_with_variable(site: Site, slot: usize, others: Vec<Code>, position: Po
         let others = operands.get_mut(start..).unwrap_or_default();
         let result = match locals.get_mut(at) {
             // Rhai gives a copy of what is shared or may not be changed.
-            Some(Slot::Any(first)) if first.is_shared() || first.is_read_only() => {
+            Some(Slot::Any(first))
+                if first.is_shared() || first.is_read_only() && !site.takes_constants() =>
+            {
                 let mut copy = first.flatten_clone();
                 with_first(&site, host, First::Own, &mut copy, others)
             }

@@ -8,17 +8,23 @@
 use std::{
     any::TypeId,
     sync::{
-        Arc, OnceLock,
+        OnceLock,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
 use rhai::{
-    Dynamic, EvalAltResult, Expr, FnArgsVec, FuncRegistration, ImmutableString, Module, Namespace,
-    NativeCallContext, Position, RhaiFunc, Scope, Stmt,
+    Dynamic, EvalAltResult, Expr, FnArgsVec, ImmutableString, NativeCallContext, Position,
+    RhaiFunc, Scope, Stmt,
 };
 
-use super::vm::Host;
+use super::{
+    Callee,
+    environment::Namespace,
+    handed::{Calls, handed},
+    known::{Known, enter, hash_of, unreachable_known},
+    vm::Host,
+};
 
 /// What a native or the interpreter gives.
 pub(super) type Given<T> = Result<T, Box<EvalAltResult>>;
@@ -40,7 +46,7 @@ pub(super) fn operand_name(index: usize) -> ImmutableString {
 
 /// A variable without a place, which Rhai looks for by its name.
 pub(super) fn variable(name: ImmutableString, position: Position) -> Expr {
-    Expr::Variable(Box::new((None, name, Namespace::NONE, 0)), None, position)
+    Expr::Variable(Box::new((None, name, rhai::Namespace::NONE, 0)), None, position)
 }
 
 /// A node that Rhai evaluates, with variables for its operands.
@@ -75,16 +81,6 @@ impl Interpreted {
     }
 }
 
-/// A function that was found for some types.
-struct Known {
-    types: FnArgsVec<TypeId>,
-    function: RhaiFunc,
-    source: Option<ImmutableString>,
-    has_context: bool,
-    is_pure: bool,
-    is_method: bool,
-}
-
 /// How the first argument of a call is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum First {
@@ -99,6 +95,8 @@ pub(super) struct Site {
     name: ImmutableString,
     position: Position,
     interpreted: Interpreted,
+    /// Where the function is, if its name has a namespace.
+    namespace: Option<Namespace>,
     known: [OnceLock<Known>; REMEMBERED],
     /// Rhai does more than to call a function here, so it is always asked.
     always_interpreted: AtomicBool,
@@ -116,10 +114,23 @@ impl Site {
             name,
             position,
             interpreted,
+            namespace: None,
             known: [const { OnceLock::new() }; REMEMBERED],
             always_interpreted,
             misses: AtomicU8::new(0),
         }
+    }
+
+    /// The same for a function of a namespace.
+    pub(super) fn within(self, namespace: Namespace) -> Self {
+        // Nothing is printed after a function of a namespace, whatever its name.
+        let always_interpreted = AtomicBool::new(false);
+        Self { namespace: Some(namespace), always_interpreted, ..self }
+    }
+
+    /// Whether Rhai hands a variable that may not be changed over as it is.
+    pub(super) fn takes_constants(&self) -> bool {
+        self.namespace.is_some()
     }
 
     /// Where the call stands.
@@ -188,10 +199,30 @@ impl Site {
         first: First,
         arguments: &mut [&mut Dynamic],
     ) -> Given<Dynamic> {
-        match self.call_known(host, first, arguments) {
-            Some(result) => result,
-            None => self.ask(host, arguments),
+        if let Some(result) = self.call_known(host, first, arguments) {
+            return result;
         }
+        if self.look_up(host, arguments)
+            && let Some(result) = self.call_known(host, first, arguments)
+        {
+            return result;
+        }
+        self.ask(host, arguments)
+    }
+
+    /// Looks for the function in its namespace; false if it has none, or there is none for these arguments.
+    fn look_up(&self, host: &Host<'_>, arguments: &[&mut Dynamic]) -> bool {
+        let Some(namespace) = &self.namespace else { return false };
+        if !self.can_learn(arguments) || self.misses.load(Ordering::Relaxed) >= MOST_MISSES {
+            return false;
+        }
+        let types: FnArgsVec<TypeId> =
+            arguments.iter().map(|argument| argument.type_id()).collect();
+        let Some((function, source)) = namespace.native(&types) else {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+            return false;
+        };
+        self.keep(host, Known::new(types, &function, source))
     }
 
     fn invoke(
@@ -201,12 +232,20 @@ impl Site {
         first: First,
         arguments: &mut [&mut Dynamic],
     ) -> Given<Dynamic> {
-        if !known.is_pure && arguments.first().is_some_and(|first| first.is_read_only()) {
-            let name = self.name.to_string();
-            return Err(Box::new(EvalAltResult::ErrorNonPureMethodCallOnConstant(
-                name,
-                self.position,
-            )));
+        // A function that is no method may take its arguments away.
+        let copies = first == First::Place && !known.is_method;
+        if !known.is_pure && !copies && arguments.first().is_some_and(|first| first.is_read_only())
+        {
+            return Err(self.not_pure());
+        }
+        for (at, calls) in &known.calls {
+            // Only what is handed over as a value: a variable stays what it is.
+            if let Some(argument) =
+                arguments.get_mut(*at).filter(|_| *at > 0 || first == First::Own)
+                && let Some(handed) = handed(host, argument, *calls)
+            {
+                **argument = handed;
+            }
         }
         host.global.level += 1;
         let result = {
@@ -220,8 +259,7 @@ impl Site {
                 )
             });
             match arguments {
-                // A function that is no method may take its arguments away.
-                [place, rest @ ..] if first == First::Place && !known.is_method => {
+                [place, rest @ ..] if copies => {
                     let mut copy = place.clone();
                     let mut arguments: FnArgsVec<&mut Dynamic> =
                         FnArgsVec::with_capacity(rest.len() + 1);
@@ -233,7 +271,38 @@ impl Site {
             }
         };
         host.global.level -= 1;
-        result.map_err(|error| filled(error, self.position))
+        match result {
+            // Rhai gives no position to what a function of a namespace raises.
+            Err(error) if self.namespace.is_none() => Err(filled(error, self.position)),
+            result => result,
+        }
+    }
+
+    /// The arguments in which a function is handed functions that it calls.
+    fn calls(&self, host: &Host<'_>, known: &Known) -> Box<[(usize, Calls)]> {
+        let is_rhais =
+            matches!(known.function, RhaiFunc::Plugin { .. } | RhaiFunc::StaticPlugin { .. });
+        let on = |kind: TypeId| known.types.first().is_some_and(|first| *first == kind);
+        let on_map = on(TypeId::of::<rhai::Map>());
+        let namespace = self.namespace.as_ref().map_or("", |namespace| namespace.name.as_str());
+        let callee = Callee { namespace, name: &self.name };
+        let functions = known.types.iter().enumerate();
+        let functions = functions.filter(|(_, kind)| **kind == TypeId::of::<rhai::FnPtr>());
+        functions
+            .filter_map(|(at, _)| match is_rhais {
+                true if on_map || on(TypeId::of::<rhai::Array>()) => {
+                    Calls::of_rhai(&self.name, on_map).map(|calls| (at, calls))
+                }
+                true => None,
+                false => (host.program.hooks.calls)(callee, at).map(|calls| (at, calls)),
+            })
+            .collect()
+    }
+
+    #[cold]
+    fn not_pure(&self) -> Box<EvalAltResult> {
+        let name = self.name.to_string();
+        Box::new(EvalAltResult::ErrorNonPureMethodCallOnConstant(name, self.position))
     }
 
     /// Lets Rhai evaluate the call, and remembers which function it found.
@@ -272,12 +341,16 @@ impl Site {
         false
     }
 
+    /// Whether one more function can be remembered, and these arguments tell which.
+    fn can_learn(&self, arguments: &[&mut Dynamic]) -> bool {
+        !self.always_interpreted.load(Ordering::Relaxed)
+            && self.known.iter().any(|known| known.get().is_none())
+            && !arguments.iter().any(|argument| argument.is_shared())
+    }
+
     /// The types of arguments and the key of a function for them, if one more can be remembered.
     fn learnable(&self, arguments: &[&mut Dynamic]) -> Option<(FnArgsVec<TypeId>, u64)> {
-        let remembers = !self.always_interpreted.load(Ordering::Relaxed)
-            && self.known.iter().any(|known| known.get().is_none())
-            && !arguments.iter().any(|argument| argument.is_shared());
-        if !remembers {
+        if self.namespace.is_some() || !self.can_learn(arguments) {
             return None;
         }
         let types: FnArgsVec<TypeId> =
@@ -290,14 +363,14 @@ impl Site {
     fn remember(&self, host: &mut Host<'_>, types: FnArgsVec<TypeId>, hash: u64) -> bool {
         let found = host.caches.fn_resolution_cache_mut().dict.get(&hash).and_then(Option::as_ref);
         let Some(found) = found.filter(|found| found.func.is_native()) else { return false };
-        let mut known = Some(Known {
-            types,
-            has_context: found.func.has_context(),
-            is_pure: found.func.is_pure(),
-            is_method: found.func.is_method(),
-            source: found.source.clone(),
-            function: found.func.clone(),
-        });
+        let known = Known::new(types, &found.func, found.source.clone());
+        self.keep(host, known)
+    }
+
+    /// Remembers a function; false if there is no room.
+    fn keep(&self, host: &Host<'_>, mut known: Known) -> bool {
+        known.calls = self.calls(host, &known);
+        let mut known = Some(known);
         for place in &self.known {
             if place.get().is_some() {
                 continue;
@@ -312,32 +385,6 @@ impl Site {
     }
 }
 
-/// Never called: the place is initialised once with what was just made.
-#[cold]
-fn unreachable_known() -> Known {
-    Known {
-        types: FnArgsVec::new(),
-        function: nothing(),
-        source: None,
-        has_context: false,
-        is_pure: true,
-        is_method: false,
-    }
-}
-
-fn enter(
-    function: &RhaiFunc,
-    context: Option<NativeCallContext<'_>>,
-    arguments: &mut [&mut Dynamic],
-) -> Given<Dynamic> {
-    match function {
-        RhaiFunc::Pure { func, .. } | RhaiFunc::Method { func, .. } => func(context, arguments),
-        RhaiFunc::Plugin { func } => func.call(context, arguments),
-        RhaiFunc::StaticPlugin { func } => func.call(context, arguments),
-        _ => Err(Box::new(EvalAltResult::ErrorFunctionNotFound(String::new(), Position::NONE))),
-    }
-}
-
 /// The error with this position, if it has none.
 #[cold]
 pub(super) fn filled(mut error: Box<EvalAltResult>, position: Position) -> Box<EvalAltResult> {
@@ -345,35 +392,4 @@ pub(super) fn filled(mut error: Box<EvalAltResult>, position: Position) -> Box<E
         error.set_position(position);
     }
     error
-}
-
-fn nothing() -> RhaiFunc {
-    RhaiFunc::Pure {
-        func: Arc::new(|_: Option<NativeCallContext<'_>>, _: &mut [&mut Dynamic]| {
-            Ok(Dynamic::UNIT)
-        }),
-        has_context: false,
-        is_pure: true,
-        is_volatile: false,
-    }
-}
-
-/// The key under which Rhai's cache holds the function of a name for these types.
-///
-/// Rhai does not show how it makes its keys, but tells the key of a function that is registered.
-fn hash_of(name: &str, types: &[TypeId]) -> Option<u64> {
-    // Rhai refuses to register indexers of types that have them built in.
-    let built_in = [
-        TypeId::of::<rhai::Array>(),
-        TypeId::of::<rhai::Map>(),
-        TypeId::of::<ImmutableString>(),
-        TypeId::of::<rhai::INT>(),
-        TypeId::of::<rhai::Blob>(),
-        TypeId::of::<()>(),
-    ];
-    if name.starts_with("index$") && types.first().is_some_and(|first| built_in.contains(first)) {
-        return None;
-    }
-    let mut module = Module::new();
-    Some(module.set_fn_raw_with_options(FuncRegistration::new(name), types, nothing()).hash)
 }

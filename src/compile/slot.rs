@@ -34,6 +34,14 @@ impl Slot {
         }
     }
 
+    /// A value as an argument: a number or truth as such.
+    #[inline]
+    pub(super) fn plain(value: Dynamic) -> Self {
+        let mut slot = Self::from(value);
+        slot.settle();
+        slot
+    }
+
     /// The number or truth in it, whether or not it is shared.
     #[inline]
     pub(super) fn scalar(&self) -> Option<Out> {
@@ -150,10 +158,6 @@ impl Stack {
 /// Arguments.
 impl Extend<Dynamic> for Stack {
     fn extend<I: IntoIterator<Item = Dynamic>>(&mut self, arguments: I) {
-        self.locals.extend(arguments.into_iter().map(|argument| {
-            let mut slot = Slot::from(argument);
-            slot.settle();
-            slot
-        }));
+        self.locals.extend(arguments.into_iter().map(Slot::plain));
     }
 }

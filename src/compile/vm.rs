@@ -1,5 +1,7 @@
 //! What running code works on: the stacks, and what a node hands to the next.
 
+use std::sync::Arc;
+
 use rhai::{Caches, Dynamic, Engine, EvalAltResult, GlobalRuntimeState, INT, Position};
 
 use super::{
@@ -89,9 +91,11 @@ impl Out {
 /// All that natives and the interpreter work on; they never touch the stacks.
 pub(super) struct Host<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) program: &'a Program,
+    pub(super) program: &'a Arc<Program>,
     pub(super) global: &'a mut GlobalRuntimeState,
     pub(super) caches: &'a mut Caches,
+    /// The surroundings of the running function.
+    pub(super) environment: usize,
 }
 
 /// A run in progress.

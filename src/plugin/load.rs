@@ -24,6 +24,7 @@ use super::{
     route::{Named, Route},
 };
 use crate::{
+    compile::Modules,
     diagnostic::{Diagnostic, Place},
     host::{
         current::{self, Phase, PluginContext},
@@ -202,9 +203,10 @@ fn install_variables(engine: &mut rhai::Engine) {
 fn compile_functions(engine: &rhai::Engine, inputs: &Inputs<'_>, declared: &mut Declarations) {
     let _current = current::enter(Arc::clone(&inputs.context), Phase::Load);
     let iterators = inputs.natives.iterators();
+    let modules = Modules { iterators: &iterators, namespaces: inputs.natives.namespaces() };
     let compares = inputs.limits.self_check && !inputs.natives.has_foreign();
     for callback in declared.callbacks_mut() {
-        callback.compile(engine, &iterators);
+        callback.compile(engine, modules);
         if compares {
             callback.compare();
         }

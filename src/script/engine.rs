@@ -86,6 +86,11 @@ impl Natives {
         modules.chain([&self.standard]).cloned().collect()
     }
 
+    /// The functions that are called as `name::…`.
+    pub(crate) fn namespaces(&self) -> &[(String, Shared<Module>)] {
+        &self.namespaces
+    }
+
     /// An engine with the host's functions without a namespace and nothing else, to know them by.
     pub(super) fn host_alone(&self) -> Engine {
         let mut engine = Engine::new_raw();

@@ -3,14 +3,17 @@
 //! A block with `rhai` on its fence is a plugin. `rhai library=lib/money` is that library, for the blocks of
 //! the same document; `rhai file=shop.rhai` is a plugin of that name, which is asked for in other tests.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
 use crate::harness::Project;
 
 /// A block of a document: the line it begins at, what its fence says, and its text.
-fn blocks(document: &str) -> Vec<(usize, String, String)> {
+pub(crate) fn blocks(document: &str) -> Vec<(usize, String, String)> {
     let mut found = Vec::new();
     let mut lines = document.lines().enumerate();
     while let Some((at, line)) = lines.next() {
@@ -20,6 +23,16 @@ fn blocks(document: &str) -> Vec<(usize, String, String)> {
         found.push((at + 1, said.trim().to_owned(), text.join("\n") + "\n"));
     }
     found
+}
+
+/// The documents of the repository.
+pub(crate) fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut documents: Vec<_> = entries.chain([root.join("README.md")]).collect();
+    documents.retain(|path| path.extension().is_some_and(|end| end == "md"));
+    documents.sort();
+    documents
 }
 
 /// The paths that a plugin answers GET at, with something in place of each parameter.
@@ -36,15 +49,10 @@ fn gets(plugin: &Value) -> Vec<String> {
 
 #[test]
 fn every_script_of_the_documents_loads() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut documents: Vec<_> =
-        fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    documents.push(root.join("README.md"));
-    documents.sort();
     let (mut seen, mut wrong) = (0, Vec::new());
-    for path in documents.iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+    for path in documents() {
         let document = path.file_name().unwrap().to_string_lossy().into_owned();
-        let blocks = blocks(&fs::read_to_string(path).unwrap());
+        let blocks = blocks(&fs::read_to_string(&path).unwrap());
         if blocks.is_empty() {
             continue;
         }

@@ -16,6 +16,7 @@ mod bundled;
 mod check;
 mod cli;
 mod clients;
+mod compiled;
 mod concurrency;
 mod contract;
 mod cors;

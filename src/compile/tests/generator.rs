@@ -1,5 +1,7 @@
 //! Programs made from a number.
 
+use ::rhai::{Dynamic, Map};
+
 /// A source of choices.
 struct Choices(u64);
 
@@ -45,14 +47,19 @@ pub(super) fn program(seed: u64) -> String {
         in_function: true,
     };
     let mut source = String::new();
-    for (name, parameters) in [("f", &["a"][..]), ("g", &["a", "b"])] {
+    for (name, parameters) in [("f", &["a"][..]), ("g", &["a", "b"]), ("h", &["a"]), ("int.k", &[])]
+    {
         program.variables = parameters.iter().map(|&name| name.to_owned()).collect();
+        // Those are called on something.
+        if ["h", "int.k"].contains(&name) {
+            program.variables.push("this".to_owned());
+        }
         program.left = 15;
         let body = program.block(1);
         source.extend([format!("fn {name}({}) {{\n{body}}}\n", parameters.join(", "))]);
     }
     program.in_function = false;
-    program.variables.clear();
+    program.variables = PARAMETERS.map(str::to_owned).to_vec();
     program.left = 60;
     let mut body = String::new();
     for value in ["3", "[1, 2, 3]", "#{ a: 1, b: \"x\", c: [1] }", "\"text\"", "1.5"] {
@@ -63,7 +70,22 @@ pub(super) fn program(seed: u64) -> String {
     body += &program.block(1);
     let left = program.variables.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
     body.extend([format!("  [{left}]\n")]);
-    format!("{source}fn main() {{\n{body}}}\n")
+    format!("{source}fn main({}) {{\n{body}}}\n", PARAMETERS.join(", "))
+}
+
+/// What `main` is called with: the first two are shared, as what a closure captured is.
+pub(super) const PARAMETERS: [&str; 3] = ["p", "q", "r"];
+
+/// The values for them, made anew.
+pub(super) fn arguments() -> [Dynamic; 3] {
+    let mut map = Map::new();
+    map.insert("a".into(), 1_i64.into());
+    map.insert("c".into(), vec![Dynamic::from(2_i64)].into());
+    [
+        Dynamic::from(map).into_shared(),
+        Dynamic::from(vec![Dynamic::from(3_i64), 1_i64.into()]).into_shared(),
+        Dynamic::from(vec![Dynamic::from(true)]),
+    ]
 }
 
 impl Program {
@@ -210,7 +232,38 @@ impl Program {
 
     fn method(&mut self) -> String {
         let to = if self.choices.below(2) == 0 { self.variable() } else { self.place() };
-        match self.choices.below(12) {
+        match self.choices.below(24) {
+            12 if !self.in_function => format!("{to}.h({})", self.value(1)),
+            13 if !self.in_function => format!("{to}.k()"),
+            14 => {
+                let name =
+                    self.choices.of(&["find", "some", "all", "retain", "drain", "for_each", "map"]);
+                format!("{to}.{name}(|x, i| {})", self.closure("x"))
+            }
+            15 => {
+                let name = self.choices.of(&["find_map", "index_of", "filter", "for_each", "all"]);
+                format!("{to}.{name}(|x| {})", self.closure("x"))
+            }
+            16 => {
+                let name = self.choices.of(&["for_each", "map", "retain", "find"]);
+                format!("{to}.{name}(|| {{ {} }})", self.closure("this"))
+            }
+            17 => {
+                let name = self.choices.of(&["reduce", "reduce_rev"]);
+                format!("{to}.{name}(|x, y| {}, {})", self.closure("y"), self.value(1))
+            }
+            18 => format!("{to}.sort(|x, y| x < y)"),
+            19 => format!("each_of({to}, |x| {})", self.closure("x")),
+            20 => {
+                let (variable, name) = (self.variable(), self.choices.of(&["a", "d"]));
+                // One that captured what holds it would hold itself.
+                let around = std::mem::replace(&mut self.variables, vec!["x".to_owned()]);
+                let held = format!("|x| {}", self.closure("this"));
+                self.variables = around;
+                format!("{{ {variable}.{name} = {held}; {variable}.{name}({}) }}", self.value(1))
+            }
+            21 => format!("{to}.call(|x| {}, {})", self.closure("this"), self.value(1)),
+            22 => format!("own::second({to}, {})", self.value(1)),
             0 => format!("{to}.push({})", self.value(1)),
             1 => format!("{to}.len()"),
             2 => format!("{to}.to_upper()"),
@@ -228,7 +281,10 @@ impl Program {
 
     fn closure(&mut self, parameter: &str) -> String {
         self.variables.push(parameter.to_owned());
+        // A closure that calls what may hold itself would call for ever, and twice as often each time.
+        let in_function = std::mem::replace(&mut self.in_function, true);
         let value = self.value(2);
+        self.in_function = in_function;
         self.variables.pop();
         value
     }

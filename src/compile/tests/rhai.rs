@@ -6,9 +6,13 @@
 
 use std::{cell::Cell, collections::BTreeMap, fs, path::Path};
 
-use ::rhai::{Dynamic, Engine, Module, Shared};
+use ::rhai::Dynamic;
 
-use super::{Hooks, TOLD, engine, lend, ran, widget};
+use super::{
+    Hooks, TOLD,
+    made::{Made, calls, engine, lend},
+    ran, widget,
+};
 
 /// How many operations a script may take; one that takes more is not compared.
 const MOST: u64 = 200_000;
@@ -22,7 +26,7 @@ fn operations(more: u64) -> Option<Dynamic> {
     (USED.get() > MOST).then_some(Dynamic::UNIT)
 }
 
-const HOOKS: Hooks = Hooks { operations, is_full: || false, lend };
+const HOOKS: Hooks = Hooks { operations, is_full: || false, lend, calls };
 
 /// What cannot give the same twice, or waits.
 const UNSTEADY: [&str; 2] = ["timestamp", "sleep"];
@@ -150,7 +154,7 @@ impl Count {
         }
     }
 
-    fn script(&mut self, engine: &(Engine, Vec<Shared<Module>>), name: &str, text: &str) {
+    fn script(&mut self, engine: &Made, name: &str, text: &str) {
         let source = wrapped(text);
         // Some are no scripts but faults, and some have statements that a function may not have.
         if engine.0.compile(text).is_err() || engine.0.compile(&source).is_err() {

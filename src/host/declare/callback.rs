@@ -3,7 +3,7 @@
 //! Rhai's own `FnPtr::call` would lose the imports, constants and functions around the closure, so they
 //! are kept with it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rhai::{
     AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState,
@@ -15,8 +15,8 @@ use super::{
     raise,
 };
 use crate::{
-    compile::{self, Hooks, Obstacle, Program, Run, Stack},
-    host::{current, request::lend},
+    compile::{self, Hooks, Modules, Obstacle, Program, Run, Stack},
+    host::{closures, current, request::lend},
     script::{Native, budget, effect},
 };
 
@@ -55,7 +55,7 @@ enum Form {
     /// By Rhai, because it cannot be compiled.
     Refused(Obstacle),
     /// As it was compiled.
-    Compiled(Program),
+    Compiled(Arc<Program>),
 }
 
 impl std::fmt::Debug for Callback {
@@ -186,10 +186,15 @@ impl Callback {
 
     /// Compiles it if that is possible. Its constants are taken as they are now, so the top level must
     /// have run.
-    pub(crate) fn compile(&mut self, engine: &Engine, iterators: &[Shared<Module>]) {
-        let hooks = Hooks { operations: budget::ticks, is_full: budget::is_full, lend: lend::lend };
+    pub(crate) fn compile(&mut self, engine: &Engine, modules: Modules<'_>) {
+        let hooks = Hooks {
+            operations: budget::ticks,
+            is_full: budget::is_full,
+            lend: lend::lend,
+            calls: closures::calls,
+        };
         let compiled =
-            compile::compile(engine, &self.surroundings, &self.definition, iterators, hooks);
+            compile::compile(engine, &self.surroundings, &self.definition, modules, hooks);
         self.form = match compiled {
             Ok(program) => Form::Compiled(program),
             Err(obstacle) => Form::Refused(obstacle),
@@ -227,7 +232,7 @@ impl Callback {
     fn run_both(
         &self,
         engine: &Engine,
-        program: &Program,
+        program: &Arc<Program>,
         compared: &Compared,
         run: &mut Run,
         given: Vec<Dynamic>,
