@@ -2,6 +2,7 @@
 
 mod corpus;
 mod generator;
+mod handed;
 mod libraries;
 mod made;
 mod modules;
@@ -145,7 +146,8 @@ fn the_corpus_gives_what_rhai_gives() {
 fn corpus() {
     let engine = engine();
     let mut wrong = Vec::new();
-    for source in corpus::PROGRAMS.iter().chain(modules::PROGRAMS) {
+    let programs = [corpus::PROGRAMS, modules::PROGRAMS, handed::PROGRAMS];
+    for source in programs.into_iter().flatten() {
         if let Err(error) = engine.0.compile(source) {
             wrong.push(format!("{source}\n  {error}"));
             continue;
