@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """How long other routes take while 64 hostile requests run: beside.py [PROGRAM] [SECONDS].
 
-Starts the program on a scratch project with the scripts of tests/hostile/cpu, keeps 64 requests to them
-open at all times, asks a good route 100 times a second on fresh connections, and prints what that took.
+Starts the program on a scratch project with the scripts of tests/hostile that take time or memory, or make deep
+values, keeps 64 requests to them open at all times, asks a good route 100 times a second on fresh connections, and
+prints what that took.
 Exit status 1 if its p99 is above 250 ms or any request failed. Standard library only.
 """
 import glob, http.client, os, random, re, shutil, subprocess, sys, tempfile, threading, time
@@ -17,10 +18,12 @@ def main():
     plugins = os.path.join(project, "plugins")
     os.mkdir(plugins)
     names = []
-    for path in glob.glob(os.path.join(ROOT, "tests/hostile/cpu/*.rhai")):
-        if "request: 503" in open(path).readline():
-            names.append(os.path.basename(path)[:-5])
-            shutil.copy(path, plugins)
+    for path in glob.glob(os.path.join(ROOT, "tests/hostile/*/*.rhai")):
+        group = os.path.basename(os.path.dirname(path))
+        if group in ("cpu", "memory", "nest") and "request: 503" in open(path).readline():
+            names.append(f"{group}_{os.path.basename(path)[:-5]}")
+            shutil.copy(path, os.path.join(plugins, names[-1] + ".rhai"))
+    shutil.copytree(os.path.join(ROOT, "tests/hostile/lib"), os.path.join(plugins, "lib"))
     with open(os.path.join(plugins, "ok.rhai"), "w") as file:
         file.write('get(|req| "ok");\n')
     env = dict(os.environ, HOTPLATE_NETWORK__PORT="0", HOTPLATE_LOG__LEVEL="off", HOTPLATE_LOG__ACCESS="off")

@@ -23,6 +23,8 @@ HOTPLATE_PROGRAM="$program" PROOF_EXAMPLES="$examples" PROOF_SEED="${PROOF_SEED:
   target/tools/venv/bin/pytest -c tests/pytest.ini -rP --color=no -v tests/outside tests/browser >"$said" 2>&1 || status=$?
 
 tls="$(scripts/tls-proof.sh "$program" 2>&1)" || status=1
+hostile="$(SUITE_PROGRAM="$program" cargo test --locked --test suite -- hostile mutants 2>&1)" || status=1
+beside="$(python3 scripts/beside.py "$program" 2>&1)" || status=1
 
 cat <<TXT
 # Proof with tools from outside
@@ -49,6 +51,16 @@ $(grep -E 'API Operations:|Selected:|Tested:|Test Phases:|✅|❌|generated|^ *S
 
 \`\`\`
 $tls
+\`\`\`
+
+## What hostile scripts do to this build
+
+\`SUITE_PROGRAM=$(basename "$program") cargo test --test suite -- hostile mutants\`, and \`scripts/beside.py\`, which keeps 64 requests
+to hostile scripts open and asks a good route a hundred times a second:
+
+\`\`\`
+$(grep -E '^test |^test result' <<<"$hostile")
+$beside
 \`\`\`
 TXT
 if [ "$status" != 0 ]; then

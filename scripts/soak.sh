@@ -38,3 +38,9 @@ port="$(sed -n 's|.*//127.0.0.1:\([0-9]*\).*|\1|p' "$project/said")"
 pid="$server"
 
 python3 scripts/soak.py "$project" "$port" "$pid" "$seconds" "${*:-}"
+kill "$server"
+wait "$server" || true
+
+printf '\n## Beside 64 hostile requests\n\n'
+printf '`scripts/beside.py` keeps 64 requests to scripts of the same folders open and asks a good route a hundred times a second.\n\n'
+python3 scripts/beside.py "$program"

@@ -11,6 +11,7 @@ pub(crate) mod state;
 pub(crate) mod store;
 mod told;
 mod turns;
+mod unbroken;
 
 use std::{
     collections::HashMap,

@@ -10,6 +10,7 @@ mod wall;
 
 use std::{
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,6 +20,7 @@ pub(crate) use self::{
     record::{Due, Last, Outcome, Record, Worth},
     timetable::{NoTimetable, SHORTEST, Timetable, zones},
 };
+use super::unbroken;
 
 /// What a job does when it is due: hands itself over to a thread, with the proof that it runs.
 pub(crate) type Work = Arc<dyn Fn(Running) + Send + Sync>;
@@ -110,7 +112,7 @@ impl Scheduler {
         let spawned = std::thread::Builder::new()
             .name("hotplate-schedule".to_owned())
             .stack_size(self.0.stack)
-            .spawn(move || scheduler.work());
+            .spawn(move || unbroken::until_done("the schedule of jobs", || scheduler.work()));
         match spawned {
             Ok(_) => state.has_thread = true,
             Err(error) => tracing::error!(%error, "no thread runs jobs before the next reload"),
@@ -175,7 +177,11 @@ impl Scheduler {
             drop(state);
             for start in starts {
                 let (plugin, name) = (start.plugin, start.name);
-                (start.work)(Running { scheduler: self.clone(), plugin, name });
+                let running = Running { scheduler: self.clone(), plugin, name };
+                let begin = AssertUnwindSafe(|| (start.work)(running));
+                if catch_unwind(begin).is_err() {
+                    tracing::error!("a job could not be begun");
+                }
             }
             state = self.lock();
         }
@@ -199,5 +205,37 @@ impl Drop for Running {
         self.scheduler.lock().agenda.ended(&self.plugin, &self.name);
         self.scheduler.0.ended.notify_all();
         self.scheduler.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_panics_stops_neither_its_job_nor_the_others() {
+        let (sender, begun) = mpsc::channel();
+        let assignment = |name: &'static str, panics: bool| {
+            let sender = sender.clone();
+            let work: Work = Arc::new(move |_running| {
+                // Nobody listens once enough have begun.
+                sender.send(name).unwrap_or_default();
+                assert!(!panics, "as a fault of ours would");
+            });
+            let timetable = Timetable::every(SHORTEST).unwrap();
+            Assignment { name: name.into(), timetable, record: Arc::default(), work }
+        };
+        let scheduler = Scheduler::new(1 << 20);
+        drop(scheduler.put("t", vec![assignment("bad", true), assignment("good", false)]));
+        let patience = Duration::from_secs(20);
+        let mut times = [0, 0];
+        while times.iter().any(|&times| times < 3) {
+            let name = begun.recv_timeout(patience).unwrap();
+            times[usize::from(name == "good")] += 1;
+        }
+        scheduler.close();
+        assert!(scheduler.wait(patience).is_empty());
     }
 }

@@ -28,10 +28,3 @@ def served(request, serve):
     server.name = request.param
     server.key = KEY + "-of-reports"
     return server
-
-
-@pytest.fixture
-def fixture(serve):
-    server = serve(scripts(FOLDERS["fixture"]), config=CONFIG)
-    server.key = KEY + "-of-reports"
-    return server

@@ -46,6 +46,47 @@ assert "objects" in get_plugins.sync(client=client).loaded_plugins
 print("held")
 """
 
+PYTHON_CALLS_OF_BUNDLED = """
+from api_client import AuthenticatedClient
+from api_client.api.notes import delete_notes_by_id, get_notes, get_notes_by_id, patch_notes_by_id, post_notes
+from api_client.models import *
+import sys
+
+url, key = sys.argv[1:]
+client = AuthenticatedClient(base_url=url, token=key)
+made = post_notes.sync_detailed(client=client, body=NewNote(title="Tea", text="green"))
+assert made.status_code == 201 and made.parsed.title == "Tea" and made.headers["location"] == f"/notes/{made.parsed.id}", made
+note = made.parsed.id
+assert [kept.id for kept in get_notes.sync(client=client, limit=1)] == [note]
+changed = patch_notes_by_id.sync(client=client, id=note, body=PatchNotesByIdBody(title="Coffee"))
+assert (changed.title, changed.text) == ("Coffee", "green"), changed
+assert get_notes_by_id.sync(client=client, id=note).title == "Coffee"
+assert delete_notes_by_id.sync_detailed(client=client, id=note).status_code == 204
+assert get_notes_by_id.sync_detailed(client=client, id=note).status_code == 404
+print("held")
+"""
+
+TYPESCRIPT_CALLS_OF_BUNDLED = """
+import createClient from "openapi-fetch";
+import type { paths, components } from "./api.js";
+
+declare const process: { argv: string[] };
+const [url, key] = process.argv.slice(2) as [string, string];
+const api = createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${key}` } });
+const holds = (truth: boolean, what: unknown) => { if (!truth) throw new Error(JSON.stringify(what)); };
+
+const made = await api.POST("/notes", { body: { title: "Tea", text: "green" } });
+const note: components["schemas"]["Note"] = made.data!;
+holds(made.response.status === 201 && note.title === "Tea", made);
+const listed = await api.GET("/notes", { params: { query: { limit: 1 } } });
+holds(listed.data?.[0]?.id === note.id, listed);
+const gone = await api.DELETE("/notes/{id}", { params: { path: { id: note.id } } });
+holds(gone.response.status === 204, gone);
+const refused = await api.POST("/notes", { body: { title: "", text: "" } });
+holds(refused.response.status === 422 && refused.error?.errors?.[0]?.pointer === "/title", refused);
+console.log("held");
+"""
+
 TYPESCRIPT_CALLS = """
 import createClient from "openapi-fetch";
 import type { paths, components } from "./api.js";
@@ -85,29 +126,34 @@ void (() => api.GET("/objects/nobody"));
 console.log("held");
 """
 
+CALLS = {
+    "fixture": (PYTHON_CALLS, TYPESCRIPT_CALLS),
+    "bundled": (PYTHON_CALLS_OF_BUNDLED, TYPESCRIPT_CALLS_OF_BUNDLED),
+}
+
 
 def fetch(server, path):
     request = urllib.request.Request(server.url + "/openapi.json", headers={"Authorization": f"Bearer {server.key}"})
     path.write_bytes(urllib.request.urlopen(request).read())
 
 
-def test_a_client_in_python_calls_the_server(fixture, tmp_path):
-    fetch(fixture, tmp_path / "openapi.json")
+def test_a_client_in_python_calls_the_server(served, tmp_path):
+    fetch(served, tmp_path / "openapi.json")
     said = run(PYTHON / "openapi-python-client", "generate", "--path", "openapi.json", "--output-path", "client", cwd=tmp_path)
     warnings = [part for part in said.split("WARNING")[1:] if not any(kind in part for kind in UNSUPPORTED)]
     assert warnings == [], said
-    (tmp_path / "calls.py").write_text(PYTHON_CALLS)
-    assert "held" in run(sys.executable, "calls.py", fixture.url, fixture.key, cwd=tmp_path, PYTHONPATH=str(tmp_path / "client"))
+    (tmp_path / "calls.py").write_text(CALLS[served.name][0])
+    assert "held" in run(sys.executable, "calls.py", served.url, served.key, cwd=tmp_path, PYTHONPATH=str(tmp_path / "client"))
 
 
-def test_a_client_in_typescript_calls_the_server(fixture, tmp_path):
-    fetch(fixture, tmp_path / "openapi.json")
+def test_a_client_in_typescript_calls_the_server(served, tmp_path):
+    fetch(served, tmp_path / "openapi.json")
     node("openapi-typescript", "openapi.json", "--output", "api.ts", cwd=tmp_path)
     (tmp_path / "node_modules").symlink_to(NODE)
     (tmp_path / "package.json").write_text('{"type": "module"}')
-    (tmp_path / "calls.ts").write_text(TYPESCRIPT_CALLS)
+    (tmp_path / "calls.ts").write_text(CALLS[served.name][1])
     node(
         "tsc", "--strict", "--noUncheckedIndexedAccess", "--target", "es2022", "--module", "nodenext",
         "--lib", "es2022,dom", "calls.ts", "api.ts", cwd=tmp_path,
     )
-    assert "held" in node("calls.js", fixture.url, fixture.key, cwd=tmp_path)
+    assert "held" in node("calls.js", served.url, served.key, cwd=tmp_path)

@@ -179,6 +179,35 @@ fn few_descriptors_are_enough_to_serve_on_and_nothing_spins() {
     wait_until("it recovers", || server.get("/t").status == 200);
 }
 
+#[test]
+fn many_idle_connections_take_little_memory_and_nobody_notices_them() {
+    // As many as this process may have open, and no more than the server takes.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let many = limit.map_or(10_000, |limit| limit.saturating_sub(200).min(10_000));
+    if many < 10_000 {
+        eprintln!("SKIPPED: this process may open {many} connections, not 10,000");
+    }
+    let config = "[limits]\nconnections = 11000\n";
+    let server = Project::new(&[("t.rhai", ECHO)]).config(config).start();
+    server.get("/t");
+    server.forget_peak_memory();
+    let before = server.peak_memory();
+    let mut held = Vec::new();
+    for _ in 0..many {
+        let mut connection = crate::harness::Connection::try_open(server.address()).unwrap();
+        // Some have asked before, others never did.
+        if held.len() % 4 == 0 {
+            assert_eq!(connection.ask(&Ask::get("/t")).status, 200);
+        }
+        held.push(connection);
+    }
+    assert_eq!(server.get("/t").status, 200);
+    let each = server.peak_memory().saturating_sub(before) / many;
+    assert!(each <= 64 << 10, "{each} bytes for each of {many}");
+    drop(held);
+    assert_eq!(server.get("/t").status, 200);
+}
+
 /// The processor time of a process, in ticks of ten milliseconds.
 fn cpu_ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

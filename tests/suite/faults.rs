@@ -12,7 +12,7 @@ use std::{
 use crate::harness::{Project, Server, assert_tells, wait_until};
 
 /// Whether a command works here; if not, that is said.
-fn works(command: &[&str]) -> bool {
+pub(crate) fn works(command: &[&str]) -> bool {
     let ran = Command::new(command[0]).args(&command[1..]).output();
     let works = ran.is_ok_and(|output| output.status.success());
     if !works {

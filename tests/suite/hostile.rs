@@ -161,6 +161,27 @@ fn fault(hostile: &Hostile, answer: &Answer, took: Duration, root: &str) -> Opti
     None
 }
 
+/// How many threads of scripts work while nobody asks for anything.
+fn at_work(server: &Server) -> usize {
+    let threads = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+        let tasks = tasks.map(|task| task.unwrap().path());
+        let stats = tasks.filter_map(|task| fs::read_to_string(task.join("stat")).ok());
+        let ours = stats.filter(|stat| stat.contains("(hotplate-script)"));
+        // The number of the thread, and the ticks it has used.
+        let used = ours.map(|stat| {
+            let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+            let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+            (stat.split(' ').next().unwrap().to_owned(), ticks)
+        });
+        used.collect::<std::collections::HashMap<_, _>>()
+    };
+    let before = threads();
+    std::thread::sleep(Duration::from_millis(200));
+    let after = threads();
+    after.iter().filter(|(thread, used)| before.get(*thread).is_some_and(|b| b < used)).count()
+}
+
 /// Asks for each script, `at_a_time` together.
 fn requests(name: &str, at_a_time: usize, run: Run) {
     let scripts = group(name);
@@ -198,6 +219,7 @@ fn requests(name: &str, at_a_time: usize, run: Run) {
         server.peak_memory().saturating_sub(start)
     };
     wait_until("what the scripts took is given back", || left() < MOST_LEFT);
+    wait_until("no thread works on", || at_work(&server) == 0);
     let ended = server.terminate();
     assert!(ended.status.success(), "{:?}", ended.status);
     let longest = ended.stderr.lines().map(str::len).max().unwrap_or_default();

@@ -208,6 +208,65 @@ fn scripts_that_are_none_are_refused() {
 }
 
 #[test]
+fn a_script_of_very_many_functions_is_loaded_or_refused_in_time() {
+    let server = Server::dev(&[("ok.rhai", "get(|r| \"ok\");")]);
+    // As many as the largest script may hold, and more than that.
+    for (name, bytes) in [("fits", (1 << 20) - 4096), ("large", 3 << 19)] {
+        let mut text = String::new();
+        for n in 0.. {
+            let function = format!("fn f{n}(){{{n}}}\n");
+            if text.len() + function.len() > bytes {
+                break;
+            }
+            text.push_str(&function);
+        }
+        text.push_str("get(|r| f7());");
+        server.write(&format!("{name}.rhai"), text.as_bytes());
+        let mut loading = server.connect();
+        loading.begin(&Ask::post(&format!("/reload/{name}")));
+        let began = Instant::now();
+        assert_eq!(server.get("/ok").ok(), "ok");
+        assert!(began.elapsed() < Duration::from_millis(800), "{:?}", began.elapsed());
+        let answer = loading.answer(false).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30), "{name}: {:?}", began.elapsed());
+        match answer.status {
+            200 => assert_eq!(server.get(&format!("/{name}")).json(), 7),
+            422 => assert!(server.plugin(name)["diagnostics"][0]["message"].is_string()),
+            other => panic!("{name}: {other}"),
+        }
+    }
+    assert_tells(&server.plugin("large")["diagnostics"][0], &["1 MiB"]);
+}
+
+#[test]
+fn every_limit_may_be_a_plugins_own_and_is_shown() {
+    let limits = [
+        ("script_ms", [1500, 1700]),
+        ("load_ms", [1600, 1800]),
+        ("operations", [2_000_000, 3_000_000]),
+        ("call_depth", [40, 30]),
+        ("memory_bytes", [20 << 20, 30 << 20]),
+        ("output_bytes", [2 << 20, 3 << 20]),
+        ("concurrency", [7, 8]),
+        ("queue", [9, 10]),
+    ];
+    let lines = |whose: usize| {
+        let lines = limits.iter().map(|(name, values)| format!("{name} = {}", values[whose]));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let config = format!("[limits]\n{}\n[plugins.t.limits]\n{}\n", lines(0), lines(1));
+    let server = Project::new(&[("t.rhai", "get(|r| 1);"), ("other.rhai", "get(|r| 1);")])
+        .config(&config)
+        .start();
+    for (plugin, whose) in [("other", 0), ("t", 1)] {
+        let shown = &server.plugin(plugin)["limits"];
+        for (name, values) in &limits {
+            assert_eq!(shown[name], values[whose], "{plugin}: {name}");
+        }
+    }
+}
+
+#[test]
 fn a_byte_order_mark_is_ignored() {
     let server =
         Server::start(&[("bom.rhai", "\u{feff}get(|r| \"ok\");\r\nget(\"/x\", |r| \"x\");\r\n")]);

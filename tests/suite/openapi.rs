@@ -30,6 +30,24 @@ fn operation_ids(document: &Value) -> Vec<String> {
 }
 
 #[test]
+fn what_stands_above_a_handler_function_is_said_of_its_routes_and_the_spec_wins() {
+    let document = document_of(
+        "/// All of them.\n///\n/// In any order.\nfn all(req) { [] }\n\
+         /// Not this.\nfn one(req) { 1 }\n\
+         get(all);\n\
+         get(\"/{id}\", #{ summary: \"One of them\", description: \"By its number.\" }, one);\n\
+         /// Above the route.\nput(\"/{id}\", one);",
+    );
+    let said = |path: &str, method: &str| {
+        let operation = &document["paths"][path][method];
+        (operation["summary"].clone(), operation["description"].clone())
+    };
+    assert_eq!(said("/t", "get"), (json!("All of them"), json!("In any order.")));
+    assert_eq!(said("/t/{id}", "get"), (json!("One of them"), json!("By its number.")));
+    assert_eq!(said("/t/{id}", "put").0, "Above the route");
+}
+
+#[test]
 fn a_route_is_shown_with_what_is_known_of_it() {
     let document = document_of(
         "//! Things to do.\n\

@@ -243,6 +243,37 @@ fn requests_go_on_while_everything_changes() {
 }
 
 #[test]
+fn a_plugin_is_never_answered_with_a_library_of_another_version() {
+    let plugin =
+        |n: usize| format!("import \"lib/l\" as l;\nget(|r| [{n}, l::version(), l::version()]);");
+    let library = |n: usize| format!("fn version() {{ {n} }}");
+    let server = Project::new(&[("a.rhai", &plugin(0)), ("lib/l.rhai", &library(0))])
+        .env("HOTPLATE_WATCH__MODE", "off")
+        .start();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut connection = server.connect();
+            let mut asked = 0;
+            while !done.load(Ordering::Relaxed) {
+                let versions = connection.ask(&Ask::get("/a")).json();
+                assert!(versions[0] == versions[1] && versions[1] == versions[2], "{versions}");
+                asked += 1;
+            }
+            asked
+        });
+        for n in 1..=30 {
+            server.save("lib/l.rhai", &library(n));
+            server.save("a.rhai", &plugin(n));
+            server.report();
+            assert_eq!(server.get("/a").json(), serde_json::json!([n, n, n]));
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(asking.join().unwrap() > 0);
+    });
+}
+
+#[test]
 fn a_request_under_way_ends_on_the_version_that_it_began_with() {
     let text = |version: &str| {
         format!(

@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
@@ -11,8 +11,11 @@ use std::{
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{
-    Answer, Ask, Connection, Project, Server, assert_problem, assert_tells, refusal, wait_until,
+use crate::{
+    faults::works,
+    harness::{
+        Answer, Ask, Connection, Project, Server, assert_problem, assert_tells, refusal, wait_until,
+    },
 };
 
 const TODOS: &str = "post(|r| store::add(\"todos\", r.body));\n\
@@ -24,7 +27,11 @@ const TODOS: &str = "post(|r| store::add(\"todos\", r.body));\n\
     delete(|r| store::clear(\"todos\"));";
 
 fn database(project: &Server) -> PathBuf {
-    project.root().join("data/hotplate.db")
+    database_in(project.root())
+}
+
+fn database_in(root: &Path) -> PathBuf {
+    root.join("data/hotplate.db")
 }
 
 /// An answer to `GET /t` with this handler.
@@ -285,6 +292,63 @@ fn a_damaged_database_stops_nothing_else_and_a_good_one_in_its_place_is_used() {
     fs::rename(file.with_extension("good"), &file).unwrap();
     assert_eq!(server.get("/t").json(), json!([{ "id": 1, "title": "good" }]));
     assert_eq!(server.post("/t", &json!({})).json()["id"], 2);
+}
+
+#[test]
+fn a_database_that_was_cut_short_is_503_and_hurts_nothing_else() {
+    let server = Server::start(&[("t.rhai", TODOS), ("ok.rhai", "get(|| \"ok\");")]);
+    for n in 0..200 {
+        server.post("/t", &json!({ "title": format!("{n} {}", "x".repeat(200)) }));
+    }
+    let server = server.stopped(Signal::TERM);
+    let file = database_in(server.root());
+    let good = fs::read(&file).unwrap();
+    fs::write(&file, &good[..good.len() / 2]).unwrap();
+    let server = server.start();
+    assert_problem(&server.get("/t"), 503);
+    assert_eq!(server.get("/ok").ok(), "ok");
+    server.wait_for_log("is damaged");
+    fs::write(file.with_extension("good"), good).unwrap();
+    fs::rename(file.with_extension("good"), &file).unwrap();
+    assert_eq!(server.get("/t/count").json(), 200);
+}
+
+#[test]
+fn a_full_disk_is_503_for_those_who_write_and_loses_nothing_that_was_answered() {
+    let script = "mkdir -p data && mount -t tmpfs -o size=512k tmpfs data && exec \"$@\"";
+    let around = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"];
+    let mount = "mount -t tmpfs -o size=64k tmpfs /mnt";
+    if !works(&["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount]) {
+        return;
+    }
+    let server =
+        Project::new(&[("t.rhai", TODOS), ("ok.rhai", "get(|| \"ok\");")]).through(&around).start();
+    let large = json!({ "title": "x".repeat(20_000) });
+    let mut kept = 0;
+    let refused = loop {
+        let answer = server.post("/t", &large);
+        if answer.status != 200 {
+            break answer;
+        }
+        kept += 1;
+        assert!(kept < 100, "the disk was not full");
+    };
+    assert_problem(&refused, 503);
+    assert!(!refused.text().contains("data"), "{}", refused.text());
+    assert_eq!(server.get("/ok").ok(), "ok");
+    assert_eq!(server.get("/t/count").json(), kept);
+    server.wait_for_log("full");
+    // What takes the room away: a write that makes room is possible, or is once there is some.
+    let folder = format!("/proc/{}/root{}/data", server.pid(), server.root().display());
+    assert!(fs::read_dir(&folder).unwrap().count() > 0);
+    let remount = format!("mount -o remount,size=4m {folder}");
+    let inside =
+        ["nsenter", "--user", "--mount", "--target", &server.pid().to_string(), "sh", "-c"];
+    let remount = remount.replace(&format!("/proc/{}/root", server.pid()), "");
+    if works(&[&inside[..], &[&remount]].concat()) {
+        assert_eq!(server.post("/t", &large).status, 200);
+        assert_eq!(server.get("/t/count").json(), kept + 1);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -14,6 +15,7 @@ class Server:
 
     def __init__(self, folder, *, dev=True, config="", port=0):
         self.folder = pathlib.Path(folder)
+        self.config = config
         (self.folder / "plugins").mkdir(exist_ok=True)
         (self.folder / "config").mkdir(exist_ok=True)
         (self.folder / "config/hotplate.toml").write_text(config)
@@ -45,4 +47,7 @@ class Server:
         status = self.process.wait(timeout=20)
         self.process.stdout.close()
         self.log.close()
+        said = (self.folder / "log").read_text()
+        for key in re.findall(r'^(?:api)?key = "([^"]{6,})"$', self.config, re.MULTILINE):
+            assert key not in said, f"a key is in the log: {key}"
         return status

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use crate::services::unbroken;
+
 /// Has the thread, and ends it when it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Sweeper {
@@ -37,11 +39,13 @@ impl Sweeper {
         let signal = Arc::clone(&self.signal);
         let thread = std::thread::Builder::new().name("hotplate-sessions".to_owned());
         let spawned = thread.spawn(move || {
-            while let Some(pause) = sweep(&signal) {
-                if signal.wait(pause) {
-                    break;
+            unbroken::until_done("what takes expired sessions away", || {
+                while let Some(pause) = sweep(&signal) {
+                    if signal.wait(pause) {
+                        break;
+                    }
                 }
-            }
+            });
         });
         if let Err(error) = spawned {
             self.began.store(false, Ordering::Relaxed);
@@ -83,5 +87,27 @@ impl Signal {
 
     fn lock(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{atomic::AtomicUsize, mpsc};
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_panics_is_not_the_last() {
+        let (sender, swept) = mpsc::channel();
+        let times = AtomicUsize::new(0);
+        let sweeper = Sweeper::default();
+        sweeper.begin(move |_| {
+            let time = times.fetch_add(1, Ordering::Relaxed);
+            sender.send(time).unwrap();
+            assert_ne!(time, 0, "as a fault of ours would");
+            (time < 2).then_some(Duration::ZERO)
+        });
+        let patience = Duration::from_secs(20);
+        assert_eq!([0, 1, 2].map(|_| swept.recv_timeout(patience).unwrap()), [0, 1, 2]);
     }
 }

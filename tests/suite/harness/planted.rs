@@ -1,4 +1,4 @@
-//! Secrets that every server of the suite is given, and that nothing it says may hold.
+//! Secrets that every run of the program in the suite is given, and that nothing it says may hold.
 //!
 //! In no answer: a key of its configuration, a secret of its environment or of a file beside its scripts,
 //! the folder it runs in. In no log: the same, but for the folder.

@@ -149,13 +149,25 @@ impl Project {
     }
 
     /// Runs `hotplate` with these arguments, and none of the project's own, in the project.
+    #[track_caller]
     pub(crate) fn hotplate(&self, arguments: &[&str]) -> Ended {
-        ended(self.plain_command().args(arguments))
+        self.ended(self.plain_command().args(arguments))
     }
 
     /// Runs the program, which must end by itself.
+    #[track_caller]
     pub(crate) fn run(&self) -> Ended {
-        ended(&mut self.command())
+        self.ended(&mut self.command())
+    }
+
+    /// What became of a run, which may have said nothing that was planted.
+    #[track_caller]
+    fn ended(&self, command: &mut Command) -> Ended {
+        let planted = self.planted();
+        let ended = ended(command);
+        planted.assert_not_in_log(&ended.stdout);
+        planted.assert_not_in_log(&ended.stderr);
+        ended
     }
 }
 

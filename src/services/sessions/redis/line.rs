@@ -51,6 +51,25 @@ struct Failed {
     until: Instant,
 }
 
+/// One of those that are being made, until it is dropped.
+struct Connecting {
+    all: Arc<AtomicUsize>,
+    /// How many there are with it.
+    count: usize,
+}
+
+impl Connecting {
+    fn one_more(all: &Arc<AtomicUsize>) -> Self {
+        Self { count: all.fetch_add(1, Ordering::Relaxed) + 1, all: Arc::clone(all) }
+    }
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State").field("failed", &self.failed).finish_non_exhaustive()
@@ -126,20 +145,19 @@ impl Lines {
     fn connect(&self, until: Instant) -> RedisResult<Connection> {
         let left = left(until)?;
         let Some(client) = self.client.clone() else { return Err(gone("its address is not one")) };
-        if self.connecting.fetch_add(1, Ordering::Relaxed) >= CONNECTING {
-            self.connecting.fetch_sub(1, Ordering::Relaxed);
+        let connecting = Connecting::one_more(&self.connecting);
+        if connecting.count > CONNECTING {
             return Err(gone("too many connections are being made"));
         }
-        let (connecting, (sender, made)) = (Arc::clone(&self.connecting), mpsc::channel());
+        let (sender, made) = mpsc::channel();
         let thread = std::thread::Builder::new().name("hotplate-redis".to_owned());
         let spawned = thread.spawn(move || {
             let line = client.get_connection_with_timeout(left);
-            connecting.fetch_sub(1, Ordering::Relaxed);
+            drop(connecting);
             // Whoever wanted it may have given up.
             drop(sender.send(line));
         });
         if spawned.is_err() {
-            self.connecting.fetch_sub(1, Ordering::Relaxed);
             return Err(gone("there is no thread to connect on"));
         }
         made.recv_timeout(left).unwrap_or_else(|_| Err(gone("it does not answer")))
