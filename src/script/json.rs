@@ -9,6 +9,7 @@
 
 mod escape;
 mod parse;
+mod quick;
 mod value;
 mod write;
 

@@ -43,20 +43,36 @@ pub(super) fn write_piece(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Whether any byte is escaped, eight bytes at a time.
+/// Whether any byte is escaped.
 #[inline]
 fn needs_escape(bytes: &[u8]) -> bool {
+    plain_length(bytes) < bytes.len()
+}
+
+/// How many bytes come before the first one that is escaped, looked at eight at a time.
+#[inline]
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, &word) in words.iter().enumerate() {
+        let found = escaped(u64::from_le_bytes(word));
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let in_rest = rest.iter().take_while(|&&byte| ESCAPES[usize::from(byte)] == 0).count();
+    words.len() * 8 + in_rest
+}
+
+/// Sets the high bit of the first byte that is escaped, and perhaps of some after it.
+#[inline]
+fn escaped(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES * 0x80;
-    let (words, rest) = bytes.as_chunks::<8>();
     // A byte's high bit is set where the byte is below `n`; only bytes after such a one may lie.
     let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
-    words.iter().any(|&word| {
-        let word = u64::from_le_bytes(word);
-        let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslashes = below(word ^ (ONES * u64::from(b'\\')), 1);
-        below(word, 0x20) | quotes | backslashes != 0
-    }) || rest.iter().any(|&byte| ESCAPES[usize::from(byte)] != 0)
+    let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+    let backslashes = below(word ^ (ONES * u64::from(b'\\')), 1);
+    below(word, 0x20) | quotes | backslashes
 }
 
 #[cold]

@@ -9,7 +9,7 @@ use rhai::{Array, Dynamic, Identifier, ImmutableString, Map};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::de::Read;
 
-use super::CHECK_EVERY;
+use super::{CHECK_EVERY, quick};
 use crate::script::budget;
 
 /// Why a text is not JSON, and where.
@@ -43,12 +43,18 @@ impl From<serde_json::Error> for ParseError {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Dynamic, ParseError> {
     // Checked once as a whole, and not string by string; if it is no UTF-8, the parser says where.
     match std::str::from_utf8(bytes) {
-        Ok(text) => read(serde_json::Deserializer::from_str(text)),
+        Ok(text) => match quick::read(text) {
+            Some(value) => Ok(value),
+            None => read(serde_json::Deserializer::from_str(text)),
+        },
         Err(_) => read(serde_json::Deserializer::from_slice(bytes)),
     }
 }
 
-fn read<'de>(mut source: serde_json::Deserializer<impl Read<'de>>) -> Result<Dynamic, ParseError> {
+/// Reads one JSON value with the general parser.
+pub(super) fn read<'de>(
+    mut source: serde_json::Deserializer<impl Read<'de>>,
+) -> Result<Dynamic, ParseError> {
     let nodes = Cell::new(0);
     let value = Any(&nodes).deserialize(&mut source)?;
     source.end()?;

@@ -162,3 +162,135 @@ fn values_survive_the_way_through_serde_json() {
     let value = from_value(&to_value(&parse(text.as_bytes()).unwrap()).unwrap());
     assert_eq!(written(&value, 1000).unwrap(), text);
 }
+
+/// What the general parser makes of a text, and what is read without it.
+fn both(text: &str) -> (Option<String>, Option<String>) {
+    let shown = |value: Option<Dynamic>| value.map(|value| written(&value, 1 << 20).unwrap());
+    let general = parse::read(serde_json::Deserializer::from_str(text)).ok();
+    (shown(general), shown(quick::read(text)))
+}
+
+#[test]
+fn what_is_read_without_the_general_parser_is_what_that_makes_of_it() {
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    for text in [
+        "0",
+        "-0",
+        "00",
+        "-",
+        "-1",
+        "01",
+        "1.",
+        "1.5",
+        "-1.5e-3",
+        "1e400",
+        "1E5",
+        "+1",
+        "--1",
+        "1-1",
+        "999999999999999999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "18446744073709551616",
+        "true",
+        "tru",
+        "falsey",
+        "null",
+        " \t\r\n1 ",
+        "1 2",
+        "",
+        " ",
+        "\u{feff}1",
+        r#""""#,
+        r#""a""#,
+        r#""a"#,
+        r#""\"#,
+        r#""\"""#,
+        r#""ab\ncd""#,
+        r#""\u00e9\ud83d\ude00""#,
+        r#""\ud83d""#,
+        r#""\x""#,
+        "\"a\nb\"",
+        "\"\u{7f}é😀\"",
+        "[]",
+        "[ ]",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "[1",
+        "{}",
+        "{ }",
+        r#"{"a":1}"#,
+        r#"{"a":1,"a":2}"#,
+        r#"{"a":1,}"#,
+        r#"{"a" 1}"#,
+        r"{a:1}",
+        r#"{"a\tb" : [ {} ]}"#,
+        "]",
+        "{]",
+        &deep(60),
+    ] {
+        let (general, quick) = both(text);
+        assert_eq!(general, quick, "{text}");
+    }
+    for levels in [126, 127, 128, 129, 100_000] {
+        let text = deep(levels);
+        let general = parse::read(serde_json::Deserializer::from_str(&text)).is_ok();
+        assert_eq!(quick::read(&text).is_some(), general, "{levels} levels");
+    }
+}
+
+#[test]
+fn texts_that_are_almost_json_are_read_alike() {
+    const PIECES: [&str; 24] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"a\"",
+        "\"bc\\n\"",
+        "\"",
+        "\\",
+        "1",
+        "-2",
+        "0",
+        "3.5",
+        "e4",
+        ".",
+        "true",
+        "null",
+        "false",
+        " ",
+        "\n",
+        "é",
+        "\u{1}",
+        "123456789012345678901",
+    ];
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % below as u64).unwrap()
+    };
+    for _ in 0..200_000 {
+        let text: String = (0..draw(12)).map(|_| PIECES[draw(PIECES.len())]).collect();
+        let (general, quick) = both(&text);
+        assert_eq!(general, quick, "{text}");
+    }
+    let whole = r#"{"id":4711,"items":[{"sku":"SKU-001","qty":1,"tags":["a","t\u0031"]}],"x":-1.25e2,"y":null}"#;
+    for _ in 0..50_000 {
+        let mut text = whole.to_owned();
+        let at = draw(text.len());
+        match draw(3) {
+            0 => drop(text.remove(at)),
+            1 => text.insert_str(at, PIECES[draw(PIECES.len())]),
+            _ => text.truncate(at),
+        }
+        let (general, quick) = both(&text);
+        assert_eq!(general, quick, "{text}");
+    }
+}
