@@ -1,6 +1,6 @@
 //! A request on its way: which generation, which area, who asks, and what answers.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use http::{Method, StatusCode, Uri, Version, header, uri::Scheme};
 use hyper::body::Bytes;
@@ -75,45 +75,48 @@ impl HotplateEndpoint {
         if let Some(response) = documents::kept(request, generation) {
             return response;
         }
-        let uri = request.uri().clone();
-        let Ok(path) = path::canonical(uri.path()) else {
-            return Problem::new(StatusCode::BAD_REQUEST)
-                .detail("the path is not valid")
-                .into_response();
+        let (target, values, path) = {
+            let Ok(path) = path::canonical(request.uri().path()) else {
+                return Problem::new(StatusCode::BAD_REQUEST)
+                    .detail("the path is not valid")
+                    .into_response();
+            };
+            if let Some(part) = docs::Part::of(&path) {
+                return self.docs(part, request, generation);
+            }
+            if let Some(area) = Area::of(&path) {
+                let path = path.into_owned();
+                // Boxed, so that the future of every other request is not as large as this one's.
+                let request = std::mem::take(request);
+                return Box::pin(self.administration(area, &path, request, generation)).await;
+            }
+            if let Some(format) = openapi::format_at(&path) {
+                return self.document(format, request, generation);
+            }
+            if path.starts_with("/_hotplate/") {
+                return self.nothing(&path, request, generation);
+            }
+            let found = generation.router.find(request.method(), &path);
+            if let Some(mount) = documents::mount(&path, &found, generation) {
+                return Box::pin(documents::serve(mount, &path, request, generation)).await;
+            }
+            match found {
+                Found::Route(target, values) => (target, values, path::restored(path)),
+                Found::Options(allow) => {
+                    return Response::builder()
+                        .status(StatusCode::NO_CONTENT)
+                        .header(header::ALLOW, allow)
+                        .finish();
+                }
+                Found::OtherMethods(allow) => {
+                    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED).into_response();
+                    response.headers_mut().insert(header::ALLOW, allow.clone());
+                    return response;
+                }
+                Found::Nothing => return self.nothing(&path, request, generation),
+            }
         };
-        if let Some(part) = docs::Part::of(&path) {
-            return self.docs(part, request, generation);
-        }
-        if let Some(area) = Area::of(&path) {
-            // Boxed, so that the future of every other request is not as large as this one's.
-            let request = std::mem::take(request);
-            return Box::pin(self.administration(area, &path, request, generation)).await;
-        }
-        if let Some(format) = openapi::format_at(&path) {
-            return self.document(format, request, generation);
-        }
-        if path.starts_with("/_hotplate/") {
-            return self.nothing(&path, request, generation);
-        }
-        let found = generation.router.find(request.method(), &path);
-        if let Some(mount) = documents::mount(&path, &found, generation) {
-            return Box::pin(documents::serve(mount, &path, request, generation)).await;
-        }
-        match found {
-            Found::Route(target, values) => {
-                self.script(target, values, path, request, generation).await
-            }
-            Found::Options(allow) => Response::builder()
-                .status(StatusCode::NO_CONTENT)
-                .header(header::ALLOW, allow)
-                .finish(),
-            Found::OtherMethods(allow) => {
-                let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED).into_response();
-                response.headers_mut().insert(header::ALLOW, allow.clone());
-                response
-            }
-            Found::Nothing => self.nothing(&path, request, generation),
-        }
+        self.script(target, values, path, request, generation).await
     }
 
     async fn administration(
@@ -172,7 +175,7 @@ impl HotplateEndpoint {
         &self,
         target: Target,
         values: Vec<String>,
-        path: Cow<'_, str>,
+        path: String,
         request: &mut Request,
         generation: &Generation,
     ) -> Response {
@@ -196,12 +199,12 @@ impl HotplateEndpoint {
             client_cert: request.extensions().get::<Arc<ClientCert>>().cloned(),
             id: RequestId::next(),
             params: Params { names: Arc::clone(&route.names), values },
-            path: path::restored(path),
+            path,
             subpath_at: plugin.mount().trim_end_matches('/').len(),
             auth: holder.map(|holder| AuthInfo { name: holder.name, scopes: holder.scopes }),
             scheme: if *request.scheme() == Scheme::HTTPS { "https" } else { "http" },
             method: request.method().clone(),
-            uri: request.original_uri().clone(),
+            uri: target_of(request),
             headers: std::mem::take(request.headers_mut()),
             body,
         };
@@ -348,6 +351,15 @@ async fn read_body(request: &mut Request, settings: &Settings) -> Result<Bytes, 
         }
         response
     })
+}
+
+/// The target as it was sent, taken out of a request that nobody asks for it any more.
+fn target_of(request: &mut Request) -> Uri {
+    // Where a program nests this one it takes off the beginning of the path, and nothing else.
+    if request.original_uri().path().len() == request.uri().path().len() {
+        return std::mem::take(request.uri_mut());
+    }
+    request.original_uri().clone()
 }
 
 /// The path that a program which embeds this one has nested it at; empty if it is the root.

@@ -56,7 +56,8 @@ fn decode(segment: &str) -> Result<String, BadPath> {
 /// A matched part of a canonical path as scripts see it.
 pub(crate) fn restored<'a>(part: impl Into<Cow<'a, str>>) -> String {
     let part = part.into();
-    if part.contains(SLASH) { part.replace(SLASH, "/") } else { part.into_owned() }
+    let is_as_it_was = part.is_ascii() || !part.contains(SLASH);
+    if is_as_it_was { part.into_owned() } else { part.replace(SLASH, "/") }
 }
 
 #[cfg(test)]

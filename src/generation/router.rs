@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
 
@@ -24,9 +25,37 @@ const TAIL: &str = "/{*rest}";
 /// The routes of a generation.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    literal: HashMap<String, usize>,
+    literal: HashMap<String, usize, BuildHasherDefault<Quick>>,
     matching: matchit::Router<usize>,
     nodes: Vec<Node>,
+}
+
+/// A hash for paths. They come from scripts and not from clients, who can only look them up, so that it need
+/// not be one that nobody can foresee.
+#[derive(Debug, Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+        self.add(u64::from_le_bytes(last));
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its places from either end.
+        self.0 ^ (self.0 >> 32)
+    }
+}
+
+impl Quick {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 /// All routes at one place of the path.

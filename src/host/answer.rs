@@ -21,8 +21,8 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 pub(crate) use build::register;
 pub(crate) use file::Asked;
-use plain::as_json;
 pub(crate) use plain::as_plain;
+use plain::{as_bytes, as_json};
 pub(crate) use stream::StreamWriter;
 
 use super::{current::PluginContext, problem::Problem, request::Headers};
@@ -237,13 +237,13 @@ impl ScriptResponse {
                 within(text.len(), most)?;
                 typed(context.string_type);
                 inspect(status, &headers, Some(text.as_bytes()))?;
-                Body::from_string(text.into_owned())
+                Body::from_bytes(as_bytes(text))
             }
             Content::Text(text, kind) => {
                 within(text.len(), most)?;
                 typed(kind);
                 inspect(status, &headers, Some(text.as_bytes()))?;
-                Body::from_string(text.into_owned())
+                Body::from_bytes(as_bytes(text))
             }
             Content::Bytes(bytes) => {
                 within(bytes.len(), most)?;
@@ -255,7 +255,7 @@ impl ScriptResponse {
                 typed(JSON);
                 let bytes = as_json(&value, most)?;
                 inspect(status, &headers, Some(&bytes))?;
-                Body::from_vec(bytes)
+                Body::from_bytes(bytes)
             }
             Content::Stream(write) => {
                 typed(BYTES);

@@ -77,7 +77,10 @@ impl KnownHost {
         if host.to_str().ok().and_then(HostName::parse).is_none() {
             return Err(Refusal::Bad("the Host header is not a host"));
         }
-        self.0.get_or_init(|| host.clone());
+        // A copy of its own: a clone would keep the whole buffer that the head was read into.
+        if let Ok(own) = HeaderValue::from_bytes(host.as_bytes()) {
+            self.0.get_or_init(|| own);
+        }
         Ok(())
     }
 }

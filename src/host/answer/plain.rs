@@ -1,6 +1,9 @@
 //! Values as JSON, the host's own types among them.
 
-use rhai::Dynamic;
+use std::cell::Cell;
+
+use hyper::body::Bytes;
+use rhai::{Dynamic, ImmutableString};
 
 use super::{AnswerError, ScriptResponse};
 use crate::{
@@ -27,10 +30,40 @@ pub(crate) fn as_plain(value: &Dynamic) -> Option<Native<Dynamic>> {
     value.read_lock::<ScriptResponse>().map(|response| Ok(response.to_map().into()))
 }
 
+/// The largest answer that is copied out of the buffer it was written into, so that the next one is written
+/// there too: a copy costs less than a buffer that grows.
+const COPIED: usize = 64 << 10;
+
+thread_local! {
+    /// What answers of this thread are written into; never much larger than [`COPIED`] between two.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// A value as JSON text of at most `most` bytes.
-pub(super) fn as_json(value: &Dynamic, most: usize) -> Result<Vec<u8>, AnswerError> {
-    let mut bytes = Vec::with_capacity(256);
-    let Err(error) = json::write(value, &mut bytes, most) else { return Ok(bytes) };
+pub(super) fn as_json(value: &Dynamic, most: usize) -> Result<Bytes, AnswerError> {
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    write(value, &mut buffer, most)?;
+    if buffer.len() > COPIED {
+        return Ok(buffer.into());
+    }
+    let bytes = Bytes::copy_from_slice(&buffer);
+    if buffer.capacity() <= COPIED * 2 {
+        BUFFER.set(buffer);
+    }
+    Ok(bytes)
+}
+
+/// A text as the body of an answer.
+pub(super) fn as_bytes(text: ImmutableString) -> Bytes {
+    match text.len() <= COPIED {
+        true => Bytes::copy_from_slice(text.as_bytes()),
+        false => text.into_owned().into(),
+    }
+}
+
+fn write(value: &Dynamic, bytes: &mut Vec<u8>, most: usize) -> Result<(), AnswerError> {
+    let Err(error) = json::write(value, bytes, most) else { return Ok(()) };
     // The writer knows nothing of requests and responses; they are rare enough to try again.
     let Some(plain) =
         replaced(value, MOST_NESTING, &mut { MOST_SEARCHED }).map_err(AnswerError::Raised)?
@@ -38,8 +71,7 @@ pub(super) fn as_json(value: &Dynamic, most: usize) -> Result<Vec<u8>, AnswerErr
         return Err(unwritable(&error));
     };
     bytes.clear();
-    json::write(&plain, &mut bytes, most).map_err(|error| unwritable(&error))?;
-    Ok(bytes)
+    json::write(&plain, bytes, most).map_err(|error| unwritable(&error))
 }
 
 fn unwritable(error: &json::Unserializable) -> AnswerError {

@@ -31,19 +31,28 @@ pub(super) fn of_query(query: &str, name: &str) -> Dynamic {
             first => Dynamic::from_array(vec![first, value]),
         };
     };
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        if !pair.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-            let (there, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if there == name {
-                add(value.into());
-            }
-        } else if let Some((there, value)) = form_urlencoded::parse(pair.as_bytes()).next()
+    // Bytes, because a search in a text costs more than such short pieces are worth.
+    for pair in query.as_bytes().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+        let (there, value) = pair.split_at(end);
+        let has_other_name = !is_encoded(there) && there != name.as_bytes();
+        if has_other_name {
+            continue;
+        }
+        if !is_encoded(pair) {
+            add(String::from_utf8_lossy(value.get(1..).unwrap_or_default()).as_ref().into());
+        } else if let Some((there, value)) = form_urlencoded::parse(pair).next()
             && there == name
         {
             add(value.as_ref().into());
         }
     }
     found
+}
+
+/// Whether a part of a query is not what it stands for.
+fn is_encoded(part: &[u8]) -> bool {
+    part.iter().any(|byte| matches!(byte, b'%' | b'+'))
 }
 
 /// Values by name; those of a name that is given several times are an array.
