@@ -41,6 +41,9 @@ use crate::{
 /// How many quick calls after the last slow one make a slow route a quick one.
 const QUICK_AGAIN: u32 = 32;
 
+/// What stands there for a route that was never called.
+const NEVER_CALLED: u32 = u32::MAX;
+
 /// What a plugin was made of; two loads of the same digest are the same plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Made(pub(crate) Vec<u8>);
@@ -236,20 +239,22 @@ impl Plugin {
 
     /// Whether calls of a route took long lately.
     fn pace(&self, route: usize) -> Pace {
-        let slow = self.slow.get(route).is_some_and(|left| left.load(Ordering::Relaxed) > 0);
-        if slow { Pace::Slow } else { Pace::Quick }
+        match self.slow.get(route).map(|left| left.load(Ordering::Relaxed)) {
+            None | Some(0) => Pace::Quick,
+            Some(NEVER_CALLED) => Pace::New,
+            Some(_) => Pace::Slow,
+        }
     }
 
     /// Notes a call of a route, and whether it held up the worker it ran on, or would have.
-    fn note_pace(&self, route: usize, pace: Pace) {
+    fn note_pace(&self, route: usize, is_slow: bool) {
         let Some(slow) = self.slow.get(route) else { return };
         // Two calls at once may count as one: it is the trend that matters.
-        match pace {
-            Pace::Slow => slow.store(QUICK_AGAIN, Ordering::Relaxed),
-            Pace::Quick => {
-                let left = slow.load(Ordering::Relaxed);
-                slow.store(left.saturating_sub(1), Ordering::Relaxed);
-            }
+        match (is_slow, slow.load(Ordering::Relaxed)) {
+            (true, _) => slow.store(QUICK_AGAIN, Ordering::Relaxed),
+            (false, 0) => {}
+            (false, NEVER_CALLED) => slow.store(0, Ordering::Relaxed),
+            (false, left) => slow.store(left - 1, Ordering::Relaxed),
         }
     }
 

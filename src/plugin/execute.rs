@@ -24,6 +24,8 @@ pub(crate) enum Threads {
 /// Which threads a script is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
+    /// Nobody knows yet: it runs on threads of our own if there is room, so that no worker finds out.
+    New,
     /// As fast as most: it runs where its request was taken.
     Quick,
     /// It took long lately: it runs on threads of our own, so that no worker has to give up its other
@@ -69,9 +71,17 @@ impl Executor {
         pace: Pace,
         job: impl FnOnce(Thread) -> T + Send + 'static,
     ) -> Option<T> {
-        if let (Some(slow), Pace::Quick) = (&self.workers, pace) {
-            return Some(job(Thread::Worker(Arc::clone(slow))));
-        }
+        let place = match (&self.workers, pace) {
+            (None, _) => None,
+            (Some(slow), Pace::Quick) => return Some(job(Thread::Worker(Arc::clone(slow)))),
+            (Some(slow), Pace::New) => match self.pool.place() {
+                Some(place) => Some(place),
+                None => return Some(job(Thread::Worker(Arc::clone(slow)))),
+            },
+            // Beside workers, whoever finds no thread is turned away: those who wait are in the queue of
+            // their plugin already.
+            (Some(_), Pace::Slow) => Some(self.pool.place()?),
+        };
         let (answer, answered) = oneshot::channel();
         let runtime = Handle::current();
         let job = move || {
@@ -80,10 +90,8 @@ impl Executor {
         };
         // The caller may have gone away, and then nobody wants the answer.
         let report = |done| drop(answer.send(done));
-        let queued = match self.workers {
-            // Beside workers, whoever finds no thread is turned away: those who wait are in the queue of
-            // their plugin already.
-            Some(_) => self.pool.run_now(move |place| {
+        let queued = match place {
+            Some(place) => self.pool.run_in(place, move |place| {
                 let done = job();
                 drop(place);
                 report(done);

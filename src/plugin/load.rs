@@ -141,7 +141,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         admission: Admission::new(inputs.limits.concurrency, inputs.limits.queue),
         context: inputs.context,
         limits: inputs.limits,
-        slow: routes.iter().map(|_| AtomicU32::new(0)).collect(),
+        slow: routes.iter().map(|_| AtomicU32::new(super::NEVER_CALLED)).collect(),
         responses: inputs.responses,
         routes,
         components: declared.components,

@@ -18,7 +18,7 @@ pub(crate) const STACK: usize = 256 << 20;
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
-type Job = Box<dyn FnOnce(Place) + Send>;
+type Job = Box<dyn FnOnce() + Send>;
 
 /// A bounded set of threads.
 #[derive(Clone)]
@@ -80,30 +80,39 @@ impl Pool {
         Self(Arc::new(Shared { state, work: Condvar::new(), most, precedence }))
     }
 
-    /// Runs `job` on one of the threads if there is a place for it now, which it gives back.
-    pub(super) fn run_now(&self, job: impl FnOnce(Place) + Send + 'static) -> Result<(), NoThread> {
-        let state = self.0.lock();
-        if state.taken >= self.0.most {
-            return Err(NoThread);
-        }
-        self.take(state, job)
+    /// A place for a job that is to run now, if there is one.
+    pub(super) fn place(&self) -> Option<Place> {
+        let mut state = self.0.lock();
+        (state.taken < self.0.most).then(|| self.taken(&mut state))
+    }
+
+    /// Runs `job` on one of the threads in a place of this pool, which it gives back.
+    pub(super) fn run_in(
+        &self,
+        place: Place,
+        job: impl FnOnce(Place) + Send + 'static,
+    ) -> Result<(), NoThread> {
+        self.take(self.0.lock(), Box::new(move || job(place)))
     }
 
     /// Runs `job` on one of the threads, as soon as one is free.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
-        self.take(self.0.lock(), move |place| {
+        let mut state = self.0.lock();
+        let place = self.taken(&mut state);
+        let job = move || {
             job();
             drop(place);
-        })
+        };
+        self.take(state, Box::new(job))
     }
 
-    fn take(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        job: impl FnOnce(Place) + Send + 'static,
-    ) -> Result<(), NoThread> {
-        state.jobs.push_back(Box::new(job));
+    fn taken(&self, state: &mut State) -> Place {
         state.taken += 1;
+        Place(Arc::clone(&self.0))
+    }
+
+    fn take(&self, mut state: MutexGuard<'_, State>, job: Job) -> Result<(), NoThread> {
+        state.jobs.push_back(job);
         if state.idle >= state.jobs.len() || state.threads >= self.0.most {
             self.0.work.notify_one();
             return Ok(());
@@ -117,8 +126,10 @@ impl Pool {
         if spawned.is_err() {
             state.threads -= 1;
             if state.threads == 0 {
-                state.jobs.pop_back();
-                state.taken -= 1;
+                let job = state.jobs.pop_back();
+                // It gives its place back.
+                drop(state);
+                drop(job);
                 return Err(NoThread);
             }
         }
@@ -131,7 +142,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(self: &Arc<Self>) {
+    fn work(&self) {
         if self.precedence == Precedence::BehindWorkers
             // Of this thread alone: that is what the system means by no process.
             && let Err(error) = rustix::process::setpriority_process(None, NICE)
@@ -142,10 +153,8 @@ impl Shared {
         loop {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                let place = Place(Arc::clone(self));
                 // A job reports through its own channel; a panic in one must not cost the thread.
-                let job = std::panic::AssertUnwindSafe(|| job(place));
-                if std::panic::catch_unwind(job).is_err() {
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
                     tracing::error!("a script thread panicked");
                 }
                 state = self.lock();

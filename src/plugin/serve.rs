@@ -18,7 +18,7 @@ use rhai::{Dynamic, EvalAltResult};
 use super::{
     Plugin,
     checks::Sent,
-    execute::{Executor, Pace},
+    execute::Executor,
     growth::Call,
     route::{Handler, Route},
 };
@@ -109,7 +109,6 @@ impl Plugin {
             return (Ran::Problem(Problem::new(StatusCode::NOT_FOUND)), None);
         };
         let _much = memory::give_back_what_is_freed();
-        let on_worker = matches!(thread, Thread::Worker(_));
         let budget = budget::enter(self.budget(time), thread);
         let before = memory::balance();
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
@@ -130,12 +129,7 @@ impl Plugin {
             None => session::finish(result.as_ref().ok()),
             Some(_) => Ok(None),
         };
-        match budget.is_slow() {
-            true => self.note_pace(index, Pace::Slow),
-            // On a worker there is nothing to note.
-            false if on_worker => {}
-            false => self.note_pace(index, Pace::Quick),
-        }
+        self.note_pace(index, budget.is_slow());
         if let Some(spent) = budget.spent() {
             self.note_left(before, 0);
             let place = match result {

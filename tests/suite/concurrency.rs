@@ -88,6 +88,32 @@ fn as_many_callers_as_there_are_threads_are_never_turned_away() {
 }
 
 #[test]
+fn scripts_that_nobody_called_before_hold_no_worker() {
+    let names: Vec<String> = (0..40).map(|n| format!("bad{n}.rhai")).collect();
+    let mut files: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), "get(|req| { loop { } });")).collect();
+    files.push(("ok.rhai", "get(|req| \"ok\");"));
+    let server = Project::new(&files)
+        .env("HOTPLATE_NETWORK__WORKERS", "1")
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", "3000")
+        .start();
+    assert_eq!(server.get("/ok").ok(), "ok");
+    // Each for the first time, all at once.
+    let mut all: Vec<_> = names.iter().map(|_| server.connect()).collect();
+    for (n, connection) in all.iter_mut().enumerate() {
+        connection.begin(&Ask::get(&format!("/bad{n}")));
+    }
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert_eq!(server.get("/ok").ok(), "ok");
+        assert!(asked.elapsed() < OTHERS, "{:?}", asked.elapsed());
+    }
+    for connection in &mut all {
+        assert_eq!(connection.answer(false).expect("an answer").status, 503);
+    }
+}
+
+#[test]
 fn many_hostile_plugins_at_once_leave_the_others_alone() {
     let names: Vec<String> = (0..8).map(|n| format!("bad{n}.rhai")).collect();
     let loops = "get(|req| { loop { try { loop { } } catch { } } });";
