@@ -1,14 +1,30 @@
 //! Where the program's log goes, and how much of it. Panics go there too: whatever caught one goes on.
+//!
+//! In a log that is text, a record of a request that is JSON or in the Common Log Format is a line by itself, for
+//! the programs that read such lines.
 
-use std::{fs::OpenOptions, io::IsTerminal as _, panic, sync::Mutex};
+use std::{
+    fs::{File, OpenOptions},
+    io::IsTerminal as _,
+    panic,
+    sync::Arc,
+};
 
 use tracing_subscriber::{
-    Layer as _, Registry, filter::LevelFilter, fmt, layer::SubscriberExt as _, reload,
+    Layer, Registry,
+    filter::{LevelFilter, filter_fn},
+    fmt::{self, writer::BoxMakeWriter},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+    reload,
     util::SubscriberInitExt as _,
 };
 
 use super::Failure;
-use crate::settings::{LogFormat, LogLevel, LogSettings};
+use crate::{
+    middleware::access,
+    settings::{LogFormat, LogLevel, LogSettings},
+};
 
 /// Changes how much is logged.
 #[derive(Debug, Clone)]
@@ -17,19 +33,17 @@ pub(super) struct Level(reload::Handle<LevelFilter, Registry>);
 /// Begins to log to standard error, or to the configured file.
 pub(super) fn begin(settings: &LogSettings) -> Result<Level, Failure> {
     let (filter, handle) = reload::Layer::new(level(settings.level));
-    let (writer, color) = match &settings.file {
-        None => (fmt::writer::BoxMakeWriter::new(std::io::stderr), std::io::stderr().is_terminal()),
+    let to = match &settings.file {
+        None => To::Stderr,
         Some(path) => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let file = OpenOptions::new().create(true).append(true).open(path);
-            let file = file.map_err(|source| Failure::LogFile { name, source })?;
-            (fmt::writer::BoxMakeWriter::new(Mutex::new(file)), false)
+            To::File(Arc::new(file.map_err(|source| Failure::LogFile { name, source })?))
         }
     };
-    let layer = fmt::layer().with_writer(writer).with_ansi(color);
     let layer = match settings.format {
-        LogFormat::Text => layer.with_target(false).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Text => text(&to),
+        LogFormat::Json => json(&to),
     };
     // A second instance in the process finds a log there already, and that one goes on.
     drop(tracing_subscriber::registry().with(filter).with(layer).try_init());
@@ -40,6 +54,52 @@ pub(super) fn begin(settings: &LogSettings) -> Result<Level, Failure> {
         tracing::error!(thread, place, "panicked: {}", panic_text(panic));
     }));
     Ok(Level(handle))
+}
+
+/// Where a log goes.
+#[derive(Debug)]
+enum To {
+    Stderr,
+    File(Arc<File>),
+}
+
+impl To {
+    /// A writer of whole lines.
+    fn writer(&self) -> BoxMakeWriter {
+        match self {
+            Self::Stderr => BoxMakeWriter::new(std::io::stderr),
+            Self::File(file) => BoxMakeWriter::new(Arc::clone(file)),
+        }
+    }
+
+    fn is_terminal(&self) -> bool {
+        matches!(self, Self::Stderr) && std::io::stderr().is_terminal()
+    }
+}
+
+type BoxLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+
+/// Events as text, but for the records of requests that have a form of their own.
+fn text<S>(to: &To) -> BoxLayer<S>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    let others = |target: &str| ![access::JSON, access::COMMON].contains(&target);
+    let events = fmt::layer().with_writer(to.writer()).with_ansi(to.is_terminal());
+    let events = events.with_target(false).with_filter(filter_fn(move |of| others(of.target())));
+    let records = json(to).with_filter(filter_fn(|of| of.target() == access::JSON));
+    let common = fmt::layer().with_writer(to.writer()).with_ansi(false).without_time();
+    let common = common.with_level(false).with_target(false);
+    let common = common.with_filter(filter_fn(|of| of.target() == access::COMMON));
+    events.and_then(records).and_then(common).boxed()
+}
+
+/// Events as JSON.
+fn json<S>(to: &To) -> BoxLayer<S>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    fmt::layer().with_writer(to.writer()).json().flatten_event(true).boxed()
 }
 
 /// What a panic says.

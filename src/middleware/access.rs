@@ -1,10 +1,22 @@
 //! The access log: one record a request, keys redacted.
+//!
+//! Its events have a target of their own for each form, so that whoever writes the log can write a record as it
+//! is, without what stands before other events.
 
 use std::{net::IpAddr, time::Duration};
 
 use http::{Method, StatusCode, Uri, Version};
 
 use crate::settings::AccessLog;
+
+/// The target of events that are records as text.
+const TEXT: &str = "hotplate::access";
+
+/// The target of events that are records as JSON: their fields, of which a writer makes an object.
+pub(crate) const JSON: &str = "hotplate::access::json";
+
+/// The target of events whose message is a record in the Common Log Format.
+pub(crate) const COMMON: &str = "hotplate::access::clf";
 
 /// What is logged of a request.
 pub(crate) struct Record<'a> {
@@ -32,10 +44,14 @@ pub(crate) fn log(kind: AccessLog, record: &Record<'_>) {
     match kind {
         AccessLog::Off => {}
         AccessLog::Clf => {
-            tracing::info!(target: "hotplate::access", "{}", common(record, &target));
+            tracing::info!(target: COMMON, "{}", common(record, &target));
         }
-        AccessLog::Text | AccessLog::Json => tracing::info!(
-            target: "hotplate::access",
+        AccessLog::Text => tracing::info!(
+            target: TEXT,
+            method = %record.method, path = target, status, milliseconds, %client
+        ),
+        AccessLog::Json => tracing::info!(
+            target: JSON,
             method = %record.method, path = target, status, milliseconds, %client
         ),
     }

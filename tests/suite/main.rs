@@ -49,6 +49,7 @@ mod openapi;
 mod openapi_info;
 mod page;
 mod promises;
+mod rates;
 mod reload;
 mod request;
 mod returns;
