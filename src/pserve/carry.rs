@@ -153,12 +153,9 @@ impl<'a> Carried<'a> {
     fn network(&mut self) -> Result<(), Fault> {
         let mut section = Section::new("[network]");
         if let Some(text) = self.take_text("network", "bindto")? {
-            let plain = text.plain();
-            let address =
-                plain.as_deref().map(|name| if name == "localhost" { "127.0.0.1" } else { name });
-            match address.map(str::parse::<IpAddr>) {
-                None => section.set("bind", quoted(&text.written())),
-                Some(Ok(address)) => {
+            match Bound::of(&text) {
+                Bound::Variable => section.set("bind", quoted(&text.written())),
+                Bound::Address(address) => {
                     section.set("bind", quoted(&address.to_string()));
                     if !address.is_loopback() {
                         self.note(
@@ -168,7 +165,7 @@ impl<'a> Carried<'a> {
                         section.comment("hosts = [\"www.example.org\"]");
                     }
                 }
-                Some(Err(_)) => {
+                Bound::Name => {
                     self.leave(
                         "network",
                         "bindto",
@@ -214,6 +211,23 @@ impl<'a> Carried<'a> {
         if let Some(key) = self.take_text("auth", "apikey")? {
             let written = self.secret("PSERVE_APIKEY", &key);
             section.set("apikey", written);
+        } else {
+            let bound = self.take_text("network", "bindto")?.map(|text| Bound::of(&text));
+            let here = match bound {
+                Some(Bound::Address(address)) if !address.is_loopback() => {
+                    "the server does not start without a key on this address: set `apikey`, or start it \
+                     with --insecure"
+                }
+                Some(Bound::Variable) => {
+                    "they are for programs on this machine, and on an address that others can reach the \
+                     server does not start without a key: set `apikey`, or start it with --insecure"
+                }
+                _ => "they are for programs on this machine only",
+            };
+            let text = format!(
+                "without `apikey` pserve opens /plugins and /reload to everybody; here {here}"
+            );
+            self.note(&mut section, &text);
         }
         self.sections.push(section);
         Ok(())
@@ -221,7 +235,8 @@ impl<'a> Carried<'a> {
 
     fn tls(&mut self) -> Result<(), Fault> {
         let mut section = Section::new("[tls]");
-        let enabled = self.take("SSL", "enabled")?.is_some_and(|(value, _)| value.is_true());
+        let said = self.take("SSL", "enabled")?.map(|(value, _)| value);
+        let enabled = said.as_ref().is_some_and(Value::is_true);
         let cert = self.take_text("SSL", "certfile")?;
         let key = self.take_text("SSL", "keyfile")?;
         if enabled && (cert.is_none() || key.is_none()) {
@@ -231,6 +246,14 @@ impl<'a> Carried<'a> {
             );
         } else if enabled || cert.is_some() || key.is_some() {
             section.set("enabled", enabled.to_string());
+        }
+        if let Some(Value::Text(_)) = said
+            && !enabled
+        {
+            self.note(
+                &mut section,
+                "pserve serves with TLS whatever `enabled` says without `bool:`; here false is false.",
+            );
         }
         for (name, text) in [("cert", cert), ("key", key)] {
             if let Some(text) = text {
@@ -305,6 +328,23 @@ impl<'a> Carried<'a> {
                 self.leave(&section.name, &entry.key, why);
             }
         }
+    }
+}
+
+/// What a server of pserve is bound to.
+enum Bound {
+    Address(IpAddr),
+    /// What a variable of the environment says.
+    Variable,
+    /// A name, which `network.bind` cannot be.
+    Name,
+}
+
+impl Bound {
+    fn of(text: &Text) -> Self {
+        let Some(plain) = text.plain() else { return Self::Variable };
+        let address = if plain == "localhost" { "127.0.0.1" } else { &*plain };
+        address.parse().map_or(Self::Name, Self::Address)
     }
 }
 

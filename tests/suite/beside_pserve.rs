@@ -140,6 +140,8 @@ const REPEATED: &str = "A name that the query repeats is an array; pserve keeps 
 const BODY: &str = "A body that is no JSON object stands in `req.body`; pserve drops it.";
 const ERRORS: &str = "Errors of the server itself, such as 404 and 405, are `application/problem+json`; pserve's are plain text.";
 const RELOAD: &str = "`/reload/NAME` answers with what became of it, 404 for a name that is not there; pserve loses its reply and sends 500.";
+const FORWARDED: &str =
+    "`X-Forwarded-For` is believed from `network.trusted_proxies` only; pserve believes everybody.";
 const METHODS: &str = "A path answers the methods that its script declares, OPTIONS among them; pserve has GET and POST.";
 
 fn post_json(target: &str, value: &Value) -> Ask {
@@ -158,6 +160,7 @@ fn cases() -> Vec<Case> {
         same(post_json("/echo", &object)),
         same(post_json("/echo/tail?a=query", &object)),
         same(Ask::post("/echo")),
+        differs(Ask::get("/echo").header("X-Forwarded-For", "203.0.113.9"), 200, 200, FORWARDED),
         same(Ask::new("HEAD", "/echo")),
         differs(Ask::get("/echo?x=1&x=2"), 200, 200, REPEATED),
         same(Ask::post("/echo").body("text/plain", "no json")),

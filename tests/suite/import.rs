@@ -142,6 +142,37 @@ fn origins_are_carried_as_browsers_write_them_or_named() {
 }
 
 #[test]
+fn what_is_open_without_a_key_there_and_not_here_is_told() {
+    for (bindto, told) in [
+        ("127.0.0.1", "here they are for programs on this machine only"),
+        ("localhost", "here they are for programs on this machine only"),
+        ("0.0.0.0", "here the server does not start without a key on this address: set `apikey`"),
+        ("${ENV:ADDRESS}", "on an address that others can reach the server does not start without"),
+    ] {
+        let ini = format!("[network]\nbindto = {bindto}\n[paths]\nplugins = plugins\n");
+        let imported = import(&ini);
+        let said = "without `apikey` pserve opens /plugins and /reload to everybody; ";
+        for text in [&imported.stdout, &imported.stderr] {
+            assert!(text.contains(said) && text.contains(told), "{bindto}: {text}");
+        }
+        let with_key = import(&format!("{ini}[auth]\napikey = x\n"));
+        assert!(!with_key.stderr.contains("apikey"), "{}", with_key.stderr);
+    }
+    // And so it is.
+    let project =
+        project("[network]\nbindto = 0.0.0.0\nport = int:0\n[paths]\nplugins = plugins\n");
+    fs::create_dir(project.root().join("config")).unwrap();
+    let import = project.arg("-o").arg("config/hotplate.toml");
+    assert!(import.run().status.success());
+    let refused = import.bare().arg("serve").run();
+    assert!(
+        !refused.status.success() && refused.stderr.contains("--insecure"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn what_was_carried_is_a_configuration_that_serves() {
     let ini = ALL
         .replace("bindto = 0.0.0.0", "bindto = localhost")
@@ -208,6 +239,10 @@ fn a_port_with_tls_stays_one() {
     let (server, told) = serving(&ini.replace("keyfile = certs/${main:domain}.key\n", ""));
     assert_eq!(server.get("/t").ok(), "there");
     assert!(told.contains("SSL is enabled there without both files"), "{told}");
+    // A text is true there, `false` too.
+    let (server, told) = serving(&ini.replace("bool:true", "false"));
+    assert_eq!(server.get("/t").ok(), "there");
+    assert!(told.contains("without `bool:`; here false is false"), "{told}");
 }
 
 /// Imports once more, into the configuration of a server that runs.
