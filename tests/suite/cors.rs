@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::harness::{Answer, Ask, Project, Server};
+use crate::{
+    documents,
+    harness::{Answer, Ask, Project, Server},
+};
 
 const PAGE: &str = "https://app.example.org";
 
@@ -214,50 +217,146 @@ fn rules_that_make_no_sense_are_told_with_their_line() {
 }
 
 #[test]
-fn a_browser_lets_a_page_of_a_named_origin_read_and_no_other() {
-    // The page asks a server on another port, which is another origin, and writes down what it was let see.
-    let page = |port: u16| {
-        format!(
-            "get(|req| html(`<title>asking</title><script>\
-             const see = async (name, path, options) => {{ let seen; \
-               try {{ seen = (await (await fetch('http://127.0.0.1:{port}' + path, options)).text()); }} \
-               catch (error) {{ seen = 'kept from me'; }} \
-               document.body.append(name + '=[' + seen + '] '); }};\
-             addEventListener('load', async () => {{\
-               await see('simple', '/t');\
-               await see('preflighted', '/t', {{ method: 'PUT', headers: {{ 'Authorization': 'Bearer the-global-key' }} }});\
-               await see('refused', '/t', {{ method: 'PUT' }});\
-               await see('administration', '/plugins', {{ headers: {{ 'X-Custom-Auth': 'the-global-key' }} }});\
-               document.body.append('done'); }});</script><body></body>`));"
-        )
+fn documents_say_so_beside_their_coding_in_every_form_that_they_are_answered_in() {
+    let config = format!(
+        "[cors]\nenabled = true\norigins = [\"{PAGE}\"]\n[[documents.mounts]]\nfolder = \"html\"\n"
+    );
+    let text = "A line that comes again and again.\n".repeat(200);
+    let server =
+        documents::project(&[("html/a.txt", &text), ("html/a.md", "# A")], &config).start();
+    let tag = |coding: &str| {
+        let answer = server.ask(Ask::get("/html/a.txt").header("Accept-Encoding", coding));
+        answer.header("etag").unwrap().to_owned()
     };
+    let (plain, gzip) = (tag("identity"), tag("gzip"));
+    let get = |target: &str| Ask::get(target).header("Accept-Encoding", "gzip");
+    // From the file, and when that has rested from memory.
+    for _ in 0..3 {
+        for (ask, status, coding, is_coded) in [
+            (get("/html/a.txt"), 200, Some("gzip"), true),
+            (Ask::get("/html/a.txt"), 200, None, true),
+            (get("/html/a.md"), 200, None, false),
+            (get("/html/a.txt").header("If-None-Match", &gzip), 304, None, true),
+            (Ask::get("/html/a.txt").header("If-None-Match", &plain), 304, None, true),
+            (get("/html/a.txt").header("Range", "bytes=2-5"), 206, None, true),
+            (get("/html/none.txt"), 404, None, false),
+            (get("/html/sub"), 404, None, false),
+        ] {
+            for (origin, may) in [(PAGE, Some(PAGE)), ("https://evil.example", None)] {
+                let answer = server.ask(from(ask.clone(), origin));
+                let found = (answer.status, allowed(&answer));
+                assert_eq!(found, (status, may), "{ask:?}");
+                assert_varies(&answer);
+                if is_coded {
+                    assert_eq!(answer.header("content-encoding"), coding, "{ask:?}");
+                    let vary: Vec<&str> = answer.all("vary").collect();
+                    assert!(
+                        vary.iter().any(|vary| vary.contains("accept-encoding")),
+                        "{ask:?} {vary:?}"
+                    );
+                }
+            }
+        }
+        documents::rest();
+    }
+}
+
+/// A page that asks a server on another port, which is another origin, and writes down what it was let see.
+/// `asking` is JavaScript: `see(name, path, options)` for each request.
+fn page(port: u16, asking: &str) -> String {
+    format!(
+        "get(|req| html(`<title>asking</title><script>\
+         const see = async (name, path, options) => {{ let seen; \
+           try {{ seen = (await (await fetch('http://127.0.0.1:{port}' + path, options)).text()); }} \
+           catch (error) {{ seen = 'kept from me'; }} \
+           document.body.append(name + '=[' + seen + '] '); }};\
+         addEventListener('load', async () => {{ {asking} document.body.append('done'); }});\
+         </script><body></body>`));"
+    )
+}
+
+/// What a browser shows of the page; nothing where there is none.
+fn shown(server: &Server) -> Option<String> {
+    crate::page::rendered(&format!("http://127.0.0.1:{}/p", server.port()))
+}
+
+#[track_caller]
+fn assert_seen(page: &str, all: &[&str]) {
+    for told in all {
+        assert!(page.contains(told), "{told} is not in:\n{page}");
+    }
+}
+
+#[test]
+fn a_browser_lets_a_page_of_a_named_origin_read_and_no_other() {
+    let asking = "\
+        await see('simple', '/t');\
+        await see('preflighted', '/t', { method: 'PUT', headers: { 'Authorization': 'Bearer the-global-key' } });\
+        await see('refused', '/t', { method: 'PUT' });\
+        await see('administration', '/plugins', { headers: { 'X-Custom-Auth': 'the-global-key' } });";
     let asked = Project::new(&[(
         "t.rhai",
         "get(\"/\", |req| \"read\"); put(\"/\", #{ auth: \"admin\" }, |req| \"written\");",
     )])
     .config("[auth]\napikey = \"the-global-key\"\n")
     .start();
-    let named = Server::start(&[("p.rhai", &page(asked.port()))]);
-    let other = Server::start(&[("p.rhai", &page(asked.port()))]);
+    let named = Server::start(&[("p.rhai", &page(asked.port(), asking))]);
+    let other = Server::start(&[("p.rhai", &page(asked.port(), asking))]);
     asked.save_config(&format!(
         "[auth]\napikey = \"the-global-key\"\n[cors]\nenabled = true\norigins = [\"http://127.0.0.1:{}\"]\n",
         named.port()
     ));
     let reload = asked.ask(Ask::post("/reload/all").header("X-Custom-Auth", "the-global-key"));
     assert_eq!(reload.status, 200, "{}", reload.text());
-    let seen =
-        |server: &Server| crate::page::rendered(&format!("http://127.0.0.1:{}/p", server.port()));
-    let (Some(named), Some(other)) = (seen(&named), seen(&other)) else { return };
-    for told in [
-        "simple=[read]",
-        "preflighted=[written]",
-        "refused=[{\"error\":\"unauthorized\"}]",
-        "administration=[kept from me]",
-    ] {
-        assert!(named.contains(told), "{told} is not in:\n{named}");
-    }
+    let (Some(named), Some(other)) = (shown(&named), shown(&other)) else { return };
+    assert_seen(
+        &named,
+        &[
+            "simple=[read]",
+            "preflighted=[written]",
+            "refused=[{\"error\":\"unauthorized\"}]",
+            "administration=[kept from me]",
+        ],
+    );
     for told in ["simple", "preflighted", "refused", "administration"] {
-        let kept = format!("{told}=[kept from me]");
-        assert!(other.contains(&kept), "{kept} is not in:\n{other}");
+        assert_seen(&other, &[&format!("{told}=[kept from me]")]);
     }
+}
+
+#[test]
+fn a_browser_lets_a_page_use_cookies_and_methods_only_where_the_rules_say_so() {
+    let asking = "\
+        const cookies = { credentials: 'include' };\
+        await see('begun', '/visits', { method: 'POST', ...cookies });\
+        await see('found', '/visits', cookies);\
+        await see('anonymous', '/visits');\
+        await see('deleted', '/visits', { method: 'DELETE', ...cookies });\
+        await see('unset', '/plain', cookies);\
+        await see('plain', '/plain');";
+    let script = "get(|req| req.session.user ?? \"nobody\"); post(|req| { req.session.user = \"ann\"; \"kept\" }); \
+                  delete(|| { state::set(\"deleted\", true); \"deleted\" }); \
+                  get(\"/deleted\", || json(state::get(\"deleted\", false)));";
+    let plain = "get(|req| req.session.user ?? \"nobody\");";
+    let asked = Server::start(&[("visits.rhai", script), ("plain.rhai", plain)]);
+    let named = Server::start(&[("p.rhai", &page(asked.port(), asking))]);
+    asked.save_config(&format!(
+        "[cors]\nenabled = true\norigins = [\"http://127.0.0.1:{}\"]\n\
+         [plugins.visits.cors]\ncredentials = true\nmethods = [\"GET\", \"POST\"]\n",
+        named.port()
+    ));
+    let report = asked.report();
+    assert_eq!(report["failed"], json!([]), "{report}");
+    let Some(named) = shown(&named) else { return };
+    assert_seen(
+        &named,
+        &[
+            "begun=[kept]",
+            "found=[ann]",
+            "anonymous=[nobody]",
+            "deleted=[kept from me]",
+            "unset=[kept from me]",
+            "plain=[nobody]",
+        ],
+    );
+    assert_eq!(asked.get("/visits/deleted").json(), json!(false), "it was never asked to");
 }

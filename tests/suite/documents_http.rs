@@ -193,6 +193,17 @@ fn a_file_that_was_compressed_before_is_taken_unless_it_is_older() {
     let answer = accepting(&server, "/html/a.js", "gzip");
     assert!(gunzip(&answer.body).starts_with("// edited"));
     assert_eq!(server.get("/html/a.js.gz").header("content-type"), Some("application/gzip"));
+    let mut brotli = Vec::new();
+    brotli::BrotliCompress(
+        &mut "made by brotli".as_bytes(),
+        &mut brotli,
+        &brotli::enc::BrotliEncoderParams::default(),
+    )
+    .unwrap();
+    put(server.root(), "html/a.js.br", brotli);
+    let answer = accepting(&server, "/html/a.js", "gzip, br");
+    assert_eq!(answer.header("content-encoding"), Some("br"));
+    assert_eq!(unbrotli(&answer.body), "made by brotli");
 }
 
 #[test]

@@ -222,6 +222,22 @@ fn files_times_and_titles_are_put_in_their_places() {
 }
 
 #[test]
+fn times_without_a_format_are_told_as_date_tells_them() {
+    let page = "<p>@TIME@|@FILETIME=b.txt@</p>";
+    let project = project(&[("html/a.html", page), ("html/b.txt", "b")], HTML).env("TZ", "UTC");
+    let file = fs::File::options().write(true).open(project.root().join("html/b.txt")).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_614_834_367)).unwrap();
+    let html = project.start().get("/html/a.html").ok();
+    let told = html.trim_start_matches("<p>").trim_end_matches("</p>");
+    let (now, modified) = told.split_once('|').unwrap();
+    assert_eq!(modified, "Thu Mar  4 05:06:07 2021");
+    let now = jiff::civil::DateTime::strptime("%a %b %e %H:%M:%S %Y", now).unwrap();
+    let now = jiff::tz::TimeZone::UTC.to_timestamp(now).unwrap();
+    let ago = jiff::Timestamp::now().duration_since(now);
+    assert!((0..60).contains(&ago.as_secs()), "{html}");
+}
+
+#[test]
 fn a_page_is_as_new_as_everything_that_it_was_made_of() {
     let server =
         serve(&[("html/a.md", "A @INCLUDE=b.md@ @FILETIME=c.txt+%Y@"), ("html/b.md", "first")]);

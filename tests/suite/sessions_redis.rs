@@ -160,6 +160,22 @@ fn sessions_in_redis_begin_change_are_renewed_and_end_as_everywhere() {
 }
 
 #[test]
+fn servers_with_one_redis_share_their_sessions() {
+    let Some(redis) = Redis::start(&[]) else { return };
+    let (one, other) = (served(&redis, ""), served(&redis, ""));
+    let id = put(&one, None, "cart", &json!([1]));
+    assert_eq!(seen(&other, &id), json!({ "cart": [1] }));
+    put(&other, Some(&id), "note", &json!("by the other"));
+    assert_eq!(seen(&one, &id), json!({ "cart": [1], "note": "by the other" }));
+    // A login at one takes the old id away at the other, and a logout the session.
+    let login = one.ask(with(Ask::post("/t/login").json(&json!({ "user": "ann" })), &id));
+    let after = cookie(&login).unwrap().to_owned();
+    assert_eq!((seen(&other, &id), &seen(&other, &after)["user"]), (Value::Null, &json!("ann")));
+    assert_eq!(other.ask(with(Ask::post("/t/logout"), &after)).status, 204);
+    assert_eq!(seen(&one, &after), Value::Null);
+}
+
+#[test]
 fn requests_that_change_different_values_at_once_lose_none_in_redis() {
     let Some(redis) = Redis::start(&[]) else { return };
     let server = served(&redis, "[limits]\nscript_ms = 15000\n");

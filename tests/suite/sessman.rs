@@ -1,6 +1,6 @@
 //! The bundled `sessman`: sessions for the clients of pserve.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn sessman(config: &str) -> Server {
 }
 
 /// Node with a script of `tests/sessman`, or nothing where there is no node and none is required.
-fn node(arguments: &[&str]) -> Option<String> {
+fn node(script: &str, arguments: &[&str]) -> Option<String> {
     if Command::new("node").arg("--version").output().is_err() {
         assert_ne!(
             std::env::var("HOTPLATE_REQUIRE_SERVICES").as_deref(),
@@ -30,7 +30,7 @@ fn node(arguments: &[&str]) -> Option<String> {
         eprintln!("SKIPPED: node is not installed, so no JavaScript speaks to sessman");
         return None;
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sessman/use.mjs");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sessman").join(script);
     let out = Command::new("node").arg(script).args(arguments).output().unwrap();
     let told = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
     assert!(out.status.success(), "{told}");
@@ -49,18 +49,51 @@ fn reply(answer: &Answer) -> (String, Value) {
     (reply["session_id"].as_str().unwrap().to_owned(), reply["data"].clone())
 }
 
+/// Configurations of sessman, and the key that each asks for.
+const KEYS: [(&str, Option<&str>); 3] = [
+    ("", None),
+    ("[plugins.sessman]\nauth = \"plugin\"\napikey = \"of sessman\"\n", Some("of sessman")),
+    ("[auth]\napikey = \"of all\"\n[plugins.sessman]\nauth = \"global\"\n", Some("of all")),
+];
+
 #[test]
-fn the_documented_client_works_unchanged_in_node_without_and_with_a_key() {
-    for (config, key) in [
-        ("", None),
-        ("[plugins.sessman]\nauth = \"plugin\"\napikey = \"of sessman\"\n", Some("of sessman")),
-        ("[auth]\napikey = \"of all\"\n[plugins.sessman]\nauth = \"global\"\n", Some("of all")),
-    ] {
+fn a_client_as_pserve_documents_it_works_in_node_without_and_with_a_key() {
+    for (config, key) in KEYS {
         let server = sessman(config);
         let url = format!("http://{}/sessman", server.address());
         let arguments: Vec<&str> = [url.as_str()].into_iter().chain(key).collect();
-        let Some(told) = node(&arguments) else { return };
+        let Some(told) = node("use.mjs", &arguments) else { return };
         assert_eq!(told, "all of it held\n", "{}", server.log());
+    }
+}
+
+/// The class that pserve's guide shows, if the guide was put there: as it stands, and exported.
+fn documented_class() -> Option<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pserve/Sessman.md");
+    let Ok(guide) = fs::read_to_string(path) else {
+        eprintln!(
+            "SKIPPED: put docs/Sessman.md of pserve's repository at target/pserve/Sessman.md"
+        );
+        return None;
+    };
+    let class = guide.split("```javascript\n").nth(1).and_then(|rest| rest.split("```").next());
+    Some(format!("{}\nexport {{ Session }};\n", class.expect("a class in JavaScript")))
+}
+
+#[test]
+fn the_class_of_the_guide_itself_works_unchanged() {
+    let Some(class) = documented_class() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let module = folder.path().join("session.mjs");
+    fs::write(&module, class).unwrap();
+    for (config, key) in KEYS {
+        let server = sessman(config);
+        let url = format!("http://{}/sessman", server.address());
+        let arguments: Vec<&str> =
+            [module.to_str().unwrap(), url.as_str()].into_iter().chain(key).collect();
+        let Some(told) = node("guide.mjs", &arguments) else { return };
+        // The class tells of all that it does.
+        assert!(told.contains("all of it held\n"), "{told}\n{}", server.log());
     }
 }
 

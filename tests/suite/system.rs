@@ -39,6 +39,8 @@ fn all_parts_are_told_with_the_keys_that_clients_know() {
         assert!(all[part].is_array(), "{part}");
         assert!(server.get(&format!("/systeminfo/{part}")).json().is_array());
     }
+    let upgrades = all["upgrades"]["Upgradable packages"].as_i64();
+    assert!(upgrades.is_some_and(|count| count >= -1), "{}", all["upgrades"]);
     assert!(all["ram"]["total"].as_u64() > all["ram"]["used"].as_u64());
     assert_eq!(all["cpu"]["loadavg"].as_array().unwrap().len(), 3);
     assert_eq!(all["cpu"]["times"].as_array().unwrap().len(), 10);

@@ -136,3 +136,25 @@ pub(super) fn meaning(path: &Path, error: rusqlite::Error) -> DatabaseError {
         _ => DatabaseError::Sqlite { path, error },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_on_the_disk_when_it_is_said_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/hotplate.db");
+        let by = Instant::now() + Duration::from_secs(10);
+        for connection in [writer(&path, by).unwrap(), reader(&path, by).unwrap()] {
+            let journal: String =
+                connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            let synchronous: i64 =
+                connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+            // 2 is FULL: the WAL is synced at each commit.
+            assert_eq!((journal.as_str(), synchronous), ("wal", 2));
+        }
+    }
+}
