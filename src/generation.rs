@@ -16,6 +16,7 @@ use crate::{
     openapi::{Api, Format, Fragment, Rendering, Surroundings, contract::Standing, diff::Change},
     plugin::Plugin,
     settings::Settings,
+    source::ScriptName,
 };
 
 /// All that is served at a time.
@@ -28,7 +29,7 @@ pub(crate) struct Generation {
     /// The configuration it was made with.
     pub(crate) settings: Arc<Settings>,
     /// Every plugin that is known, served or not, by name. An entry that is as it was is the same one.
-    pub(crate) plugins: BTreeMap<String, Arc<Entry>>,
+    pub(crate) plugins: BTreeMap<ScriptName, Arc<Entry>>,
     /// The plugins that are served, by name: what the router's targets point into.
     pub(crate) served: Vec<Arc<Plugin>>,
     /// Where requests go. The same as before where no route came, went or moved.

@@ -25,7 +25,9 @@ use std::{
 
 use rhai::Engine;
 
-use self::{admission::Admission, execute::Pace, growth::Growth, job::Job, route::Route};
+use self::{
+    admission::Admission, execute::Pace, growth::Growth, job::Job, load::Shared, route::Route,
+};
 use crate::{
     compile::Obstacle,
     diagnostic::Diagnostic,
@@ -144,8 +146,9 @@ impl Plugin {
     }
 
     /// Whether it was made with what these named schemas of all plugins say.
-    pub(crate) fn is_made_with(&self, shared: &Components) -> bool {
-        self.foreign.is_empty() || self.borrowed == closure(self.foreign.clone(), shared)
+    pub(crate) fn is_made_with(&self, shared: &Shared<'_>) -> bool {
+        self.foreign.is_empty()
+            || self.borrowed == closure(self.foreign.clone(), |name| shared.get(name))
     }
 
     /// It, or why it cannot be served: schemas that it refers to are nowhere.

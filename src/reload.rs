@@ -4,7 +4,9 @@
 //! snapshot, builds beside what is served, and swaps; what failed to build leaves the last good version
 //! in place. Digests decide what changed, so lost, doubled and misnamed events do not matter.
 
+mod beside;
 mod build;
+mod candidates;
 mod configured;
 mod contract;
 mod jobs;
@@ -35,7 +37,7 @@ use crate::{
     settings::{Settings, Sources},
     site::Site,
     source::{
-        Script, Snapshot,
+        Script, ScriptName, Snapshot,
         watch::{Changed, Watcher},
     },
 };
@@ -156,7 +158,7 @@ pub(crate) struct Parts {
 }
 
 /// Plugins on their way into a generation, by name.
-type Candidates = BTreeMap<String, Candidate>;
+type Candidates = BTreeMap<ScriptName, Candidate>;
 
 /// What is known of one plugin between loads.
 #[derive(Debug, Default)]
@@ -177,14 +179,6 @@ struct Seen {
     libraries: Arc<[u8]>,
 }
 
-impl Seen {
-    fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.script, &other.script)
-            && Arc::ptr_eq(&self.settings, &other.settings)
-            && self.libraries == other.libraries
-    }
-}
-
 /// The task itself.
 struct Reloader {
     parts: Parts,
@@ -193,7 +187,7 @@ struct Reloader {
     started_with: Arc<Settings>,
     triggers: mpsc::Receiver<Trigger>,
     snapshot: Option<Snapshot>,
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<ScriptName, Known>,
     unloaded: BTreeSet<String>,
     /// Plugins whose files may still be being written, and since when they are held back.
     held: BTreeMap<String, Instant>,

@@ -31,11 +31,15 @@ struct Parts {
     components: Components,
 }
 
-/// The named schemas of `known` with these names, and those that they refer to, at whatever depth.
-pub(crate) fn closure(mut names: Vec<String>, known: &Components) -> Components {
+/// The named schemas with these names, and those that they refer to, at whatever depth; `known` gives the
+/// one of a name.
+pub(crate) fn closure<'v>(
+    mut names: Vec<String>,
+    known: impl Fn(&str) -> Option<&'v Value>,
+) -> Components {
     let mut found = Components::new();
     while let Some(name) = names.pop() {
-        if let Some(component) = known.get(&name)
+        if let Some(component) = known(&name)
             && !found.contains_key(&name)
         {
             names.extend(walk::references(component));
@@ -54,7 +58,7 @@ impl Schema {
     /// A schema with those of `known` that it refers to, at whatever depth. What is not known is left
     /// out: see [`Schema::unknown`].
     pub(crate) fn gather(json: Value, known: &Components) -> Self {
-        let components = closure(walk::references(&json), known);
+        let components = closure(walk::references(&json), |name| known.get(name));
         Self::new(json, components)
     }
 

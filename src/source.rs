@@ -1,4 +1,4 @@
-//! The plugin folder as an immutable [`Snapshot`], and what watches it.
+//! The plugin folder as it was at one moment, a [`Snapshot`], and what watches it.
 //!
 //! Knows nothing of Rhai, of HTTP or of what a script means. One snapshot is taken first, and all that
 //! follows is computed from it: a load cannot see half a save. What a person wrote wrongly is a
@@ -16,4 +16,4 @@ mod snapshot;
 mod tests;
 pub(crate) mod watch;
 
-pub(crate) use self::{script::Script, snapshot::Snapshot};
+pub(crate) use self::{name::ScriptName, script::Script, snapshot::Snapshot};

@@ -189,7 +189,7 @@ impl Plugins {
             plugins: generation
                 .plugins
                 .iter()
-                .map(|(name, entry)| Any(plugin(name, entry)))
+                .map(|(name, entry)| Any(plugin(name.as_str(), entry)))
                 .collect(),
             jobs: Job::all(generation),
             diagnostics: shown(generation.diagnostics.iter()),

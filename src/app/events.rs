@@ -17,6 +17,7 @@ use crate::{
     generation::{Entry, Generation, State},
     host::problem::Problem,
     openapi::{Format, diff::Change},
+    source::ScriptName,
 };
 
 /// How many may listen at a time; the page of one more looks again and again instead.
@@ -140,13 +141,13 @@ fn told(change: &Change) -> Value {
 }
 
 /// A plugin whose newest version is not served, and why.
-fn failed((name, entry): (&String, &Arc<Entry>)) -> Option<Value> {
+fn failed((name, entry): (&ScriptName, &Arc<Entry>)) -> Option<Value> {
     if !matches!(entry.state, State::Stale | State::Failed) {
         return None;
     }
     let diagnostics: Vec<Value> = entry.diagnostics.iter().map(Diagnostic::shown).collect();
     Some(json!({
-        "plugin": name,
+        "plugin": name.as_str(),
         "file": entry.file,
         "state": entry.state,
         "diagnostics": diagnostics,

@@ -8,9 +8,10 @@ use super::{
 };
 use crate::{
     diagnostic::Diagnostic,
-    openapi::{self, Api, contract::Standing},
+    openapi::{self, Api, Routes, contract::Standing},
     plugin::Plugin,
     settings::Settings,
+    source::ScriptName,
 };
 
 /// A plugin on its way into a generation.
@@ -36,22 +37,23 @@ impl Candidate {
 pub(crate) fn assemble(
     previous: &Generation,
     settings: Arc<Settings>,
-    candidates: BTreeMap<String, Candidate>,
+    candidates: BTreeMap<ScriptName, Candidate>,
     mut diagnostics: Vec<Diagnostic>,
 ) -> Generation {
-    let (plugins, served, router) = match unmoved(previous, &candidates) {
-        true => {
-            let plugins: BTreeMap<String, Arc<Entry>> =
+    let places = routes(previous, &candidates);
+    let (plugins, served, router) = match places {
+        Routes::Unmoved => {
+            let plugins: BTreeMap<ScriptName, Arc<Entry>> =
                 candidates.into_iter().map(|(name, candidate)| (name, candidate.entry)).collect();
             let served = served(&plugins);
             (plugins, served, Arc::clone(&previous.router))
         }
-        false => routed(candidates),
+        Routes::Moved => routed(candidates),
     };
     diagnostics.extend(super::mounts::diagnose(&settings, &served));
     let watching = String::new();
     diagnostics.extend(openapi::clashes(&served));
-    let api = Api::following(&previous.api, &served);
+    let api = Api::following(&previous.api, &served, places);
     let documents = previous.documents.follow(&previous.settings, &settings);
     Generation {
         number: 0,
@@ -70,7 +72,7 @@ pub(crate) fn assemble(
 }
 
 /// Whether every route is where it was, so that the router can stay.
-fn unmoved(previous: &Generation, candidates: &BTreeMap<String, Candidate>) -> bool {
+fn routes(previous: &Generation, candidates: &BTreeMap<ScriptName, Candidate>) -> Routes {
     let mut before = previous.served.iter();
     let same =
         candidates.values().filter_map(|candidate| candidate.entry.plugin.as_ref()).all(|plugin| {
@@ -81,15 +83,18 @@ fn unmoved(previous: &Generation, candidates: &BTreeMap<String, Candidate>) -> b
                         && plugin.has_schemas_of(before)
             })
         });
-    same && before.next().is_none()
+    match same && before.next().is_none() {
+        true => Routes::Unmoved,
+        false => Routes::Moved,
+    }
 }
 
 /// The plugins, those of them that are served, and the router over these.
-type Routed = (BTreeMap<String, Arc<Entry>>, Vec<Arc<Plugin>>, Arc<Router>);
+type Routed = (BTreeMap<ScriptName, Arc<Entry>>, Vec<Arc<Plugin>>, Arc<Router>);
 
 /// Enters all routes. Plugins that are as they were come first, so that of two that collide the one just
 /// changed fails; among the changed, the later by name.
-fn routed(candidates: BTreeMap<String, Candidate>) -> Routed {
+fn routed(candidates: BTreeMap<ScriptName, Candidate>) -> Routed {
     let mut builder = Builder::default();
     let mut plugins = BTreeMap::new();
     let (changed, same): (Vec<_>, Vec<_>) =
@@ -119,6 +124,6 @@ fn routed(candidates: BTreeMap<String, Candidate>) -> Routed {
     (plugins, served, router)
 }
 
-fn served(plugins: &BTreeMap<String, Arc<Entry>>) -> Vec<Arc<Plugin>> {
+fn served(plugins: &BTreeMap<ScriptName, Arc<Entry>>) -> Vec<Arc<Plugin>> {
     plugins.values().filter_map(|entry| entry.plugin.clone()).collect()
 }

@@ -6,6 +6,7 @@
 mod comments;
 mod later;
 mod names;
+mod shared;
 
 use std::{
     collections::BTreeMap,
@@ -48,6 +49,8 @@ use crate::{
     source::name::reserved,
 };
 
+pub(crate) use self::shared::Shared;
+
 /// What a plugin is loaded from.
 pub(crate) struct Inputs<'a> {
     /// Its name, such as `shop/orders`.
@@ -63,7 +66,7 @@ pub(crate) struct Inputs<'a> {
     /// What becomes of answers that are not what their routes promise.
     pub(crate) responses: Responses,
     /// The named schemas of all plugins, as far as they are known.
-    pub(crate) shared: &'a Components,
+    pub(crate) shared: &'a Shared<'a>,
     /// The libraries of the snapshot.
     pub(crate) shelf: &'a dyn Shelf,
     /// The functions that scripts see.

@@ -17,10 +17,9 @@ use crate::{
     host::current::PluginContext,
     plugin::{
         Made,
-        load::{Inputs, Loaded, load},
+        load::{Inputs, Loaded, Shared, load},
         pool::STACK,
     },
-    schema::Components,
     script::{
         Text,
         compile::{Compiled, compile},
@@ -48,7 +47,7 @@ pub(super) struct Workshop<'a> {
 /// One plugin to load.
 pub(super) struct Job<'a> {
     pub(super) name: &'a str,
-    pub(super) mount: String,
+    pub(super) mount: &'a str,
     pub(super) script: &'a Arc<Script>,
 }
 
@@ -92,7 +91,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// Loads all of them; the answers are in the order of the jobs.
-    pub(super) fn load_all(&self, jobs: &[&Job<'_>], shared: &Components) -> Vec<Loaded> {
+    pub(super) fn load_all(&self, jobs: &[&Job<'_>], shared: &Shared<'_>) -> Vec<Loaded> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         if jobs.len() == 1 || cores == 1 {
             return jobs.iter().map(|job| self.load(job, shared)).collect();
@@ -132,7 +131,7 @@ impl<'a> Workshop<'a> {
         }
     }
 
-    fn load(&self, job: &Job<'_>, shared: &Components) -> Loaded {
+    fn load(&self, job: &Job<'_>, shared: &Shared<'_>) -> Loaded {
         let text = match &job.script.text {
             Ok(text) => Text { file: job.script.file.clone(), text: Arc::clone(text) },
             Err(fault) => return Err(vec![fault.clone().of_plugin(job.name)]),
@@ -153,7 +152,7 @@ impl<'a> Workshop<'a> {
         };
         let inputs = Inputs {
             name: job.name,
-            mount: &job.mount,
+            mount: job.mount,
             text,
             context: Arc::new(context),
             limits,

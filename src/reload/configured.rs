@@ -7,9 +7,9 @@ use crate::{
 };
 
 /// The path that a plugin owns.
-pub(super) fn mount_of(settings: &Settings, script: &Script) -> String {
-    let own = settings.plugin(script.name.as_str()).route_path.clone();
-    own.unwrap_or_else(|| script.mount.clone())
+pub(super) fn mount_of<'a>(settings: &'a Settings, script: &'a Script) -> &'a str {
+    let own = settings.plugin(script.name.as_str()).route_path.as_deref();
+    own.unwrap_or(&script.mount)
 }
 
 /// Why a path given by `route_path` cannot be served.
@@ -27,13 +27,13 @@ pub(super) fn around(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic
 
 /// Tables of the configuration that belong to no plugin.
 fn unknown_plugins(settings: &Settings, snapshot: &Snapshot) -> Vec<Diagnostic> {
-    let names: Vec<&str> = snapshot.plugins().map(|script| script.name.as_str()).collect();
-    let unknown = settings.plugins.keys().filter(|name| !names.contains(&name.as_str()));
+    let names = || snapshot.plugins().map(|script| script.name.as_str());
+    let unknown = settings.plugins.keys().filter(|name| !snapshot.has_plugin(name));
     unknown
         .map(|name| {
             let message = format!("[plugins.{name}] belongs to no plugin");
             let diagnostic = Diagnostic::warning("unknown-plugin", message);
-            match nearest(name, names.iter().copied()) {
+            match nearest(name, names()) {
                 Some(near) => diagnostic.help(format!("did you mean [plugins.{near}]?")),
                 None => diagnostic.help(format!("no file `{name}.rhai` is in the plugin folder")),
             }

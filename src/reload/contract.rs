@@ -122,16 +122,17 @@ impl Contract {
     /// How a generation differs from the accepted document; compared anew where it is not `current`.
     fn compare(&self, current: &Generation, next: &Generation) -> ByShape {
         let Some(accepted) = &self.accepted else { return ByShape::new() };
-        let all = next.api.fragments(&next.settings).map(|(_, fragment)| fragment);
         let carries = self.judged.as_ref().is_some_and(|with| Arc::ptr_eq(with, &next.settings));
         if !carries {
+            let all = next.api.fragments(&next.settings).map(|(_, fragment)| fragment);
             return accepted.compare(all, &next.settings, None);
         }
         let shapes = moved(current, next);
         let mut differs = self.differs.clone();
         if !shapes.is_empty() {
             differs.retain(|shape, _| !shapes.contains(shape));
-            differs.extend(accepted.compare(all, &next.settings, Some(&shapes)));
+            let there = next.api.at(&shapes, &next.settings);
+            differs.extend(accepted.compare(there, &next.settings, Some(&shapes)));
         }
         differs
     }
@@ -152,12 +153,13 @@ impl Reloader {
             self.contract.stand_in(current);
         }
         loop {
+            let tried = (is_strict && current.number > 0).then(|| candidates.clone());
             let mut next =
-                assemble(current, Arc::clone(settings), candidates.clone(), diagnostics.to_vec());
+                assemble(current, Arc::clone(settings), candidates, diagnostics.to_vec());
             let differs = self.contract.compare(current, &next);
-            let refused = match is_strict && current.number > 0 {
-                true => self.offenders(current, &next, &candidates, &differs),
-                false => BTreeMap::new(),
+            let refused = match &tried {
+                Some(tried) => self.offenders(current, &next, tried, &differs),
+                None => BTreeMap::new(),
             };
             if refused.is_empty() {
                 next.changes = changes(current, &next);
@@ -172,8 +174,9 @@ impl Reloader {
                 return next;
             }
             // What is kept may have what another version gave up, and so the whole is judged again.
+            candidates = tried.unwrap_or_default();
             for (name, faults) in refused {
-                self.refuse(current, &mut candidates, name, faults);
+                self.refuse(current, &mut candidates, &name, faults);
             }
         }
     }
@@ -224,15 +227,15 @@ impl Reloader {
         &mut self,
         current: &Generation,
         candidates: &mut Candidates,
-        name: String,
+        name: &str,
         diagnostics: Vec<Diagnostic>,
     ) {
-        let Some(entry) = current.plugins.get(&name) else { return };
+        let Some((name, entry)) = current.plugins.get_key_value(name) else { return };
         let before = entry.plugin.clone();
         let entry = Arc::new(Entry { state: State::Stale, diagnostics, ..(**entry).clone() });
         let known = self.known.entry(name.clone()).or_default();
         known.plugin.clone_from(&before);
-        candidates.insert(name, Candidate { entry, before });
+        candidates.insert(name.clone(), Candidate { entry, before });
     }
 }
 
@@ -256,18 +259,11 @@ fn already(
 
 /// The shapes of the paths of all plugins that are not in the same version in both.
 fn moved(current: &Generation, next: &Generation) -> BTreeSet<String> {
-    let of = |one: &Generation, other: &Generation| -> BTreeSet<String> {
-        let differing: HashSet<&str> = one.api.differing(&other.api).collect();
-        if differing.is_empty() {
-            return BTreeSet::new();
-        }
-        let fragments = one.api.fragments(&one.settings);
-        let moved = fragments.filter(|(name, _)| differing.contains(name));
-        moved.flat_map(|(_, fragment)| fragment.shapes().cloned()).collect()
+    let of = |one: &Generation, other: &Generation| {
+        let differing = one.api.differing(&other.api, &one.settings);
+        differing.flat_map(Fragment::shapes).cloned().collect::<Vec<_>>()
     };
-    let mut shapes = of(next, current);
-    shapes.extend(of(current, next));
-    shapes
+    of(next, current).into_iter().chain(of(current, next)).collect()
 }
 
 /// How a generation differs from the one before.
@@ -280,10 +276,14 @@ fn changes(current: &Generation, next: &Generation) -> Vec<Change> {
     if same_settings && shapes.is_empty() {
         return Vec::new();
     }
-    let old = current.api.fragments(&current.settings).map(|(_, fragment)| fragment);
-    let new = next.api.fragments(&next.settings).map(|(_, fragment)| fragment);
-    let shapes = same_settings.then_some(&shapes);
-    contract::compare((old, &current.settings), (new, &next.settings), shapes)
+    let (before, after) = (&current.settings, &next.settings);
+    if same_settings {
+        let (old, new) = (current.api.at(&shapes, before), next.api.at(&shapes, after));
+        return contract::compare((old, before), (new, after), Some(&shapes));
+    }
+    let old = current.api.fragments(before).map(|(_, fragment)| fragment);
+    let new = next.api.fragments(after).map(|(_, fragment)| fragment);
+    contract::compare((old, before), (new, after), None)
 }
 
 /// What is served although it breaks the accepted document.

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Reloader, report::Report};
+use super::{Reloader, beside::Beside, report::Report};
 use crate::{
     diagnostic::{Diagnostic, Severity},
     generation::{Entry, Generation, State},
     openapi::diff::Severity as ApiSeverity,
+    plugin::Plugin,
     source::watch::Watcher,
 };
 
@@ -17,14 +18,16 @@ impl Reloader {
     /// Serves a generation, unless it is what is served already, and tells what became of it.
     pub(super) fn publish(&mut self, mut generation: Generation) -> Report {
         let before = self.parts.site.current();
-        for (name, entry) in &generation.plugins {
-            let known = self.known.get_mut(name);
-            if let Some(known) = known {
+        let entries = generation.plugins.iter().map(|(name, entry)| (name.as_str(), entry));
+        let mut entries = Beside::new(entries);
+        for (name, known) in &mut self.known {
+            let Some(entry) = entries.at(name.as_str()) else { continue };
+            if !is_same_version(known.plugin.as_ref(), entry.plugin.as_ref()) {
                 known.plugin.clone_from(&entry.plugin);
-                if entry.state != State::Serving && known.failed.is_none() {
-                    // It lost a route to another plugin, which may give it back without it changing.
-                    known.seen = None;
-                }
+            }
+            if entry.state != State::Serving && known.failed.is_none() {
+                // It lost a route to another plugin, which may give it back without it changing.
+                known.seen = None;
             }
         }
         let mut report = compare(&before, &generation);
@@ -37,11 +40,8 @@ impl Reloader {
         report.generation = generation.number;
         drop(before);
         let (old, new) = self.parts.site.publish(generation);
-        for (name, plugin) in old.served() {
-            let replaced = new.serving(name);
-            if !replaced.is_some_and(|new| Arc::ptr_eq(new, plugin)) {
-                self.retired.push(Arc::clone(plugin));
-            }
+        for (_, plugin, _) in replaced(&old, &new) {
+            self.retired.push(Arc::clone(plugin));
         }
         self.forget_jobs(&old, &new);
         self.start_all(&new, &report);
@@ -77,12 +77,10 @@ fn is_same(before: &Generation, after: &Generation) -> bool {
         if Arc::ptr_eq(a, b) {
             return true;
         }
-        let same_plugin = match (&a.plugin, &b.plugin) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (None, None) => true,
-            _ => false,
-        };
-        same_plugin && a.state == b.state && a.mount == b.mount && a.diagnostics == b.diagnostics
+        is_same_version(a.plugin.as_ref(), b.plugin.as_ref())
+            && a.state == b.state
+            && a.mount == b.mount
+            && a.diagnostics == b.diagnostics
     };
     before.number > 0
         && Arc::ptr_eq(&before.settings, &after.settings)
@@ -95,27 +93,53 @@ fn is_same(before: &Generation, after: &Generation) -> bool {
 
 fn compare(before: &Generation, after: &Generation) -> Report {
     let mut report = Report::default();
-    for (name, plugin) in after.served() {
-        match before.serving(name) {
-            None => report.added.push(name.to_owned()),
-            Some(old) if Arc::ptr_eq(old, plugin) => report.unchanged += 1,
-            Some(_) => report.changed.push(name.to_owned()),
-        }
-        report.loaded_plugins.push(name.to_owned());
+    for (name, _, old) in replaced(after, before) {
+        let names = if old.is_some() { &mut report.changed } else { &mut report.added };
+        names.push(name.to_owned());
     }
-    let gone = before.served().filter(|(name, _)| after.serving(name).is_none());
-    report.removed = gone.map(|(name, _)| name.to_owned()).collect();
+    report.unchanged = after.served.len() - report.changed.len() - report.added.len();
+    let gone = replaced(before, after).filter(|(.., new)| new.is_none());
+    report.removed = gone.map(|(name, ..)| name.to_owned()).collect();
+    report.loaded_plugins = after.served().map(|(name, _)| name.to_owned()).collect();
     report.failed = after
         .plugins
         .iter()
         .filter(|(_, entry)| matches!(entry.state, State::Stale | State::Failed))
-        .map(|(name, _)| name.clone())
+        .map(|(name, _)| name.to_string())
         .collect();
     report.changes.clone_from(&after.changes);
     report.contract = after.standing.clone().into();
     report.diagnostics = after.all_diagnostics().cloned().collect();
     report.diagnostics.extend(after.served().flat_map(|(_, plugin)| plugin.warnings()));
     report
+}
+
+/// The plugins that are served in `one` and not in the same version in `other`, each with the version that
+/// is served there.
+fn replaced<'a>(
+    one: &'a Generation,
+    other: &'a Generation,
+) -> impl Iterator<Item = (&'a str, &'a Arc<Plugin>, Option<&'a Arc<Plugin>>)> {
+    let mut others = other.served.iter().peekable();
+    one.served.iter().filter_map(move |plugin| {
+        // Most are the very same; only beside one that is not, names are compared.
+        if others.next_if(|other| Arc::ptr_eq(other, plugin)).is_some() {
+            return None;
+        }
+        let name = plugin.name();
+        while others.next_if(|other| other.name() < name).is_some() {}
+        let there = others.next_if(|other| other.name() == name);
+        let is_same = there.is_some_and(|there| Arc::ptr_eq(there, plugin));
+        (!is_same).then_some((name, plugin, there))
+    })
+}
+
+fn is_same_version(one: Option<&Arc<Plugin>>, other: Option<&Arc<Plugin>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 /// Logs what changed, and of what is wrong that which was not logged before.

@@ -208,8 +208,8 @@ impl Reloader {
         let late = self.parts.scheduler.wait(self.parts.settings.limits.grace());
         for (name, known) in std::mem::take(&mut self.known) {
             if let Some(plugin) = known.plugin.filter(|plugin| plugin.has_on_stop()) {
-                match late.contains(&name) {
-                    true => tracing::warn!(plugin = name, "`on_stop` does not run beside a job"),
+                match late.contains(plugin.name()) {
+                    true => tracing::warn!(plugin = %name, "`on_stop` does not run beside a job"),
                     false => plugin.stop(),
                 }
             }

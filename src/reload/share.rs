@@ -7,9 +7,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::build::{Job, Workshop};
-use crate::{
-    plugin::{Plugin, load::Loaded},
-    schema::Components,
+use crate::plugin::{
+    Plugin,
+    load::{Loaded, Shared},
 };
 
 /// A plugin that is served and need not be loaded for its own sake.
@@ -29,37 +29,29 @@ impl Workshop<'_> {
         standing: &'j [Standing<'j>],
         before: impl Fn(&str) -> Option<Arc<Plugin>>,
     ) -> Vec<(&'j Job<'j>, Loaded)> {
-        let mut kept = Components::new();
-        standing.iter().for_each(|there| add(&mut kept, &there.plugin));
+        let kept = || standing.iter().map(|there| &*there.plugin);
         let first: Vec<&Job<'_>> = jobs.iter().collect();
-        let mut loaded: BTreeMap<&str, (&Job<'_>, Loaded)> = BTreeMap::new();
-        for (job, result) in first.iter().zip(self.load_all(&first, &kept)) {
-            loaded.insert(job.name, (job, result));
-        }
-        let mut shared = kept;
-        for (name, (_, result)) in &loaded {
-            match (result, before(name)) {
-                (Ok(plugin), _) => add(&mut shared, plugin),
-                (Err(_), Some(before)) => add(&mut shared, &before),
-                (Err(_), None) => {}
-            }
-        }
+        let results = self.load_all(&first, &Shared::of(kept()));
+        let mut loaded: BTreeMap<&str, (&Job<'_>, Loaded)> =
+            first.iter().zip(results).map(|(job, result)| (job.name, (*job, result))).collect();
+        let failed = loaded.iter().filter(|(_, (_, result))| result.is_err());
+        let fallen_back: BTreeMap<&str, Arc<Plugin>> =
+            failed.filter_map(|(name, _)| Some((*name, before(name)?))).collect();
+        let fresh = loaded.iter().filter_map(|(name, (_, result))| match result {
+            Ok(plugin) => Some(plugin),
+            Err(_) => fallen_back.get(name).map(|before| &**before),
+        });
+        let shared = Shared::of(kept().chain(fresh));
         let stale =
             |result: &Loaded| result.as_ref().is_ok_and(|plugin| !plugin.is_made_with(&shared));
         let mut again: Vec<&Job<'_>> =
             loaded.values().filter(|(_, result)| stale(result)).map(|(job, _)| *job).collect();
         let users = standing.iter().filter(|there| !there.plugin.is_made_with(&shared));
         again.extend(users.map(|there| &there.job));
-        for (job, result) in again.iter().zip(self.load_all(&again, &shared)) {
+        let results = self.load_all(&again, &shared);
+        for (job, result) in again.iter().zip(results) {
             loaded.insert(job.name, (job, result));
         }
         loaded.into_values().map(|(job, result)| (job, result.and_then(Plugin::complete))).collect()
-    }
-}
-
-/// Adds what a plugin declares; of two that differ the first counts, and assembling refuses the other.
-fn add(shared: &mut Components, plugin: &Plugin) {
-    for (name, component) in plugin.components() {
-        shared.entry(name.clone()).or_insert_with(|| component.json.clone());
     }
 }

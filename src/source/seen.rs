@@ -80,6 +80,11 @@ impl Seen {
         Self { entry: Entry::Script(script), points: points.into(), reach, trust }
     }
 
+    /// Whether it is a script, and one that no link leads to.
+    pub(super) fn is_plain(&self) -> bool {
+        self.points.is_empty() && matches!(self.entry, Entry::Script(_))
+    }
+
     /// Whether a file with this stamp need not be read.
     pub(super) fn still_holds(&self, stamp: Option<Stamp>, confined: bool) -> bool {
         match &self.entry {

@@ -1,10 +1,11 @@
 //! The plugin folder at one moment.
 //!
-//! A snapshot never changes. An unchanged file is the same `Arc` in the next snapshot, and what could not
-//! be read is there too, with the reason: absent means gone.
+//! A snapshot changes only by being refreshed, and is the folder at a later moment then. An unchanged file
+//! is the same `Arc` in the next snapshot, and what could not be read is there too, with the reason: absent
+//! means gone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ffi::OsStr,
     fs,
     os::unix::fs::MetadataExt,
@@ -19,7 +20,7 @@ use super::{
     look::{Folder, Look},
     name::{self, Kind, ScriptName},
     script::{Script, Trust},
-    seen::{Entry, Files, Reach},
+    seen::{Entry, Files, Reach, Seen},
 };
 use crate::diagnostic::Diagnostic;
 
@@ -76,55 +77,83 @@ impl Snapshot {
     /// everything when a path is no file in a known folder.
     ///
     /// # Errors
-    /// As for [`Snapshot::read`].
-    pub(crate) fn refresh(&self, changed: &[PathBuf]) -> Result<Self, SourceError> {
+    /// As for [`Snapshot::read`]; then it is as it was.
+    pub(crate) fn refresh(&mut self, changed: &[PathBuf]) -> Result<(), SourceError> {
         let (real, identity) = find(&self.taken.root)?;
-        if real != self.taken.real || identity != self.taken.identity {
-            return Self::read(&self.taken.root, Some(self));
+        let is_same_folder = real == self.taken.real && identity == self.taken.identity;
+        match is_same_folder.then(|| self.news(changed)).flatten() {
+            Some(news) => self.take(news),
+            None => *self = Self::read(&self.taken.root, Some(self))?,
         }
-        let silent = self
-            .taken
-            .files
-            .iter()
-            .filter(|(_, seen)| seen.reach == Reach::Shared || seen.trust == Trust::Racy);
-        let by_relative: BTreeMap<&Path, &Folder> =
-            self.taken.folders.values().map(|folder| (&*folder.relative, folder)).collect();
+        Ok(())
+    }
+
+    /// What stands now under the names that are to be looked at; `None` if that cannot be told without
+    /// looking at everything.
+    fn news(&self, changed: &[PathBuf]) -> Option<Vec<News>> {
+        let taken = &self.taken;
+        let is_silent = |seen: &Seen| seen.reach == Reach::Shared || seen.trust == Trust::Racy;
+        let mut silent = taken.files.iter().filter(|(_, seen)| is_silent(seen)).peekable();
+        let by_relative: HashMap<&Path, &Folder> = match silent.peek() {
+            Some(_) => taken.folders.values().map(|folder| (&*folder.relative, folder)).collect(),
+            None => HashMap::new(),
+        };
         let silent = silent.map(|(path, _)| {
             let folder = path.parent().and_then(|parent| by_relative.get(parent).copied());
             folder.zip(path.file_name())
         });
         let told = changed.iter().map(|path| {
-            let folder = path.parent().and_then(|parent| self.taken.folders.get(parent));
-            folder.filter(|_| !self.taken.folders.contains_key(path)).zip(path.file_name())
+            let folder = path.parent().and_then(|parent| taken.folders.get(parent));
+            folder.filter(|_| !taken.folders.contains_key(path)).zip(path.file_name())
         });
         // A name that is no script's may be a link to a folder that was there, and one that is new may
         // be that of a folder which was at fault.
         let is_file = |(folder, name): &(&Folder, &OsStr)| {
             name::is_script(name)
-                && (self.taken.faults.is_empty()
-                    || self.taken.files.contains_key(&folder.relative.join(name)))
+                && (taken.faults.is_empty()
+                    || taken.files.contains_key(&folder.relative.join(name)))
         };
         let told = told.map(|told| told.filter(is_file));
-        let Some(wanted) = silent.chain(told).collect::<Option<Vec<_>>>() else {
-            return Self::read(&self.taken.root, Some(self));
-        };
-        let mut look = Look::new(&self.taken.real, Some(&self.taken.files));
-        look.files.clone_from(&self.taken.files);
+        let wanted = silent.chain(told).collect::<Option<Vec<_>>>()?;
+        let mut look = Look::new(&taken.real, Some(&taken.files));
+        let mut news = Vec::with_capacity(wanted.len());
         for (folder, name) in wanted {
             if look.file(folder, name).is_err() || !look.points.is_empty() {
-                return Self::read(&self.taken.root, Some(self));
+                return None;
+            }
+            let path = folder.relative.join(name);
+            let seen = look.files.remove(&path);
+            news.push(News { path, seen });
+        }
+        Some(news)
+    }
+
+    /// Takes in what was found under some names.
+    fn take(&mut self, news: Vec<News>) {
+        let mut are_plain = true;
+        for News { path, seen } in news {
+            let now = seen.clone();
+            let before = match seen {
+                Some(seen) => self.taken.files.insert(path, seen),
+                None => self.taken.files.remove(&path),
+            };
+            are_plain &= before.iter().chain(&now).all(Seen::is_plain);
+            for (seen, is_there) in [(before, false), (now, true)] {
+                let Some(Entry::Script(script)) = seen.map(|seen| seen.entry) else { continue };
+                let scripts = match script.kind {
+                    Kind::Plugin => &mut self.plugins,
+                    Kind::Library => &mut self.libraries,
+                    Kind::Test => continue,
+                };
+                match is_there {
+                    true => drop(scripts.insert(script.name.clone(), script)),
+                    false => drop(scripts.remove(&script.name)),
+                }
             }
         }
-        let files = look.files;
-        Ok(Self::of(Taken {
-            root: self.taken.root.clone(),
-            real,
-            identity,
-            files,
-            folders: self.taken.folders.clone(),
-            faults: self.taken.faults.clone(),
-            points: self.taken.points.clone(),
-        }))
+        if !are_plain {
+            self.sort();
+        }
     }
 
     /// The folder, as it was named.
@@ -175,8 +204,21 @@ impl Snapshot {
         script.stamp.age(SystemTime::now())
     }
 
-    /// Sorts what was found.
     fn of(taken: Taken) -> Self {
+        let mut snapshot = Self {
+            taken,
+            plugins: Scripts::new(),
+            libraries: Scripts::new(),
+            diagnostics: Vec::new(),
+            folders: Vec::new(),
+        };
+        snapshot.sort();
+        snapshot
+    }
+
+    /// Sorts what was found.
+    fn sort(&mut self) {
+        let taken = &self.taken;
         let (mut plugins, mut libraries) = (Scripts::new(), Scripts::new());
         let mut diagnostics = taken.faults.clone();
         let mut folders: Vec<PathBuf> = taken.folders.keys().cloned().collect();
@@ -198,8 +240,15 @@ impl Snapshot {
         }
         folders.sort();
         folders.dedup();
-        Self { taken, plugins, libraries, diagnostics, folders }
+        (self.plugins, self.libraries) = (plugins, libraries);
+        (self.diagnostics, self.folders) = (diagnostics, folders);
     }
+}
+
+/// What stands under one name now, if anything does.
+struct News {
+    path: PathBuf,
+    seen: Option<Seen>,
 }
 
 /// The folder without links and which one it is.

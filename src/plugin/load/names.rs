@@ -1,5 +1,6 @@
 //! The named schemas of a script: its own, and those of other plugins that it refers to.
 
+use super::Shared;
 use crate::{
     diagnostic::{Diagnostic, nearest},
     host::declare::Declarations,
@@ -23,13 +24,13 @@ pub(super) struct Named {
 }
 
 /// Brings together what a script declares and what all plugins share.
-pub(super) fn gather(declared: &Declarations, shared: &Components, texts: &Texts) -> Named {
+pub(super) fn gather(declared: &Declarations, shared: &Shared<'_>, texts: &Texts) -> Named {
     let own = declared.components.iter();
     let own: Components =
         own.map(|(name, component)| (name.clone(), component.json.clone())).collect();
     let referred = declared.references.keys();
     let foreign: Vec<String> = referred.filter(|name| !own.contains_key(*name)).cloned().collect();
-    let borrowed = closure(foreign.clone(), shared);
+    let borrowed = closure(foreign.clone(), |name| shared.get(name));
     let mut components = borrowed.clone();
     components.extend(own);
     let lacks = foreign
@@ -37,7 +38,7 @@ pub(super) fn gather(declared: &Declarations, shared: &Components, texts: &Texts
         .filter(|name| !borrowed.contains_key(*name))
         .filter_map(|name| {
             let (file, position) = declared.references.get(name)?;
-            let known = components.keys().chain(shared.keys()).map(String::as_str);
+            let known = components.keys().map(String::as_str).chain(shared.names());
             let help = match nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("declare it: `schema(\"{name}\", …)`"),

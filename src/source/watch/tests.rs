@@ -52,11 +52,10 @@ impl Scene {
     }
 
     fn look(&mut self, changed: &Changed) {
-        let looked = match (&self.snapshot, changed) {
-            (Some(before), Changed::Files(files)) => before.refresh(files),
-            (before, _) => Snapshot::read(&self.root, before.as_ref()),
+        self.snapshot = match (self.snapshot.take(), changed) {
+            (Some(mut there), Changed::Files(files)) => there.refresh(files).ok().map(|()| there),
+            (before, _) => Snapshot::read(&self.root, before.as_ref()).ok(),
         };
-        self.snapshot = looked.ok();
         let folders = self.snapshot.as_ref().map(Snapshot::folders).unwrap_or_default();
         self.watcher.rearm(&self.root, folders).unwrap();
     }

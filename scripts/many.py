@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""What changing one of many plugins takes, save to served: many.py [PROGRAM] [EDITS] [FEW] [MANY].
+
+Starts the program on two scratch projects, one of FEW plugins (10) and one of MANY (1000), edits a plugin of
+one and then of the other, EDITS times each (40), and prints the median time from the rename to the first new
+answer, how long the first load took, and how many times the median of few the one of many is. Every plugin
+declares a named schema. Exit status 1 if that is above 3 or the load of many above a second. Standard library only.
+"""
+import os, re, shutil, socket, statistics, subprocess, sys, tempfile, time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROGRAM = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.join(ROOT, "target/release/hotplate")
+EDITS, FEW, MANY = (int(sys.argv[at]) if len(sys.argv) > at else usual for at, usual in ((2, 40), (3, 10), (4, 1000)))
+
+SCRIPT = """//! Plugin number {number}.
+let item = schema("Item{number}", object(#{{ id: int(), name: string().max(80), tags: array(string()) }}));
+get(|req| "{text}");
+get("/{{id}}", #{{ params: #{{ id: int() }} }}, |req| #{{ id: req.params.id, name: "item" }});
+post(#{{ body: item }}, |req| created(req.body));
+"""
+
+
+class Site:
+    def __init__(self, count):
+        self.count = count
+        self.project = tempfile.mkdtemp()
+        self.plugins = os.path.join(self.project, "plugins")
+        os.mkdir(self.plugins)
+        for number in range(count):
+            self.write(number, "v0")
+        env = dict(os.environ, HOTPLATE_NETWORK__PORT="0", HOTPLATE_NETWORK__WORKERS="1", HOTPLATE_LOG__ACCESS="off")
+        self.log = open(os.path.join(self.project, "log"), "w+")
+        self.server = subprocess.Popen([PROGRAM, "serve"], cwd=self.project, env=env, stdout=subprocess.PIPE,
+                                       stderr=self.log, text=True)
+        port = int(re.search(r":(\d+) \(pid", self.server.stdout.readline()).group(1))
+        self.log.seek(0)
+        took = re.search(r"milliseconds=([\d.]+)", re.sub(r"\x1b\[[0-9;]*m", "", self.log.read()))
+        self.load = float(took.group(1)) if took else float("nan")
+        self.socket = socket.create_connection(("127.0.0.1", port))
+
+    def write(self, number, text):
+        path = os.path.join(self.plugins, f"p{number:04}.rhai")
+        with open(path + "~", "w") as file:
+            file.write(SCRIPT.format(number=number, text=text))
+        os.rename(path + "~", path)
+
+    def ask(self, number):
+        self.socket.sendall(f"GET /p{number:04} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        return self.socket.recv(65536).rsplit(b"\r\n", 1)[-1]
+
+    def edit(self, number, text):
+        self.write(number, text)
+        began = time.perf_counter()
+        while self.ask(number) != text.encode():
+            if time.perf_counter() - began > 10:
+                sys.exit(f"the change was not served: {self.project}")
+            time.sleep(0.0001)
+        return (time.perf_counter() - began) * 1000
+
+    def end(self):
+        self.server.terminate()
+        self.server.wait()
+        shutil.rmtree(self.project)
+
+
+def main():
+    sites = [Site(FEW), Site(MANY)]
+    times = {site.count: [] for site in sites}
+    time.sleep(1)
+    for turn in range(EDITS + 2):
+        for site in sites:
+            took = site.edit(turn * 7 % site.count, f"v{turn + 1}")
+            # The first one makes what is made once.
+            if turn > 1:
+                times[site.count].append(took)
+            time.sleep(0.05)
+    medians = []
+    for site in sites:
+        took = sorted(times[site.count])
+        medians.append(statistics.median(took))
+        print(f"{site.count:5} plugins: loaded in {site.load:.0f} ms; a change is served after {medians[-1]:.2f} ms "
+              f"(middle half {took[len(took) // 4]:.2f} to {took[len(took) * 3 // 4]:.2f})")
+        site.end()
+    times_as_much = medians[1] / medians[0]
+    print(f"{times_as_much:.2f} times as much")
+    sys.exit(times_as_much > 3 or sites[1].load > 1000)
+
+
+main()
