@@ -71,11 +71,11 @@ impl Executor {
         pace: Pace,
         job: impl FnOnce(Thread) -> T + Send + 'static,
     ) -> Option<T> {
-        let place = match (&self.workers, pace) {
+        let room = match (&self.workers, pace) {
             (None, _) => None,
             (Some(slow), Pace::Quick) => return Some(job(Thread::Worker(Arc::clone(slow)))),
             (Some(slow), Pace::New) => match self.pool.place() {
-                Some(place) => Some(place),
+                Some(room) => Some(room),
                 None => return Some(job(Thread::Worker(Arc::clone(slow)))),
             },
             // Beside workers, whoever finds no thread is turned away: those who wait are in the queue of
@@ -90,10 +90,10 @@ impl Executor {
         };
         // The caller may have gone away, and then nobody wants the answer.
         let report = |done| drop(answer.send(done));
-        let queued = match place {
-            Some(place) => self.pool.run_in(place, move |place| {
+        let queued = match room {
+            Some(room) => self.pool.run_in(room, move |room| {
                 let done = job();
-                drop(place);
+                drop(room);
                 report(done);
             }),
             None => self.pool.run(move || report(job())),
