@@ -223,7 +223,10 @@ impl Documents {
         let mount = self.mounts.get(place).ok_or(io::ErrorKind::NotFound)?;
         Ok(match self.load(mount, wish)? {
             Loaded::Whole(whole) => {
-                self.memory.keep(key, &whole, generation);
+                // What is in memory is answered before anybody asks for a key.
+                if !mount.is_guarded() {
+                    self.memory.keep(key, &whole, generation);
+                }
                 Some(answer(&whole))
             }
             Loaded::Large(large) => Some(respond::large(&large, method, headers)),

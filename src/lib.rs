@@ -54,8 +54,8 @@ pub use settings::{
     AccessLog, ApiContact, ApiInfo, ApiLicense, ApiServer, ApiTag, AuthSettings, ContractSettings,
     CorsOverrides, CorsSettings, DocumentSettings, Exposure, InvalidDigest, InvalidRange,
     InvalidRedisUrl, KeySettings, LimitOverrides, Limits, Loaded, LogFormat, LogLevel, LogSettings,
-    MountSettings, NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings, Overrides,
-    PathSettings, PluginAuth, PluginSettings, ProxyRange, RedisUrl, Responses, SameSite,
+    MountAuth, MountSettings, NetworkSettings, OnBreaking, OpenApiAccess, OpenApiSettings,
+    Overrides, PathSettings, PluginAuth, PluginSettings, ProxyRange, RedisUrl, Responses, SameSite,
     ScriptLimits, Secret, ServerSettings, SessionSettings, SessionStore, Settings, SniSettings,
     Sources, StringType, TlsSettings, TlsVersion, WatchMode, WatchSettings, process_environment,
 };

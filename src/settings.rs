@@ -42,8 +42,8 @@ pub use access::{AuthSettings, KeySettings, PluginSettings};
 pub use address::{InvalidRange, ProxyRange};
 pub use check::Exposure;
 pub use choice::{
-    AccessLog, LogFormat, LogLevel, OnBreaking, OpenApiAccess, PluginAuth, Responses, SameSite,
-    StringType, TlsVersion, WatchMode,
+    AccessLog, LogFormat, LogLevel, MountAuth, OnBreaking, OpenApiAccess, PluginAuth, Responses,
+    SameSite, StringType, TlsVersion, WatchMode,
 };
 pub(crate) use cors::{ANY as ANY_ORIGIN, CorsRules};
 pub use cors::{CorsOverrides, CorsSettings};

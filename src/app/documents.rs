@@ -5,9 +5,11 @@ use poem::{Request, Response};
 
 use super::endpoint::{content_length, ip};
 use crate::{
+    admin::{Caller, Denied},
     documents::{Ask, Documents, Included, Mount},
     generation::{Generation, router::Found},
-    middleware::{access, client},
+    middleware::{access, client, keys::Basic},
+    settings::Settings,
 };
 
 /// What the server shows itself is below this path, whatever folder is served.
@@ -46,20 +48,34 @@ pub(super) fn mount<'g>(
     (!comes_first).then_some(mount)
 }
 
+/// The scope of a key that opens folders which ask for one.
+const SCOPE: &str = "documents";
+
 /// The answer of a folder.
 pub(super) async fn serve(
     mount: &Mount,
     path: &str,
     request: &Request,
+    caller: &Caller<'_>,
     generation: &Generation,
 ) -> Response {
     let documents = &generation.documents;
-    let mut response = documents.serve(mount, path, &ask(request, generation)).await;
+    let mut response = match may_read(mount, caller, &generation.settings) {
+        true => documents.serve(mount, path, &ask(request, generation)).await,
+        false => caller.refuse(Denied::Unauthorized, &generation.settings),
+    };
     if request.method() == Method::HEAD {
         drop(response.take_body());
     }
     log(documents, request, &response, generation);
     response
+}
+
+/// Whether a caller has the key that a folder asks for.
+fn may_read(mount: &Mount, caller: &Caller<'_>, settings: &Settings) -> bool {
+    // Reading is all that can be done, so a page of another site cannot do anything with a browser's key.
+    let presented = || caller.presented(Basic::Counts, settings);
+    !mount.is_guarded() || presented().administrator(&settings.auth, &[SCOPE]).is_some()
 }
 
 fn ask<'a>(request: &'a Request, generation: &Generation) -> Ask<'a> {

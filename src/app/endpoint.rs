@@ -98,7 +98,9 @@ impl HotplateEndpoint {
             }
             let found = generation.router.find(request.method(), &path);
             if let Some(mount) = documents::mount(&path, &found, generation) {
-                return Box::pin(documents::serve(mount, &path, request, generation)).await;
+                let caller = self.caller(request);
+                return Box::pin(documents::serve(mount, &path, request, &caller, generation))
+                    .await;
             }
             match found {
                 Found::Route(target, values) => (target, values, path::restored(path)),

@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// The same where the file system keeps whole seconds, or every other of them.
 const COARSE_TICK: Duration = Duration::from_secs(3);
 
+/// Files that belong together may come this many seconds apart, in any order.
+const AT_ONCE: i64 = 10;
+
 impl Identity {
     pub(crate) fn of(metadata: &Metadata) -> Self {
         Self {
@@ -71,9 +74,10 @@ impl Identity {
         self.size
     }
 
-    /// Whether its content was modified before that of the other.
+    /// Whether its content was modified before that of the other, or it was last changed some seconds before:
+    /// a file that is put back keeps the time of its content.
     pub(crate) fn is_older_than(&self, other: &Self) -> bool {
-        self.modified < other.modified
+        self.modified < other.modified || self.changed.0 + AT_ONCE < other.changed.0
     }
 
     /// The same, once a further change would show: before the clock has moved on, two versions cannot be told

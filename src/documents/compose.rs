@@ -8,6 +8,7 @@ use std::{io, time::SystemTime};
 use jiff::{Timestamp, ZonedDateTime, tz::TimeZone};
 
 use super::{
+    escape::escaped,
     load::read,
     magic::{Piece, formatted, pieces},
     mount::Mount,
@@ -65,10 +66,30 @@ impl Composed {
         let mut html = html.to_owned();
         for (mark, part) in &self.parts {
             let part = made(part);
-            html = html.replace(&format!("<p>{mark}</p>"), &part).replace(mark, &part);
+            html = put(&html.replace(&format!("<p>{mark}</p>"), &part), mark, &part);
         }
         html
     }
+}
+
+/// Puts HTML in the places of a mark: as text where it stands in code, and nothing inside a tag, such as in
+/// the anchor of a heading.
+fn put(html: &str, mark: &str, part: &str) -> String {
+    let mut all = String::with_capacity(html.len() + part.len());
+    let mut pieces = html.split(mark);
+    all.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        // What is no tag has its angle brackets escaped; what was included is whole.
+        let opens = |name: &str| all.rfind(name);
+        if opens("<") <= opens(">") {
+            match opens("<code") > opens("</code") {
+                true => all.push_str(&escaped(part)),
+                false => all.push_str(part),
+            }
+        }
+        all.push_str(piece);
+    }
+    all
 }
 
 /// Replaces the variables of a page at `way`.

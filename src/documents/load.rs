@@ -187,7 +187,8 @@ fn large(
     Ok(Loaded::Large(Box::new(Large { siblings, ..large })))
 }
 
-/// The compressed files beside a file. One that is older than the file says something else by now.
+/// The compressed files beside a file. One that is older than the file, or that was there long before the file
+/// came there, says something else by now.
 fn siblings(
     mount: &Mount,
     way: &Way,
@@ -197,8 +198,8 @@ fn siblings(
     let codings = if kind.is_compressible() { &Coding::REAL[..] } else { &[] };
     codings.iter().filter_map(move |coding| {
         let opened = mount.root.open(&way.with_ending(coding.ending())).ok()?;
-        let is_newer = !Identity::of(&opened.metadata).is_older_than(identity);
-        (opened.metadata.is_file() && is_newer).then_some((*coding, opened))
+        let is_of_it = !Identity::of(&opened.metadata).is_older_than(identity);
+        (opened.metadata.is_file() && is_of_it).then_some((*coding, opened))
     })
 }
 

@@ -4,7 +4,7 @@ use crate::content::{
     beneath::{Links, Root},
     way::DotFiles,
 };
-use crate::settings::MountSettings;
+use crate::settings::{MountAuth, MountSettings};
 
 /// A folder under a path.
 #[derive(Debug)]
@@ -20,6 +20,11 @@ impl Mount {
         let dots = if settings.dotfiles { DotFiles::Served } else { DotFiles::Hidden };
         let root = Root::new(settings.folder.clone(), links);
         Self { settings: settings.clone(), root, dots }
+    }
+
+    /// Whether it asks for a key.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.settings.auth != MountAuth::None
     }
 
     /// The path that it is served under.

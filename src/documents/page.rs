@@ -97,7 +97,7 @@ impl Documents {
             rendered.map(|(_, html)| html.clone()).unwrap_or_default()
         });
         let html = match &composed.title {
-            Some(title) => titled(html, title),
+            Some(title) => titled(&html, title),
             None => html,
         };
         Ok(Some(self.whole(html, mount, wish, source, composed, None)))
@@ -172,13 +172,75 @@ fn address(set: Option<&str>, own: &str, mount: &Mount, wish: &Wish) -> String {
     }
 }
 
-/// HTML with another title, where it has one.
-fn titled(html: String, title: &str) -> String {
+/// HTML with another title: in its head, which gets one if it has none.
+fn titled(html: &str, title: &str) -> String {
     let lower = html.to_ascii_lowercase();
-    let begin = lower.find("<title").and_then(|at| Some(at + lower.get(at..)?.find('>')? + 1));
-    let bounds =
-        begin.and_then(|begin| Some((begin, begin + lower.get(begin..)?.find("</title")?)));
-    let Some((begin, end)) = bounds else { return html };
-    let parts = html.get(..begin).zip(html.get(end..));
-    parts.map(|(before, after)| format!("{before}{}{after}", escaped(title))).unwrap_or(html)
+    let head_ends =
+        tag(&lower, "</head").or_else(|| tag(&lower, "<body")).map_or(lower.len(), |at| at.0);
+    let head = lower.get(..head_ends).unwrap_or_default();
+    let text = tag(head, "<title")
+        .and_then(|(_, begin)| Some((begin, begin + head.get(begin..)?.find("</title")?)));
+    let title = escaped(title);
+    let (from, to, new) = match text {
+        Some((begin, end)) => (begin, end, title),
+        None => {
+            // Before a doctype it would change how the page is read.
+            let first = ["<head", "<html", "<!doctype"].iter().find_map(|name| tag(head, name));
+            let at = first.map_or(0, |(_, end)| end);
+            (at, at, format!("<title>{title}</title>"))
+        }
+    };
+    let (before, after) =
+        (html.get(..from).unwrap_or_default(), html.get(to..).unwrap_or_default());
+    format!("{before}{new}{after}")
+}
+
+/// Where the first tag of that name begins and ends that is in no comment.
+fn tag(lower: &str, name: &str) -> Option<(usize, usize)> {
+    let mut at = 0;
+    loop {
+        let rest = lower.get(at..)?;
+        let found = rest.find(name)?;
+        if let Some(comment) = rest.find("<!--").filter(|comment| *comment < found) {
+            at += comment + rest.get(comment..)?.find("-->")?;
+            continue;
+        }
+        let after = rest.get(found + name.len()..)?;
+        if after.starts_with(|next: char| next == '>' || next == '/' || next.is_ascii_whitespace())
+        {
+            let end = found + name.len() + after.find('>')? + 1;
+            return Some((at + found, at + end));
+        }
+        at += found + name.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::titled;
+
+    #[test]
+    fn a_title_goes_into_the_head() {
+        for (page, expected) in [
+            ("<head><title>a</title></head>", "<head><title>&lt;new&gt;</title></head>"),
+            (
+                "<HEAD lang=x><header></HEAD>",
+                "<HEAD lang=x><title>&lt;new&gt;</title><header></HEAD>",
+            ),
+            (
+                "<html><body><svg><title>icon</title></svg>",
+                "<html><title>&lt;new&gt;</title><body><svg><title>icon</title></svg>",
+            ),
+            ("<!doctype html><p>text", "<!doctype html><title>&lt;new&gt;</title><p>text"),
+            (
+                "<!-- <title>no</title> --><title>a</title>",
+                "<!-- <title>no</title> --><title>&lt;new&gt;</title>",
+            ),
+            ("<!-- <head> never ends", "<title>&lt;new&gt;</title><!-- <head> never ends"),
+            ("<title", "<title>&lt;new&gt;</title><title"),
+            ("", "<title>&lt;new&gt;</title>"),
+        ] {
+            assert_eq!(titled(page, "<new>"), expected);
+        }
+    }
 }

@@ -133,6 +133,7 @@ struct Inner {
     query: Part,
     cookies: Part,
     body: Part,
+    is_body_declared: bool,
     vars: Part,
     visit: OnceLock<Arc<Visit>>,
 }
@@ -174,6 +175,7 @@ impl ScriptRequest {
             query: Part::default(),
             cookies: Part::default(),
             body: Part::default(),
+            is_body_declared: false,
             vars: Part::default(),
             visit: OnceLock::new(),
         }))
@@ -213,6 +215,7 @@ impl ScriptRequest {
         inner.files = typed.files;
         inner.query = map(typed.query);
         inner.cookies = map(typed.cookies);
+        inner.is_body_declared = typed.body.is_some();
         inner.body = Part::of(typed.body);
     }
 
@@ -328,7 +331,15 @@ impl ScriptRequest {
     }
 
     fn vars_made(&self) -> Native<Dynamic> {
-        let mut vars = self.body()?.try_cast::<Map>().unwrap_or_default();
+        // Clients of pserve send JSON under whatever content type.
+        let object = match self.0.is_body_declared {
+            true => None,
+            false => body::object(self.headers(), &self.0.data.body),
+        };
+        let mut vars = match object {
+            Some(object) => object,
+            None => self.body()?.try_cast::<Map>().unwrap_or_default(),
+        };
         vars.extend(self.query()?.try_cast::<Map>().unwrap_or_default());
         Ok(Dynamic::from_map(vars))
     }

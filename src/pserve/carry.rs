@@ -1,6 +1,7 @@
 //! Key by key: what each means in ours.
 
 mod cors;
+mod guarded;
 mod plugins;
 mod sessman;
 
@@ -12,7 +13,7 @@ use std::{
 
 use super::{
     Home, Imported, Secrets,
-    ini::{Entry, Ini},
+    ini::{DEFAULT, Entry, Ini},
     opening,
     value::{self, Text, Value},
     write::{self, Section, quoted},
@@ -33,6 +34,8 @@ pub(super) struct Carried<'a> {
     variables: BTreeSet<String>,
     /// The plugins that have a section.
     named: BTreeSet<String>,
+    /// What the plugin that serves documents asks for.
+    documents: guarded::Asked,
     /// The keys that were looked at, each with its section.
     seen: BTreeSet<(String, String)>,
 }
@@ -48,6 +51,7 @@ impl<'a> Carried<'a> {
             notes: Vec::new(),
             variables: BTreeSet::new(),
             named: BTreeSet::new(),
+            documents: guarded::Asked::default(),
             seen: BTreeSet::new(),
         }
     }
@@ -78,6 +82,10 @@ impl<'a> Carried<'a> {
     /// The value of a key, which is looked at with that.
     fn take(&mut self, section: &str, key: &str) -> Result<Option<(Value, Entry)>, Fault> {
         self.seen.insert((section.to_owned(), key.to_owned()));
+        // What stands for all sections may be what this one was given.
+        if self.ini.is_default(section, key) {
+            self.seen.insert((DEFAULT.to_owned(), key.to_owned()));
+        }
         let Some(entry) = self.ini.entry(section, key).filter(|entry| !entry.raw.is_empty()) else {
             return Ok(None);
         };
@@ -114,7 +122,12 @@ impl<'a> Carried<'a> {
             true => letter.to_ascii_uppercase(),
             false => '_',
         };
-        let variable: String = variable.chars().map(letter).collect();
+        let name: String = variable.chars().map(letter).collect();
+        // Names that differ in other characters may come to the same.
+        let is_free = |name: &String| !self.variables.contains(name);
+        let numbered = (2..).map(|number| format!("{name}_{number}"));
+        let variable = std::iter::once(name.clone()).chain(numbered).find(is_free);
+        let variable = variable.unwrap_or(name);
         let reference = quoted(&format!("${{ENV:{variable}}}"));
         self.variables.insert(variable);
         reference
@@ -286,7 +299,6 @@ impl<'a> Carried<'a> {
             self.leave("paths", "documents", "[file_server] documents counts");
         }
         if let Some(documents) = own.or(old) {
-            self.sections.push(section);
             let mut mount = Section::new("[[documents.mounts]]");
             let (path, folder) = match documents.split_once(':') {
                 Some((path, folder)) => (path.written(), folder),
@@ -298,7 +310,13 @@ impl<'a> Carried<'a> {
             if let Some(index) = index {
                 mount.set("index", format!("[{}]", quoted(&index.written())));
             }
+            section.comment(
+                "pserve keeps HTML that stands in Markdown; here it is left out unless `markdown_html` is set.",
+            );
+            section.comment("markdown_html = true");
+            self.sections.push(section);
             mount.comment("Here @INCLUDE= and @FILETIME= reach files of this folder only.");
+            self.guard(&mut mount);
             self.sections.push(mount);
             return Ok(());
         }

@@ -7,7 +7,7 @@
 use crate::diagnostic::{Diagnostic, Place};
 
 /// The section whose keys all others have too.
-const DEFAULT: &str = "DEFAULT";
+pub(super) const DEFAULT: &str = "DEFAULT";
 
 /// A key with its value as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +89,11 @@ impl Ini {
     pub(super) fn entry(&self, section: &str, key: &str) -> Option<&Entry> {
         let of = |name: &str| self.section(name)?.entry(key);
         of(section).or_else(|| of(DEFAULT))
+    }
+
+    /// Whether a key of a section is the one of that which stands for all.
+    pub(super) fn is_default(&self, section: &str, key: &str) -> bool {
+        self.section(section).is_none_or(|section| section.entry(key).is_none())
     }
 
     /// What is wrong in a line.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::Diagnostic;
 
 use super::Settings;
-use super::choice::PluginAuth;
+use super::choice::{MountAuth, PluginAuth};
 use super::tree::join;
 
 /// Whether a bind that others can reach may do without any key.
@@ -173,6 +173,16 @@ impl Settings {
                     "documents.mounts".to_owned(),
                     Diagnostic::error("config-bad-value", message)
                         .help("give each folder a `path` of its own"),
+                ));
+            }
+            if mount.auth == MountAuth::Global && !self.auth.has_key() {
+                let message = format!(
+                    "the folder at {} asks for the global key and there is none",
+                    mount.path
+                );
+                broken.push((
+                    "documents.mounts".to_owned(),
+                    Diagnostic::error("config-incomplete", message).help("set `auth.apikey`"),
                 ));
             }
         }

@@ -166,4 +166,13 @@ choices! {
         /// The plugin's own `apikey`.
         Plugin = "plugin",
     }
+
+    /// Which key a folder of documents asks for.
+    MountAuth {
+        /// None: everybody may read it.
+        #[default]
+        None = "none",
+        /// The global key, `auth.apikey` or one of `auth.keys` with the scope `documents`.
+        Global = "global",
+    }
 }

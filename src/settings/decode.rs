@@ -241,6 +241,7 @@ fn mount(fields: &mut Fields, bases: &Bases) -> Option<MountSettings> {
     let set = fields.left().contains_key("index");
     let index = fields.list("index", file_name);
     let read = MountSettings {
+        auth: fields.choice("auth"),
         index: if set { index } else { default.index },
         listing: fields.boolean("listing", default.listing),
         dotfiles: fields.boolean("dotfiles", default.dotfiles),

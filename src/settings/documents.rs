@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::choice::MountAuth;
 use super::sections::{last_part, last_part_if_any};
 
 /// `[documents]`: what holds for all folders that are served.
@@ -46,6 +47,8 @@ pub struct MountSettings {
     /// The folder.
     #[serde(serialize_with = "last_part")]
     pub folder: PathBuf,
+    /// Which key it asks for.
+    pub auth: MountAuth,
     /// What a folder is answered with: the first of these files that is in it.
     pub index: Vec<String>,
     /// Whether a folder without an index is answered with a list of what is in it.
@@ -86,6 +89,7 @@ impl MountSettings {
         Self {
             path: path.into(),
             folder: folder.into(),
+            auth: MountAuth::default(),
             index: ["index.html", "index.md"].map(str::to_owned).into(),
             listing: false,
             dotfiles: false,

@@ -37,7 +37,8 @@ fn pserve() -> Option<PathBuf> {
         "pserve is not installed"
     );
     eprintln!(
-        "SKIPPED: pserve is not there: python3 -m venv target/pserve; target/pserve/bin/pip install pluginserver==0.10.5"
+        "SKIPPED: pserve is not there: python3 -m venv target/pserve; target/pserve/bin/pip install pluginserver==0.10.5 \
+         beautifulsoup4 markdown aiofiles pygments"
     );
     None
 }
@@ -138,6 +139,7 @@ const VALUES: &str = "Arrays, numbers, booleans and null are JSON; pserve makes 
 const RAISED: &str = "A handler that fails is 500 with an `error_id`; pserve answers 200 and shows the exception to everybody.";
 const REPEATED: &str = "A name that the query repeats is an array; pserve keeps the first value.";
 const BODY: &str = "A body that is no JSON object stands in `req.body`; pserve drops it.";
+const TYPED: &str = "A key in a JSON body counts with `Content-Type: application/json` only, which a page of another site cannot send unasked; pserve takes it under any content type.";
 const ERRORS: &str = "Errors of the server itself, such as 404 and 405, are `application/problem+json`; pserve's are plain text.";
 const RELOAD: &str = "`/reload/NAME` answers with what became of it, 404 for a name that is not there; pserve loses its reply and sends 500.";
 const FORWARDED: &str =
@@ -164,6 +166,8 @@ fn cases() -> Vec<Case> {
         same(Ask::new("HEAD", "/echo")),
         differs(Ask::get("/echo?x=1&x=2"), 200, 200, REPEATED),
         same(Ask::post("/echo").body("text/plain", "no json")),
+        same(Ask::post("/echo?a=q").body("text/javascript", "{\"a\": 1, \"b\": [2]}")),
+        same(Ask::post("/echo").body("application/x-www-form-urlencoded", "{\"a\": 1}")),
         differs(
             Ask::post("/echo").body("application/x-www-form-urlencoded", "a=1"),
             200,
@@ -209,6 +213,8 @@ fn cases() -> Vec<Case> {
             bearer(path, other),
         ];
         cases.extend(wrong.map(|ask| differs(ask, 200, 403, REFUSED)));
+        let plain = Ask::post(path).body("text/plain", json!({ "apikey": key }).to_string());
+        cases.push(differs(plain, 200, 403, TYPED));
     }
     cases
 }
@@ -331,31 +337,25 @@ fn pages_of_other_origins_may_read_what_they_may_there() {
 
 const SLASH: &str = "A folder's path without `/` at its end is redirected to the one with it, so that links in its index file lead where they should.";
 const PAGES: &str = "Errors are HTML pages with their status.";
+const RAW: &str = "HTML in Markdown is left out unless `markdown_html = true`, and scripts in it run only where `markdown_policy` allows them.";
 const OUTSIDE: &str = "No path leads out of the folder; pserve answers `..` in a path with any file that its user may read.";
 
-/// The plugin of pserve's repository that serves documents, if it was put there. What does not run in it with
-/// the package is mended: it names a property that requests do not have, and a log that is not there.
-fn file_server() -> Option<String> {
-    let path = root().join("target/pserve/fileserve.py");
-    let Ok(text) = fs::read_to_string(path) else {
-        eprintln!(
-            "SKIPPED: put plugins/fileserve.py of pserve's repository at target/pserve/fileserve.py; \
-             target/pserve/bin/pip install beautifulsoup4 markdown aiofiles pygments"
-        );
-        return None;
-    };
+/// The plugin of pserve's repository that serves documents. What does not run in it with the package is mended:
+/// it names a property that requests do not have, and a log that is not there.
+fn file_server() -> String {
+    let text = fs::read_to_string(root().join("tests/pserve/upstream/fileserve.py")).unwrap();
     let log =
         "\nfrom plugincore.logjam import LogJam\nLogJam.common_log = lambda self, **told: None\n";
-    Some(text.replace("{request.type}", "{request.method}") + log)
+    text.replace("{request.type}", "{request.method}") + log
 }
 
 #[test]
 fn documents_are_the_same_but_for_what_is_told() {
-    let (Some(program), Some(file_server)) = (pserve(), file_server()) else { return };
+    let Some(program) = pserve() else { return };
     let project = Project::new(&[]);
     let old = project.root().join("old");
     fs::create_dir_all(old.join("plugins")).unwrap();
-    fs::write(old.join("plugins/fileserve.py"), file_server).unwrap();
+    fs::write(old.join("plugins/fileserve.py"), file_server()).unwrap();
     for folder in [project.root(), &old] {
         fs::create_dir_all(folder.join("html/guide")).unwrap();
         for (name, text) in [
@@ -365,6 +365,7 @@ fn documents_are_the_same_but_for_what_is_told() {
                 "@TITLE=New title@<html><head><title>a</title></head><body>@INCLUDE=part.txt@</body></html>",
             ),
             ("part.txt", "included"),
+            ("div.md", "<div class=\"x\">raw</div>\n"),
             ("index.html", "<p>index</p>\n"),
             ("guide/index.html", "<p>guide</p>\n"),
             (
@@ -400,6 +401,10 @@ fn documents_are_the_same_but_for_what_is_told() {
         );
     }
     let document = fs::read_to_string(root().join("docs/from-pserve.md")).unwrap();
+    let (there, here) = asked("/html/div.md");
+    let raw = "<div class=\"x\">raw</div>";
+    assert!(there.text().contains(raw) && !here.text().contains(raw), "{}", here.text());
+    assert!(document.contains(RAW), "docs/from-pserve.md does not say: {RAW}");
     for (target, statuses, of, why) in [
         ("/html/guide", (200, 301), None, SLASH),
         ("/html/none.html", (404, 404), Some("text/html"), PAGES),

@@ -190,6 +190,63 @@ fn a_plugin_and_a_folder_of_the_same_path_are_told_of_and_both_answer() {
 }
 
 #[test]
+fn a_folder_for_those_with_a_key_is_for_nobody_else() {
+    let config = "[auth]\napikey = \"all\"\n[auth.keys.reader]\nkey = \"reader\"\nscopes = [\"documents\"]\n\
+        [auth.keys.other]\nkey = \"other\"\nscopes = [\"reload\"]\n\
+        [[documents.mounts]]\nfolder = \"html\"\nauth = \"global\"\n[[documents.mounts]]\nfolder = \"open\"\n";
+    let project = project(
+        &[("html/a.txt", "secret"), ("html/sub/b.txt", "b"), ("open/a.txt", "open")],
+        config,
+    );
+    rest();
+    let server = project.start();
+    let bearer =
+        |key: &str| Ask::get("/html/a.txt").header("Authorization", &format!("Bearer {key}"));
+    // The second time, what is open answers from memory.
+    for _ in 0..3 {
+        for key in ["all", "reader"] {
+            assert_eq!(server.ask(bearer(key)).ok(), "secret");
+        }
+        assert_eq!(server.get("/html/a.txt?apikey=reader").ok(), "secret");
+        for ask in [
+            Ask::get("/html/a.txt"),
+            Ask::new("HEAD", "/html/a.txt"),
+            Ask::get("/html/none"),
+            Ask::get("/html/sub"),
+            Ask::get("/html/%61.txt"),
+            bearer("wrong"),
+            bearer("other"),
+        ] {
+            let answer = server.ask(ask.clone());
+            assert_eq!(answer.status, 403, "{ask:?}");
+            assert!(!answer.text().contains("secret"));
+        }
+        assert_eq!(server.get("/open/a.txt").ok(), "open");
+    }
+    // A person at a browser is asked for the key.
+    let navigates = Ask::get("/html/a.txt").header("Sec-Fetch-Mode", "navigate");
+    let asked = server.ask(navigates.clone());
+    assert_eq!(asked.status, 401);
+    assert!(asked.header("www-authenticate").unwrap().starts_with("Basic"));
+    let answered = server.ask(navigates.header("Authorization", "Basic bWU6cmVhZGVy"));
+    assert_eq!(answered.ok(), "secret");
+    let log = server.log();
+    assert!(!log.contains("apikey=reader"), "{log}");
+}
+
+#[test]
+fn a_folder_asks_for_no_key_that_nobody_has() {
+    let config = "[[documents.mounts]]\nfolder = \"html\"\nauth = \"global\"\n";
+    let ended = project(&[("html/a.txt", "a")], config).run();
+    assert!(!ended.status.success());
+    assert!(
+        ended.stderr.contains("the folder at /html asks for the global key"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn folders_follow_the_configuration() {
     let server = project(&[("html/a.txt", "a"), ("more/a.txt", "b")], HTML).start();
     assert_eq!(server.get("/more/a.txt").status, 404);

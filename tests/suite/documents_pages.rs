@@ -200,6 +200,11 @@ fn files_times_and_titles_are_put_in_their_places() {
              F@FILETIME=../b.md+%Y-%m@F \\@INCLUDE=/b.md@",
         ),
         ("html/b.md", "*b*"),
+        (
+            "html/e.md",
+            "# A @INCLUDE=img.html@ B\n\nA `@INCLUDE=img.html@` and ![@INCLUDE=img.html@](y.png)\n",
+        ),
+        ("html/img.html", "<img src=\"x.png\">"),
         ("html/c.html", "<aside>@INCLUDE=b.md@</aside>"),
         (
             "html/d.html",
@@ -216,6 +221,10 @@ fn files_times_and_titles_are_put_in_their_places() {
     let month = html.split('F').find(|text| text.len() == 7 && text.contains('-'));
     assert!(month.is_some(), "{html}");
     assert!(html.contains("@INCLUDE=/b.md@") && !html.contains("\\@"), "{html}");
+    let html = server.get("/html/e.md").ok();
+    assert!(html.contains("<h1 id=\"a--b\">A <img src=\"x.png\"> B</h1>"), "{html}");
+    assert!(html.contains("<code>&lt;img src=&quot;x.png&quot;&gt;</code>"), "{html}");
+    assert!(html.contains("alt=\"\"") && html.contains("<title>A  B</title>"), "{html}");
     let html = server.get("/html/d.html").ok();
     assert!(html.contains("<title>N &amp; N</title>"), "{html}");
     assert!(html.contains("<p><em>b</em></p>\n <aside>@INCLUDE"), "{html}");

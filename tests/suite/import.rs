@@ -308,3 +308,56 @@ fn what_is_no_configuration_is_told_with_its_line() {
     let ended = project("[main]\n").arg("--secrets").arg("hidden").run();
     assert!(ended.stderr.contains("it is `plain` or `env`"), "{}", ended.stderr);
 }
+
+#[test]
+fn documents_that_asked_for_a_key_ask_for_one_here() {
+    let ini = "[paths]\nplugins = plugins\n[auth]\napikey = all\n[plugin_parms]\nfileserve = auth_type=KIND&apikey=own\n\
+        [file_server]\ndocuments = pages:${ENV:HOME}/pages\n[network]\nport = int:0\n";
+    for (kind, may, may_not) in
+        [("global", &["all"][..], &["own", ""][..]), ("plugin", &["own", "all"], &["other", ""])]
+    {
+        let project = project(&ini.replace("KIND", kind));
+        fs::create_dir_all(project.root().join("pages")).unwrap();
+        fs::write(project.root().join("pages/a.txt"), "private").unwrap();
+        fs::create_dir(project.root().join("config")).unwrap();
+        let import = project.arg("-o").arg("config/hotplate.toml");
+        let ended = import.run();
+        assert!(ended.status.success(), "{}", ended.stderr);
+        let server: Server = import.bare().arg("serve").start();
+        let ask = |key: &str| server.ask(Ask::get("/pages/a.txt").header("X-Custom-Auth", key));
+        for key in may {
+            assert_eq!(ask(key).ok(), "private", "{kind} {key}");
+        }
+        for key in may_not {
+            assert_eq!(ask(key).status, 403, "{kind} {key}");
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_written_down_where_that_is_asked_for() {
+    let ini = "[paths]\nplugins = plugins\n[plugin_parms]\n\
+        a = secret_key=s1&db_pass=s2&pwd=s3&private_key=s4&dsn=postgres://u:s5@h/db&url=http://h/s&size=7\n\
+        a_b = apikey=s6\na-b = apikey=s7\n";
+    let ended = project(ini).arg("--secrets").arg("env").run();
+    assert!(ended.status.success(), "{}", ended.stderr);
+    for secret in ["s1", "s2", "s3", "s4", "s5", "s6", "s7"] {
+        assert!(!ended.stdout.contains(secret), "{secret}: {}", ended.stdout);
+    }
+    for kept in ["size = \"7\"", "url = \"http://h/s\""] {
+        assert!(ended.stdout.contains(kept), "{}", ended.stdout);
+    }
+    // Two that come to the same name are two.
+    for variable in ["PSERVE_A_B_APIKEY", "PSERVE_A_B_APIKEY_2"] {
+        assert!(ended.stdout.contains(&format!("${{ENV:{variable}}}")), "{}", ended.stdout);
+        assert!(ended.stderr.contains(variable), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_key_that_stands_for_all_sections_and_was_carried_is_not_named_as_left() {
+    let ended = import("[DEFAULT]\nport = int:9000\nother = 1\n[network]\nbindto = 127.0.0.1\n");
+    assert!(ended.stdout.contains("port = 9000"), "{}", ended.stdout);
+    assert!(!ended.stderr.contains("[DEFAULT] port"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("not carried: [DEFAULT] other"), "{}", ended.stderr);
+}

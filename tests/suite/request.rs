@@ -71,6 +71,27 @@ fn vars_are_body_and_query_and_the_query_wins() {
 }
 
 #[test]
+fn vars_have_a_json_object_whatever_its_content_type() {
+    let server = seeing("req.vars");
+    let ask = |kind: &str, body: &str| server.ask(Ask::post("/r?c=3").body(kind, body.to_owned()));
+    let object = r#" {"b": 2}"#;
+    for kind in ["application/x-www-form-urlencoded", "text/javascript", "application/octet-stream"]
+    {
+        assert_eq!(ask(kind, object).json(), json!({ "b": 2, "c": "3" }), "{kind}");
+    }
+    assert_eq!(
+        ask("application/x-www-form-urlencoded", "{=1").json(),
+        json!({ "{": "1", "c": "3" })
+    );
+    assert_eq!(ask("text/plain", "[1]").json(), json!({ "c": "3" }));
+    assert_eq!(ask("application/json", "{").status, 400);
+    // The body itself is what its content type says.
+    let server = seeing("type_of(req.body)");
+    let answer = server.ask(Ask::post("/r").body("text/plain", object.to_owned()));
+    assert_eq!(answer.json(), "string");
+}
+
+#[test]
 fn a_json_body_that_is_cut_short_is_a_bad_request() {
     let server = seeing("req.body");
     let answer = server.ask(Ask::post("/r").body("application/json", "{\"a\": [1, 2"));

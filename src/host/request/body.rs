@@ -48,6 +48,14 @@ pub(super) fn parsed(headers: &HeaderMap, body: &Bytes) -> Native<Dynamic> {
     }
 }
 
+/// The JSON object that the body is, whatever its content type; nothing where it is none.
+pub(super) fn object(headers: &HeaderMap, body: &Bytes) -> Option<Map> {
+    if body.trim_ascii_start().first() != Some(&b'{') || refuse_encoded(headers).is_err() {
+        return None;
+    }
+    json::parse(body).ok()?.try_cast()
+}
+
 /// The body as JSON, whatever its content type.
 pub(super) fn as_json(headers: &HeaderMap, body: &Bytes) -> Native<Dynamic> {
     refuse_encoded(headers)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Carried, Fault, sessman};
+use super::{Carried, Fault, guarded, sessman};
 use crate::pserve::{
     classes,
     parameters::{self, Parameter},
@@ -14,8 +14,18 @@ use crate::pserve::{
 const OURS: [&str; 7] = ["enabled", "limits", "cors", "auth", "auth_type", "apikey", "route_path"];
 
 /// Parameters that are secrets, by what their names end in.
-const SECRET: [&str; 7] =
-    ["password", "passwd", "secret", "token", "apikey", "api_key", "credentials"];
+const SECRET: [&str; 9] =
+    ["password", "passwd", "passphrase", "pass", "pwd", "secret", "token", "credentials", "key"];
+
+/// Whether a parameter is a secret: by its name, or because it is an address with a password in it.
+fn is_secret(name: &str, text: &Text) -> bool {
+    let name = name.to_lowercase();
+    let written = text.written();
+    let user = written.split_once("://").and_then(|(_, rest)| {
+        rest.split(['/', '?', '#']).next()?.rsplit_once('@').map(|(user, _)| user)
+    });
+    SECRET.iter().any(|end| name.ends_with(end)) || user.is_some_and(|user| user.contains(':'))
+}
 
 impl Carried<'_> {
     /// The sections of all plugins that have something to say.
@@ -78,6 +88,9 @@ impl Carried<'_> {
             self.is_free(&path.written(), &mut section);
             section.set("route_path", quoted(&path.written()));
         }
+        if guarded::serves_documents(parms, name) {
+            return self.documents_ask(parms, &parameters);
+        }
         self.auth_of(name, parms, &parameters, &mut section);
         for (parameter, value) in &parameters {
             if OURS.contains(&parameter.as_str()) {
@@ -100,8 +113,7 @@ impl Carried<'_> {
     /// A parameter as it stands among the settings of a script.
     fn setting(&mut self, plugin: &str, name: &str, value: &Parameter) -> Option<String> {
         let mut keep = |name: &str, text: &Text| {
-            let is_secret = SECRET.iter().any(|end| name.to_lowercase().ends_with(end));
-            is_secret.then(|| self.secret(&format!("PSERVE_{plugin}_{name}"), text))
+            is_secret(name, text).then(|| self.secret(&format!("PSERVE_{plugin}_{name}"), text))
         };
         value.toml(name, &mut keep)
     }
