@@ -17,6 +17,7 @@ use crate::{
         self,
         declare::{self, callback::Callback},
     },
+    openapi::Format,
     script::{
         budget::{self, Limits, Thread},
         json,
@@ -60,6 +61,12 @@ pub fn finds(site: &Hotplate, method: &Method, path: &str) -> bool {
     matches!(generation.router.find(method, &path), Found::Route(..))
 }
 
+/// The size of the document of what is served, which is made when this is first called.
+pub fn document(site: &Hotplate) -> usize {
+    let generation = site.inner.site.current();
+    generation.document(Format::Json, "", site.inner.admin.described()).bytes.len()
+}
+
 /// A function of a script, called as the server calls one: within a budget.
 #[derive(Debug)]
 pub struct Function {
@@ -71,14 +78,14 @@ pub struct Function {
 const LONG: Duration = Duration::from_secs(600);
 
 impl Function {
-    /// The function that a script hands to `on_start`, compiled or left to Rhai; `None` if there is none,
-    /// or if it cannot be compiled.
+    /// The function that a script hands to `on_start`, or to `before` if it takes an argument, compiled or
+    /// left to Rhai; `None` if there is none, or if it cannot be compiled.
     pub fn of(script: &str, is_compiled: bool) -> Option<Self> {
         let natives = host::natives();
         let engine = natives.engine(64);
         let (ran, mut declared) = declare::collect(|| engine.run(script));
         ran.ok()?;
-        let mut callback = declared.on_start.pop()?;
+        let mut callback = declared.on_start.pop().or_else(|| declared.before.pop())?;
         if is_compiled {
             let iterators = natives.iterators();
             let namespaces = natives.namespaces();
@@ -87,11 +94,11 @@ impl Function {
         callback.obstacle().is_none().then_some(Self { engine, callback })
     }
 
-    /// What it gives; `None` if it raises an error.
-    pub fn call(&self) -> Option<Dynamic> {
+    /// What it gives for arguments; `None` if it raises an error.
+    pub fn call<const N: usize>(&self, arguments: [Dynamic; N]) -> Option<Dynamic> {
         let deadline = Instant::now() + LONG;
         let limits = Limits { deadline, operations: u64::MAX, memory_bytes: 1 << 30 };
         let _budget = budget::enter(limits, Thread::Own);
-        self.callback.call(&self.engine, []).ok()
+        self.callback.call(&self.engine, arguments).ok()
     }
 }

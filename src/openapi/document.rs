@@ -7,12 +7,10 @@ use serde_json::{Map, Value, json};
 use super::{
     Surroundings,
     fragment::{Fragment, Operation},
-    responses, security,
+    responses,
+    security::Keys,
 };
-use crate::{
-    schema::COMPONENTS,
-    settings::{ApiInfo, Settings},
-};
+use crate::{schema::COMPONENTS, settings::ApiInfo};
 
 /// One place of the API, at which several operations may stand.
 struct Item<'a> {
@@ -28,6 +26,7 @@ pub(super) fn assemble<'a>(
 ) -> Value {
     let fragments: Vec<&Fragment> = fragments.collect();
     let names = Names::new(&fragments);
+    let keys = Keys::of(around.settings);
     let mut names_taken = HashSet::new();
     let mut items: BTreeMap<&str, Item<'_>> = BTreeMap::new();
     let mut schemas = Map::new();
@@ -40,12 +39,12 @@ pub(super) fn assemble<'a>(
             let made = Made { fragment, operation, renamed: renamed.clone() };
             match operation.path.has_tail {
                 true => tails.push(made),
-                false => made.put(&mut items, &names, &mut names_taken, around),
+                false => made.put(&mut items, &names, &mut names_taken, &keys, around),
             }
         }
     }
     for made in tails {
-        made.put(&mut items, &names, &mut names_taken, around);
+        made.put(&mut items, &names, &mut names_taken, &keys, around);
     }
     let mut paths = Map::new();
     for item in items.into_values() {
@@ -62,7 +61,7 @@ pub(super) fn assemble<'a>(
         "paths": paths,
         "security": [],
     });
-    let components = components(&document, schemas, around.settings);
+    let components = components(&document, schemas, keys);
     if let Some(members) = document.as_object_mut() {
         if !components.is_empty() {
             members.insert("components".to_owned(), components.into());
@@ -109,6 +108,7 @@ impl<'a> Made<'a> {
         items: &mut BTreeMap<&'a str, Item<'a>>,
         names: &Names<'_>,
         taken: &mut HashSet<&'a str>,
+        keys: &Keys,
         around: Surroundings<'_>,
     ) {
         let path = &self.operation.path;
@@ -128,7 +128,7 @@ impl<'a> Made<'a> {
         members.entry("summary").or_insert_with(|| in_words(name).into());
         members.insert("operationId".to_owned(), name.into());
         members.entry("tags").or_insert_with(|| json!([self.fragment.tag]));
-        if let Some(security) = self.operation.access.requirements(around.settings) {
+        if let Some(security) = self.operation.access.requirements(keys) {
             members.insert("security".to_owned(), security);
         }
         if let (true, Some((file, line))) =
@@ -245,11 +245,7 @@ fn listed(info: &ApiInfo, fragments: &[&Fragment], used: &BTreeSet<String>) -> V
 }
 
 /// The components: schemas of scripts, and of the server's own what something refers to.
-fn components(
-    document: &Value,
-    mut schemas: Map<String, Value>,
-    settings: &Settings,
-) -> Map<String, Value> {
+fn components(document: &Value, mut schemas: Map<String, Value>, keys: Keys) -> Map<String, Value> {
     let mut components = Map::new();
     let mut used = HashSet::new();
     references(document, &mut used);
@@ -264,8 +260,8 @@ fn components(
             schemas.entry(name).or_insert(schema);
         }
     }
-    let guarded = settings.auth.has_key() || has_security(document);
-    let keys = if guarded { security::schemes(settings) } else { Map::new() };
+    let guarded = keys.are_configured() || has_security(document);
+    let keys = if guarded { keys.into_schemes() } else { Map::new() };
     for (name, members) in [("schemas", schemas), ("responses", answers), ("securitySchemes", keys)]
     {
         if !members.is_empty() {

@@ -3,6 +3,8 @@
 //!
 //! It depends on nothing but the names, so that equal documents are equal bytes.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
@@ -84,10 +86,14 @@ impl<'a> Ordered<'a> {
 
     /// The members of an object, in the order in which they are written.
     pub(super) fn members(&self, map: &'a Map<String, Value>) -> Vec<(&'a str, &'a Value)> {
-        let mut members: Vec<_> =
-            map.iter().map(|(name, value)| (name.as_str(), value)).chain(self.extra).collect();
-        members.sort_by_cached_key(|(name, _)| (rank(name), *name));
-        members
+        let extra = self.extra.map(|(name, value)| (rank(name), name, value));
+        let mut members: Vec<_> = map
+            .iter()
+            .map(|(name, value)| (rank(name), name.as_str(), value))
+            .chain(extra)
+            .collect();
+        members.sort_unstable_by_key(|(rank, name, _)| (*rank, *name));
+        members.into_iter().map(|(_, name, value)| (name, value)).collect()
     }
 }
 
@@ -109,9 +115,10 @@ impl Serialize for Ordered<'_> {
 }
 
 fn rank(name: &str) -> usize {
-    if let Some(place) = FIRST.iter().position(|first| *first == name) {
-        return place;
-    }
-    let last = LAST.iter().position(|last| *last == name);
-    FIRST.len() + last.map_or(0, |place| place + 1)
+    /// The places of all members that have one.
+    static PLACES: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+        let last = LAST.iter().zip(FIRST.len() + 1..);
+        FIRST.iter().zip(0..).chain(last).map(|(name, place)| (*name, place)).collect()
+    });
+    PLACES.get(name).copied().unwrap_or(FIRST.len())
 }

@@ -38,16 +38,14 @@ impl Access {
     }
 
     /// What an operation says in `security`; nothing where anybody may use it.
-    pub(super) fn requirements(&self, settings: &Settings) -> Option<Value> {
+    pub(super) fn requirements(&self, keys: &Keys) -> Option<Value> {
         let scopes = match self {
             Self::Open => return None,
-            Self::Administration(_) if !settings.auth.has_key() => return None,
+            Self::Administration(_) if !keys.are_configured => return None,
             Self::Key(scopes) | Self::Administration(scopes) => scopes,
         };
-        let carriers = carriers(settings);
         let of_scopes = |scopes: &[String]| -> Vec<Value> {
-            let requirement = |(name, _): &(&str, _)| json!({ *name: scopes });
-            carriers.iter().map(requirement).collect()
+            keys.carriers.iter().map(|(name, _)| json!({ *name: scopes })).collect()
         };
         // The scopes of one requirement are all asked for, so that "any of" is one for each.
         let all: Vec<Value> = match scopes.len() {
@@ -58,9 +56,28 @@ impl Access {
     }
 }
 
-/// The schemes under which a key is taken.
-pub(super) fn schemes(settings: &Settings) -> Map<String, Value> {
-    carriers(settings).into_iter().map(|(name, scheme)| (name.to_owned(), scheme)).collect()
+/// How keys are taken, and whether there are any.
+#[derive(Debug)]
+pub(super) struct Keys {
+    carriers: Vec<(&'static str, Value)>,
+    are_configured: bool,
+}
+
+impl Keys {
+    /// What the configuration says of them.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self { carriers: carriers(settings), are_configured: settings.auth.has_key() }
+    }
+
+    /// Whether any are configured.
+    pub(super) fn are_configured(&self) -> bool {
+        self.are_configured
+    }
+
+    /// The schemes under which they are taken.
+    pub(super) fn into_schemes(self) -> Map<String, Value> {
+        self.carriers.into_iter().map(|(name, scheme)| (name.to_owned(), scheme)).collect()
+    }
 }
 
 fn carriers(settings: &Settings) -> Vec<(&'static str, Value)> {

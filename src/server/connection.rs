@@ -117,7 +117,8 @@ where
     context.client = shown.map(|certificate| certificate::of_client(certificate));
     let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
     let stream = Stream::new(socket, Prefix::default(), registration);
-    speak(stream, protocol, context, &limits).await;
+    // Boxed: a connection on which nothing came yet is not to be as large as one that is answered.
+    Box::pin(speak(stream, protocol, context, &limits)).await;
 }
 
 /// Tells the protocol of a socket without TLS by its first bytes.
@@ -134,7 +135,8 @@ async fn plain<E>(
     else {
         return;
     };
-    speak(Stream::new(socket, prefix, registration), protocol, context, limits).await;
+    // Boxed, as above.
+    Box::pin(speak(Stream::new(socket, prefix, registration), protocol, context, limits)).await;
 }
 
 async fn tell_protocol(socket: &mut TcpStream) -> io::Result<(Protocol, Prefix)> {
@@ -187,30 +189,34 @@ async fn speak<T, E>(
     let service = service(context);
     match protocol {
         Protocol::Http1 => {
-            let connection = http1::Builder::new()
-                // The driver keeps this deadline, without a timer for each request.
-                .header_read_timeout(None)
-                .max_header_size(limits.header_bytes)
-                .max_buf_size(limits.header_bytes.max(HTTP1_BUFFER))
-                .serve_connection(stream, service)
-                .with_upgrades();
+            let connection = pin!(
+                http1::Builder::new()
+                    // The driver keeps this deadline, without a timer for each request.
+                    .header_read_timeout(None)
+                    .max_header_size(limits.header_bytes)
+                    .max_buf_size(limits.header_bytes.max(HTTP1_BUFFER))
+                    .serve_connection(stream, service)
+                    .with_upgrades()
+            );
             drive(connection, &vitals, limits).await;
             vitals.upgrade();
         }
         Protocol::Http2 => {
-            let connection = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(100)
-                .max_pending_accept_reset_streams(20)
-                .max_local_error_reset_streams(64)
-                .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-                .max_frame_size(16 << 10)
-                .initial_stream_window_size(64 << 10)
-                .initial_connection_window_size(256 << 10)
-                .max_send_buf_size(64 << 10)
-                .keep_alive_interval(Duration::from_secs(20))
-                .keep_alive_timeout(Duration::from_secs(10))
-                .serve_connection(stream, service);
+            let connection = pin!(
+                http2::Builder::new(TokioExecutor::new())
+                    .timer(TokioTimer::new())
+                    .max_concurrent_streams(100)
+                    .max_pending_accept_reset_streams(20)
+                    .max_local_error_reset_streams(64)
+                    .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+                    .max_frame_size(16 << 10)
+                    .initial_stream_window_size(64 << 10)
+                    .initial_connection_window_size(256 << 10)
+                    .max_send_buf_size(64 << 10)
+                    .keep_alive_interval(Duration::from_secs(20))
+                    .keep_alive_timeout(Duration::from_secs(10))
+                    .serve_connection(stream, service)
+            );
             drive(connection, &vitals, limits).await;
         }
     }
@@ -257,8 +263,7 @@ enum Ending {
 }
 
 /// Polls a connection until it ends by itself or has kept us waiting too long.
-async fn drive<C: Drain>(connection: C, vitals: &Vitals, limits: &ServerLimits) {
-    let mut connection = pin!(connection);
+async fn drive<C: Drain>(mut connection: Pin<&mut C>, vitals: &Vitals, limits: &ServerLimits) {
     let mut alarm = Alarm::new(vitals, limits);
     let mut ending = Ending::No;
     poll_fn(|cx| {
