@@ -40,6 +40,7 @@ if python3 -c 'import venv, ensurepip' >/dev/null 2>&1 && command -v npm >/dev/n
   scripts/tools.sh
   cargo build --locked
   target/tools/venv/bin/pytest -q -c tests/pytest.ini tests/outside tests/browser
+  TLS_PROOF=quick scripts/tls-proof.sh target/debug/hotplate
 elif [ "${HOTPLATE_REQUIRE_SERVICES:-}" = 1 ]; then
   echo "python3 with venv, npm and chromium are needed" >&2
   exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What testssl and sslyze say of the port with TLS, as docs/tls.md quotes it: fails on any finding.
+# What testssl and sslyze say of the port with TLS, as docs/proof.md quotes it: fails on any finding.
 #
 #   scripts/tls-proof.sh [PROGRAM]
 #
