@@ -199,7 +199,9 @@ impl Reloader {
         let owners = Owners::new(next.api.fragments(&next.settings));
         let before = Owners::new(current.api.fragments(&current.settings));
         for change in breaking {
-            if let Some((name, _)) = owners.of(change).or_else(|| before.of(change)) {
+            // A plugin that is new has no version to keep: whose route it was keeps it.
+            let owner = owners.of(change).filter(|(name, _)| current.serving(name).is_some());
+            if let Some((name, _)) = owner.or_else(|| before.of(change)) {
                 offences.entry(name).or_default().push(change);
             }
         }
@@ -251,7 +253,8 @@ fn already(
     let shapes = changes.iter().map(|change| crate::openapi::diff::shape(&change.path)).collect();
     let fragment = Fragment::of_plugin(kept, settings.plugin(name).auth);
     let others = next.api.fragments(settings).filter(|(other, _)| *other != name);
-    let all = others.map(|(_, fragment)| fragment).chain([&fragment]);
+    // First, for where others have its routes now, it would win.
+    let all = std::iter::once(&fragment).chain(others.map(|(_, fragment)| fragment));
     let before = accepted.compare(all, settings, Some(&shapes));
     let breaking = before.into_values().flatten().filter(Change::is_breaking);
     breaking.map(|change| change.message).collect()

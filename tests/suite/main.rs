@@ -19,6 +19,7 @@ mod clients;
 mod compiled;
 mod concurrency;
 mod contract;
+mod contract_moved;
 mod cors;
 mod doc_scripts;
 mod docs;

@@ -1,0 +1,82 @@
+//! Routes with a promise that move from one plugin to another.
+
+use serde_json::json;
+
+use crate::{
+    contract::accept,
+    harness::{Project, assert_tells, wait_until},
+};
+
+#[test]
+fn a_route_that_moves_to_another_plugin_is_no_breach() {
+    let project =
+        Project::new(&[("shop.rhai", "get(\"/a\", |r| \"a\"); get(\"/b/c\", |r| \"c\");")])
+            .config("[contract]\non_breaking = \"refuse\"\n")
+            .env("HOTPLATE_WATCH__MODE", "off");
+    accept(&project);
+    let server = project.start();
+    server.save("shop.rhai", "get(\"/a\", |r| \"a\");");
+    server.save("shop/b.rhai", "get(\"/c\", |r| \"moved\");");
+    let report = server.report();
+    assert_eq!(report["failed"], json!([]), "{report}");
+    assert_eq!(server.get("/shop/b/c").ok(), "moved");
+}
+
+/// A shop with two routes of which one has a promise, where what breaks it is refused.
+fn shop() -> (Project, &'static str) {
+    const C: &str = "get(\"/b/c\", #{ returns: #{ id: int(), email: string() } }, \
+                     |r| #{ id: 1, email: \"e\" });";
+    let project = Project::new(&[("shop.rhai", &format!("get(\"/a\", |r| \"a\"); {C}"))])
+        .config("[contract]\non_breaking = \"refuse\"\n")
+        .env("HOTPLATE_WATCH__MODE", "off");
+    accept(&project);
+    (project, C)
+}
+
+#[test]
+fn a_route_that_moves_to_a_new_plugin_and_breaks_stays_where_it_was() {
+    let (project, _) = shop();
+    let server = project.start();
+    server.save("shop.rhai", "get(\"/a\", |r| \"other\");");
+    server.save("shop/b.rhai", "get(\"/c\", #{ returns: #{ id: int() } }, |r| #{ id: 2 });");
+    let report = server.report();
+    assert_eq!(report["failed"], json!(["shop", "shop/b"]), "{report}");
+    assert_eq!(server.get("/shop/b/c").json(), json!({ "id": 1, "email": "e" }));
+    assert_eq!(server.get("/shop/a").ok(), "a");
+    assert_eq!(server.plugin("shop")["state"], "stale");
+    let fault = &server.plugin("shop")["diagnostics"][0];
+    assert_tells(fault, &["response property \"email\" removed", "shop/b.rhai:1"]);
+    assert_eq!(server.plugin("shop/b")["state"], "failed");
+    assert_eq!(server.plugin("shop/b")["diagnostics"][0]["code"], "route-collision");
+    // Once it keeps the promise, both are taken.
+    let kept = "get(\"/c\", #{ returns: #{ id: int(), email: string() } }, \
+                |r| #{ id: 2, email: \"f\" });";
+    server.save("shop/b.rhai", kept);
+    let report = server.report();
+    assert_eq!(report["failed"], json!([]), "{report}");
+    assert_eq!(server.get("/shop/b/c").json(), json!({ "id": 2, "email": "f" }));
+    assert_eq!(server.get("/shop/a").ok(), "other");
+}
+
+#[test]
+fn a_renamed_plugin_that_breaks_is_not_served() {
+    let (project, kept) = shop();
+    let server = project.start();
+    server.remove("shop.rhai");
+    let broken = "get(\"/a\", |r| \"new\"); \
+                  get(\"/b/c\", #{ returns: #{ id: int() } }, |r| #{ id: 2 });";
+    server.save("shop/index.rhai", broken);
+    wait_until("the deletion to be refused", || {
+        server.report();
+        server.plugin("shop")["diagnostics"][0]["code"] == "contract-broken"
+    });
+    assert_eq!(server.get("/shop/b/c").json(), json!({ "id": 1, "email": "e" }));
+    assert_eq!(server.get("/shop/a").ok(), "a");
+    assert_eq!(server.plugin("shop/index")["diagnostics"][0]["code"], "route-collision");
+    server.save("shop/index.rhai", &format!("get(\"/a\", |r| \"new\"); {kept}"));
+    wait_until("the renamed plugin to be served", || {
+        server.report();
+        server.get("/shop/a").text() == "new"
+    });
+    assert_eq!(server.get("/shop/b/c").json(), json!({ "id": 1, "email": "e" }));
+}
