@@ -165,8 +165,15 @@ fn take_schemas(schemas: &mut Map<String, Value>, fragment: &Fragment) -> BTreeM
     let mut renamed = BTreeMap::new();
     for (name, schema) in &fragment.components {
         if schemas.get(name).is_some_and(|there| there != schema) {
-            renamed.insert(name.clone(), format!("{name}.{}", fragment.tag.replace('/', ".")));
+            renamed.insert(name.clone(), name_of(name, fragment));
         }
+    }
+    // What refers to one of them says something else than what has its name, however equal they look.
+    while let Some(name) = fragment.components.iter().find_map(|(name, schema)| {
+        let is_taken = schemas.contains_key(name) && !renamed.contains_key(name);
+        (is_taken && refers(schema, &renamed)).then_some(name)
+    }) {
+        renamed.insert(name.clone(), name_of(name, fragment));
     }
     for (name, schema) in &fragment.components {
         let mut schema = schema.clone();
@@ -176,6 +183,19 @@ fn take_schemas(schemas: &mut Map<String, Value>, fragment: &Fragment) -> BTreeM
         schemas.insert(renamed.get(name).unwrap_or(name).clone(), schema);
     }
     renamed
+}
+
+/// The name of a schema of a fragment where its own is taken.
+fn name_of(name: &str, fragment: &Fragment) -> String {
+    format!("{name}.{}", fragment.tag.replace('/', "."))
+}
+
+/// Whether a schema refers to one of those that are renamed.
+fn refers(schema: &Value, renamed: &BTreeMap<String, String>) -> bool {
+    let mut found = HashSet::new();
+    references(schema, &mut found);
+    let mut names = found.iter().filter_map(|reference| reference.strip_prefix(COMPONENTS));
+    !renamed.is_empty() && names.any(|name| renamed.contains_key(name))
 }
 
 fn rename_schemas(value: &mut Value, renamed: &BTreeMap<String, String>) {

@@ -254,6 +254,41 @@ fn one_schema_of_several_plugins_is_there_once() {
 }
 
 #[test]
+fn a_schema_that_refers_to_one_that_differs_is_shown_for_each() {
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let answer = |kind: &str| {
+        let outer = json!({ "type": "object", "properties": { "inner": reference("Inner") } });
+        let top = json!({ "type": "array", "items": reference("Outer") });
+        let components = BTreeMap::from([
+            ("Inner".to_owned(), json!({ "type": kind })),
+            ("Outer".to_owned(), outer),
+            ("Top".to_owned(), top),
+        ]);
+        let schema = Schema::new(reference("Top"), components);
+        let content = Some(("application/json".to_owned(), schema));
+        Spec {
+            returns: BTreeMap::from([(200, Answer { description: None, content })]),
+            ..Spec::default()
+        }
+    };
+    let fragments = [
+        fragment("a", &[("GET", "/a", answer("integer"))]),
+        fragment("b", &[("GET", "/b", answer("string"))]),
+    ];
+    let document = assemble(&fragments, &Settings::default());
+    let schemas = &document["components"]["schemas"];
+    for (path, end, kind) in [("/a", "", "integer"), ("/b", ".b", "string")] {
+        let answer = &document["paths"][path]["get"]["responses"]["200"];
+        let top = &answer["content"]["application/json"]["schema"];
+        assert_eq!(*top, reference(&format!("Top{end}")));
+        assert_eq!(schemas[format!("Top{end}")]["items"], reference(&format!("Outer{end}")));
+        let inner = &schemas[format!("Outer{end}")]["properties"]["inner"];
+        assert_eq!(*inner, reference(&format!("Inner{end}")));
+        assert_eq!(schemas[format!("Inner{end}")]["type"], kind);
+    }
+}
+
+#[test]
 fn what_a_path_says_is_what_a_client_sends() {
     let document = assemble(
         &[fragment("t", &[("GET", "/straße/a+b/{id}", Spec::default())])],
