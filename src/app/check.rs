@@ -54,6 +54,9 @@ pub(crate) enum ContractError {
     /// Nothing was accepted so far.
     #[error("there is no {0}: nothing was accepted so far; `hotplate openapi --accept` writes it")]
     Missing(String),
+    /// The document is one that readers of JSON do not take.
+    #[error("the document cannot be read as JSON: {0}")]
+    Unprintable(#[source] serde_json::Error),
     /// The accepted document cannot be written.
     #[error("cannot write {name}: {source}")]
     Write {
@@ -98,13 +101,14 @@ impl Unpublished {
     }
 
     /// The OpenAPI document as it would be served, as text.
-    pub(crate) fn document(&self, format: Format) -> String {
+    pub(crate) fn document(&self, format: Format) -> Result<String, ContractError> {
         let rendering = self.generation.document(format, "", self.admin.described());
         match format {
-            Format::Yaml => String::from_utf8_lossy(&rendering.bytes).into_owned(),
+            Format::Yaml => Ok(String::from_utf8_lossy(&rendering.bytes).into_owned()),
             Format::Json => {
-                let value: Value = serde_json::from_slice(&rendering.bytes).unwrap_or_default();
-                contract::pretty(&value)
+                let value: Value =
+                    serde_json::from_slice(&rendering.bytes).map_err(ContractError::Unprintable)?;
+                Ok(contract::pretty(&value))
             }
         }
     }

@@ -42,7 +42,7 @@ pub(super) fn run(options: &OpenApi) -> Result<ExitCode, Failure> {
         print("openapi/contract.json holds what is accepted now\n");
         return Ok(ExitCode::SUCCESS);
     }
-    print(&unpublished.document(options.format.unwrap_or(Format::Json)));
+    print(&unpublished.document(options.format.unwrap_or(Format::Json))?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -27,6 +27,13 @@ use crate::{
 /// The JSON object of a schema.
 type Json = serde_json::Map<String, Value>;
 
+/// How many levels of JSON a schema may have. A document holds it some levels down, and readers of JSON take
+/// 127 of them.
+const DEEPEST: usize = 100;
+
+/// How many values of JSON a schema may have.
+const LARGEST: usize = 100_000;
+
 /// A schema in a script.
 #[derive(Debug, Clone)]
 pub(crate) struct ScriptSchema {
@@ -196,8 +203,41 @@ impl ScriptSchema {
         self.components.extend(new);
     }
 
-    /// Checks that a default and examples fit.
+    /// Checks that it is neither too deep nor too large.
+    fn bounded_itself(self) -> Native<Self> {
+        let mut left: Vec<(&Value, usize)> = self.json.values().map(|value| (value, 2)).collect();
+        let mut count = 1;
+        while let Some((value, level)) = left.pop() {
+            count += 1;
+            if count > LARGEST {
+                return Err(wrong_but(
+                    format!("this schema has more than {LARGEST} parts"),
+                    "give parts that come again names: `schema(\"Name\", …)`",
+                ));
+            }
+            let before = left.len();
+            match value {
+                Value::Array(items) => left.extend(items.iter().map(|item| (item, level + 1))),
+                Value::Object(parts) => left.extend(parts.values().map(|part| (part, level + 1))),
+                _ => {}
+            }
+            if left.len() > before && level > DEEPEST {
+                return Err(wrong_but(
+                    format!("this schema is nested deeper than {DEEPEST} levels of JSON"),
+                    "give a part of it a name: `schema(\"Name\", …)`",
+                ));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Checks that it is not too much, and that a default and examples fit.
     fn fitting(self) -> Native<Self> {
+        let schema = self.bounded_itself()?;
+        schema.fitting_stated()
+    }
+
+    fn fitting_stated(self) -> Native<Self> {
         let examples = self.json.get("examples").and_then(Value::as_array);
         let stated = self.json.get("default").map(|value| ("default", value));
         let stated = stated

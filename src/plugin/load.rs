@@ -229,12 +229,7 @@ fn run_top_level(
     inputs: &Inputs<'_>,
     texts: &Texts,
 ) -> Result<Declarations, Vec<Diagnostic>> {
-    let limits = Limits {
-        deadline: Instant::now() + Duration::from_millis(inputs.limits.load_ms),
-        operations: inputs.limits.operations,
-        memory_bytes: inputs.limits.memory_bytes,
-    };
-    let budget = budget::enter(limits, Thread::Own);
+    let budget = budget::enter(load_limits(inputs), Thread::Own);
     let _current = current::enter(Arc::clone(&inputs.context), Phase::Load);
     let (result, declared) =
         declare::collect(|| catch_unwind(AssertUnwindSafe(|| run(engine, &script.ast))));
@@ -257,6 +252,15 @@ fn run_top_level(
             Diagnostic::error("panic", "a native function gave up while the script was loaded")
                 .at(Place::file(&**file)),
         ]),
+    }
+}
+
+/// What each part of a load may use: running the top level, and making routes of what it declared.
+fn load_limits(inputs: &Inputs<'_>) -> Limits {
+    Limits {
+        deadline: Instant::now() + Duration::from_millis(inputs.limits.load_ms),
+        operations: inputs.limits.operations,
+        memory_bytes: inputs.limits.memory_bytes,
     }
 }
 
@@ -290,6 +294,7 @@ fn routes(
     let mount = Pattern::of_mount(inputs.mount);
     let docs = comments::of_functions(script);
     let (mut routes, mut faults) = (Vec::new(), Vec::new());
+    let budget = budget::enter(load_limits(inputs), Thread::Own);
     for route in declared {
         let place = texts.place(&route.file, route.position);
         let (file, position) = (route.file.clone(), route.position);
@@ -298,7 +303,16 @@ fn routes(
             .get(&place.line)
             .filter(|_| place.file == script.text.file)
             .or_else(|| docs.get(route.handler.as_ref()?.name()));
-        match Route::new(route, &mount, doc.map(String::as_str), place, named) {
+        let made = Route::new(route, &mount, doc.map(String::as_str), place.clone(), named);
+        if budget::check().is_err()
+            && let Some(spent) = budget.spent()
+        {
+            let message = load_spent(spent, &inputs.limits);
+            let fault = Diagnostic::error("load-budget", message).at(place);
+            faults.push(fault.help("its schemas ask for too much"));
+            return (routes, faults);
+        }
+        match made {
             Ok(route) => {
                 faults.extend(reserved_path(&route));
                 routes.push(route);

@@ -1,10 +1,14 @@
 //! Examples made from a schema: the same for the same seed, and what the schema itself gives as an example
 //! or default before anything invented.
 
+mod allowance;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::allowance::Allowance;
 use super::{Components, Schema, walk};
 
 /// How deep optional parts, and items that need not be there, are filled in.
@@ -16,19 +20,20 @@ const DEEPEST: usize = 24;
 /// How many items an array has where the schema does not say.
 const USUAL_ITEMS: usize = 2;
 
-/// A value that fits the schema, if one can be made up; the caller checks it.
-pub(crate) fn example(schema: &Schema, seed: u64) -> Value {
-    let mut maker = Maker { components: schema.components(), seed };
-    maker.any(schema.json(), "value", 0)
+/// A value that fits the schema, if one can be made up within the allowance; the caller checks it.
+pub(crate) fn example(schema: &Schema, seed: u64, allowance: &mut Allowance) -> Option<Value> {
+    let mut maker = Maker { components: schema.components(), seed, allowance };
+    let made = maker.any(schema.json(), "value", 0);
+    (!maker.allowance.is_spent()).then_some(made)
 }
 
 /// A seed from whatever tells one request from another.
-pub(crate) fn seed<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
+pub(crate) fn seed<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u64 {
     // FNV-1a: short, and the same on every machine and in every version.
     let mut seed: u64 = 0xcbf2_9ce4_8422_2325;
     for part in parts {
-        for byte in part.bytes().chain([0xff]) {
-            seed = (seed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        for byte in part.iter().chain(&[0xff]) {
+            seed = (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
     seed
@@ -37,6 +42,8 @@ pub(crate) fn seed<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
 struct Maker<'a> {
     components: &'a Components,
     seed: u64,
+    /// What is made once it is spent counts for nothing, so that no more is made than ends it.
+    allowance: &'a mut Allowance,
 }
 
 impl Maker<'_> {
@@ -56,6 +63,9 @@ impl Maker<'_> {
 
     /// `name` is what the value is called where it stands.
     fn any(&mut self, schema: &Value, name: &str, depth: usize) -> Value {
+        if !self.allowance.take_value() {
+            return Value::Null;
+        }
         if let Some(given) = self.given(schema) {
             return given;
         }
@@ -92,17 +102,27 @@ impl Maker<'_> {
     /// What the schema itself gives.
     fn given(&mut self, schema: &Value) -> Option<Value> {
         let list = |key: &str| schema.get(key).and_then(Value::as_array);
-        if let Some(examples) = list("examples").filter(|examples| !examples.is_empty()) {
-            return self.pick(examples).cloned();
-        }
-        if let Some(value) = schema.get("default").or_else(|| schema.get("const")) {
-            return Some(value.clone());
-        }
-        self.pick(list("enum")?).cloned()
+        let given = if let Some(examples) = list("examples").filter(|all| !all.is_empty()) {
+            self.pick(examples)
+        } else if let Some(value) = schema.get("default").or_else(|| schema.get("const")) {
+            Some(value)
+        } else {
+            self.pick(list("enum")?)
+        };
+        let given = given?;
+        Some(if self.allowance.take_all(given) { given.clone() } else { Value::Null })
+    }
+
+    /// Whether what need not be there is made.
+    fn fills(&self, depth: usize) -> bool {
+        depth <= DEEPEST_OPTIONAL && !self.allowance.is_low()
     }
 
     /// One of several; deep down one that ends soonest.
     fn alternative(&mut self, several: &[Value], name: &str, depth: usize) -> Value {
+        if !self.allowance.take_bytes(several.len()) {
+            return Value::Null;
+        }
         let filled: Vec<&Value> =
             several.iter().filter(|one| walk::kinds(one, self.components) != ["null"]).collect();
         let ends = |one: &&Value| {
@@ -118,15 +138,16 @@ impl Maker<'_> {
     }
 
     fn merged(&mut self, all: &[Value], name: &str, depth: usize) -> Value {
-        let mut whole = Map::new();
-        let mut last = Value::Null;
+        let mut whole = Value::Null;
         for part in all {
-            last = self.any(part, name, depth + 1);
-            if let Value::Object(fields) = &last {
-                whole.extend(fields.clone());
+            let made = self.any(part, name, depth + 1);
+            match (&mut whole, made) {
+                (Value::Object(fields), Value::Object(more)) => fields.extend(more),
+                (Value::Object(fields), _) if !fields.is_empty() => {}
+                (whole, made) => *whole = made,
             }
         }
-        if whole.is_empty() { last } else { Value::Object(whole) }
+        whole
     }
 
     fn object(&mut self, schema: &Value, depth: usize) -> Value {
@@ -137,7 +158,8 @@ impl Maker<'_> {
         for (name, property) in
             schema.get("properties").and_then(Value::as_object).into_iter().flatten()
         {
-            if depth <= DEEPEST_OPTIONAL || is_required(name) {
+            if self.fills(depth) || is_required(name) {
+                self.allowance.take_bytes(name.len());
                 fields.insert(name.clone(), self.any(property, name, depth + 1));
             }
         }
@@ -145,9 +167,12 @@ impl Maker<'_> {
         let other = schema.get("additionalProperties").filter(|other| other.is_object());
         let most = usize_of(schema, "maxProperties").unwrap_or(usize::MAX);
         if let Some(other) = other {
-            let usual = usize::from(fields.is_empty() && depth <= DEEPEST_OPTIONAL);
+            let usual = usize::from(fields.is_empty() && self.fills(depth));
             for index in fields.len()..least.max(usual).min(most) {
                 let name = format!("key{}", index + 1);
+                if !self.allowance.take_bytes(name.len()) {
+                    break;
+                }
                 let value = self.any(other, &name, depth + 1);
                 fields.insert(name, value);
             }
@@ -158,7 +183,7 @@ impl Maker<'_> {
     fn array(&mut self, schema: &Value, name: &str, depth: usize) -> Value {
         let least = usize_of(schema, "minItems").unwrap_or(0);
         let most = usize_of(schema, "maxItems").unwrap_or(usize::MAX);
-        let usual = if depth > DEEPEST_OPTIONAL { 0 } else { USUAL_ITEMS };
+        let usual = if self.fills(depth) { USUAL_ITEMS } else { 0 };
         let count = usual.clamp(least.min(most), most);
         let one = name.strip_suffix('s').unwrap_or(name).to_owned();
         let first = schema.get("prefixItems").and_then(Value::as_array);
@@ -166,6 +191,9 @@ impl Maker<'_> {
         let mut made: Vec<Value> = Vec::new();
         let unique = schema.get("uniqueItems") == Some(&Value::Bool(true));
         for index in 0..count.min(1_000) {
+            if self.allowance.is_spent() {
+                break;
+            }
             let schema = first.and_then(|first| first.get(index)).unwrap_or(&items);
             let mut item = self.any(schema, &one, depth + 1);
             let mut tries = 0;
@@ -231,112 +259,18 @@ impl Maker<'_> {
         if let Some(made) =
             text("format").and_then(|format| text::of_format(format, self.below(28)))
         {
+            self.allowance.take_bytes(made.len());
             return made;
         }
         let least = usize_of(schema, "minLength").unwrap_or(0);
         let most = usize_of(schema, "maxLength").unwrap_or(usize::MAX);
         match text("pattern") {
-            Some(pattern) => text::matching(pattern, least).unwrap_or_default(),
-            None => text::named(name, self.below(1_000), least, most),
+            Some(pattern) => text::matching(pattern, least, self.allowance).unwrap_or_default(),
+            None => text::named(name, self.below(1_000), least..=most, self.allowance),
         }
     }
 }
 
 fn usize_of(schema: &Value, key: &str) -> Option<usize> {
     usize::try_from(schema.get(key)?.as_u64()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::{example, seed};
-    use crate::schema::{Components, Schema, check::Checker};
-
-    #[expect(clippy::needless_pass_by_value, reason = "it reads better where it is called")]
-    #[track_caller]
-    fn fits(json: Value) {
-        let node = json!({
-            "type": "object",
-            "properties": {
-                "name": { "type": "string" },
-                "children": { "type": "array", "items": { "$ref": "#/components/schemas/Node" } },
-                "next": { "anyOf": [{ "$ref": "#/components/schemas/Node" }, { "type": "null" }] },
-            },
-            "required": ["name", "children", "next"],
-        });
-        let schema = Schema::gather(json.clone(), &Components::from([("Node".to_owned(), node)]));
-        let checker = Checker::new(&schema).expect("it is a schema");
-        for seed in 0..50 {
-            let made = example(&schema, seed);
-            assert_eq!(checker.faults(&made), [], "{made} for {json}");
-            assert_eq!(made, example(&schema, seed), "{json}");
-        }
-    }
-
-    #[test]
-    fn an_example_fits_its_schema() {
-        for json in [
-            json!({}),
-            json!({ "type": "integer", "minimum": 3, "maximum": 4 }),
-            json!({ "type": "integer", "format": "int64", "maximum": -5 }),
-            json!({ "type": "integer", "minimum": 1, "maximum": 100, "multipleOf": 7 }),
-            json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.01 }),
-            json!({ "type": "number", "minimum": 5 }),
-            json!({ "type": ["string", "null"], "minLength": 40 }),
-            json!({ "type": "string", "maxLength": 1 }),
-            json!({ "type": "string", "pattern": "^[A-Z]{2}-\\d{4}(x|y)+$" }),
-            json!({ "type": "string", "pattern": "^\\w+@\\w+\\.de$", "minLength": 20 }),
-            json!({ "type": "array", "items": { "type": "boolean" }, "minItems": 5 }),
-            json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true }),
-            json!({ "type": "object", "additionalProperties": { "type": "number" }, "minProperties": 3 }),
-            json!({ "enum": [1, "a", null] }),
-            json!({ "anyOf": [{ "type": "integer" }, { "const": "x" }] }),
-            json!({ "$ref": "#/components/schemas/Node" }),
-            json!({ "type": "array", "items": { "$ref": "#/components/schemas/Node" }, "minItems": 1 }),
-        ] {
-            fits(json);
-        }
-        for format in [
-            "byte",
-            "date",
-            "date-time",
-            "duration",
-            "email",
-            "hostname",
-            "ipv4",
-            "ipv6",
-            "iri",
-            "iri-reference",
-            "json-pointer",
-            "password",
-            "regex",
-            "relative-json-pointer",
-            "time",
-            "uri",
-            "uri-reference",
-            "uri-template",
-            "uuid",
-        ] {
-            fits(json!({ "type": "string", "format": format }));
-        }
-    }
-
-    #[test]
-    fn what_the_schema_gives_comes_first() {
-        let made = |json: Value| example(&Schema::new(json, Components::new()), 7);
-        assert_eq!(
-            made(json!({ "type": "string", "examples": ["tea"], "default": "cake" })),
-            "tea"
-        );
-        assert_eq!(made(json!({ "type": "string", "default": "cake" })), "cake");
-    }
-
-    #[test]
-    fn another_request_gets_another_example() {
-        let schema = Schema::new(json!({ "type": "integer" }), Components::new());
-        let made = |path: &str| example(&schema, seed([path]));
-        assert_eq!(made("/a"), made("/a"));
-        assert_ne!(made("/a"), made("/b"));
-    }
 }

@@ -178,10 +178,16 @@ pub(crate) fn default_of<'a>(schema: &'a Value, components: &'a Components) -> O
 
 /// The JSON types that a value of a schema may have, sorted; all of them where it does not say.
 pub(crate) fn kinds(schema: &Value, components: &Components) -> Vec<&'static str> {
-    kinds_at(schema, components, 0)
+    kinds_at(schema, components, &mut BTreeSet::new(), 0)
 }
 
-fn kinds_at(schema: &Value, components: &Components, depth: usize) -> Vec<&'static str> {
+/// A named schema that was `seen` adds nothing, however many alternatives lead to it.
+fn kinds_at<'a>(
+    schema: &'a Value,
+    components: &'a Components,
+    seen: &mut BTreeSet<&'a str>,
+    depth: usize,
+) -> Vec<&'static str> {
     let schema = resolved(schema, components);
     let mut kinds: Vec<&'static str> = match (schema.get("type"), schema.get("enum")) {
         (Some(Value::String(kind)), _) => known(kind).into_iter().collect(),
@@ -191,9 +197,13 @@ fn kinds_at(schema: &Value, components: &Components, depth: usize) -> Vec<&'stat
         (_, Some(Value::Array(values))) => values.iter().map(kind_of).collect(),
         _ => match (schema.get("const"), alternatives(schema)) {
             (Some(value), _) => vec![kind_of(value)],
-            (None, Some(several)) if depth < MOST_STEPS => {
-                several.iter().flat_map(|schema| kinds_at(schema, components, depth + 1)).collect()
-            }
+            (None, Some(several)) if depth < MOST_STEPS => several
+                .iter()
+                .filter(|schema| reference(schema).is_none_or(|name| seen.insert(name)))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .flat_map(|schema| kinds_at(schema, components, seen, depth + 1))
+                .collect(),
             _ => KINDS.to_vec(),
         },
     };

@@ -239,6 +239,8 @@ fn loads(name: &str) {
         };
         let file = format!("{}.rhai", hostile.name);
         server.save(&file, &hostile.text);
+        server.forget_peak_memory();
+        let before = server.peak_memory();
         let began = Instant::now();
         let mut loading = server.connect();
         loading.begin(&Ask::post(&format!("/reload/{}", hostile.name)));
@@ -254,6 +256,10 @@ fn loads(name: &str) {
         }
         if loaded {
             server.get(&format!("/{}", hostile.name));
+        }
+        let growth = server.peak_memory().saturating_sub(before);
+        if growth > MOST_GROWTH {
+            faults.push(format!("{} took {} MiB", hostile.name, growth >> 20));
         }
         server.remove(&file);
     }

@@ -149,6 +149,11 @@ fn a_route_without_a_handler_answers_with_an_example() {
     let pages: Vec<Value> =
         (1..5).map(|page| server.get(&format!("/t?page={page}")).json()).collect();
     assert!(pages.iter().any(|page| *page != pages[0]), "other requests have other answers");
+    let bodies = ["Ann", "Ben", "Cem", "Dan"].map(|buyer| {
+        let lines = json!([{ "sku": "ABC-12", "amount": 2 }]);
+        server.post("/t", &json!({ "buyer": buyer, "lines": lines })).json()["placed"].clone()
+    });
+    assert!(bodies.iter().any(|placed| *placed != bodies[0]), "another body is another request");
     let deleted = server.ask(Ask::new("DELETE", "/t/7"));
     assert_eq!((deleted.status, deleted.header("x-hotplate-mock")), (204, Some("true")));
     let word = server.get("/t/word");

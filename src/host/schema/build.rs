@@ -61,7 +61,7 @@ pub(super) fn holding(keyword: &str, kind: &str, item: &Dynamic) -> Native<Scrip
     }
     let mut schema = ScriptSchema::new(json!({ "type": kind, keyword: item.value() }));
     schema.brings(&item);
-    Ok(schema)
+    schema.bounded_itself()
 }
 
 /// `literal(x)`.
@@ -124,7 +124,7 @@ fn alternatives(choices: &Array, is_schema: impl Fn(&Dynamic) -> bool) -> Native
         several.push(choice.value());
         schema.brings(&choice);
     }
-    Ok(schema.with("anyOf", several))
+    schema.with("anyOf", several).bounded_itself()
 }
 
 /// `form(#{…})`: an object that travels as a form.

@@ -146,7 +146,7 @@ impl ScriptSchema {
         schema.set_properties(properties);
         schema.require(Vec::clear);
         schema.json.remove("default");
-        Ok(schema)
+        schema.bounded_itself()
     }
 
     /// `.additional_properties(…)`: whether there may be other properties, and what they must be.
@@ -168,7 +168,7 @@ impl ScriptSchema {
     }
 
     /// `.nullable()`.
-    pub(super) fn nullable(&self) -> Self {
+    pub(super) fn nullable(&self) -> Native<Self> {
         let mut schema = self.clone();
         let kinds = match schema.json.get("type") {
             Some(Value::String(kind)) => Some(vec![kind.clone()]),
@@ -179,7 +179,7 @@ impl ScriptSchema {
         };
         let Some(mut kinds) = kinds else {
             if schema.json.is_empty() {
-                return schema;
+                return Ok(schema);
             }
             let mut outer = Self::new(json!({}));
             // What is said about the value stays outside, where documents show it.
@@ -190,7 +190,8 @@ impl ScriptSchema {
             }
             let inner = schema.value();
             return Self { json: outer.json, ..schema }
-                .with("anyOf", json!([inner, { "type": "null" }]));
+                .with("anyOf", json!([inner, { "type": "null" }]))
+                .bounded_itself();
         };
         if let Some(constant) = schema.json.remove("const") {
             schema.json.insert("enum".to_owned(), json!([constant]));
@@ -203,7 +204,7 @@ impl ScriptSchema {
         if !kinds.iter().any(|kind| kind == "null") {
             kinds.push("null".to_owned());
         }
-        schema.with("type", kinds)
+        Ok(schema.with("type", kinds))
     }
 }
 

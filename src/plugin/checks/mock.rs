@@ -3,7 +3,7 @@
 //! The same request gets the same answer. What the request says itself (parameters of the path, a body)
 //! is taken over where the schema has a place for it, so that the mock behaves like the real thing.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use rhai::{Dynamic, Map};
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::{
     schema::{
         Schema,
         check::Checker,
-        example::{example, seed},
+        example::{Allowance, example, seed},
         walk,
     },
     script::json,
@@ -61,11 +61,13 @@ impl Mock {
 
     fn example(&self, seed: u64) -> Option<Value> {
         let (_, schema, checker) = self.content.as_ref()?;
+        // All tries together are one example.
+        let mut allowance = Allowance::default();
         if walk::is_file(schema.json(), schema.components()) {
-            return Some(example(schema, seed));
+            return example(schema, seed, &mut allowance);
         }
         (0..TRIES)
-            .map(|more| example(schema, seed.wrapping_add(more)))
+            .map_while(|more| example(schema, seed.wrapping_add(more), &mut allowance))
             .find(|made| checker.is_valid(made))
     }
 
@@ -76,7 +78,11 @@ impl Mock {
         };
         let data = request.data();
         let query = data.uri.query().unwrap_or_default();
-        let made = self.example(seed([data.path.as_str(), query])).or_else(|| self.example(0));
+        // The head of an answer is that of the same answer.
+        let method = if data.method == Method::HEAD { &Method::GET } else { &data.method };
+        let target = [method.as_str(), data.path.as_str(), query].map(str::as_bytes);
+        let seed = seed(target.into_iter().chain([&*data.body]));
+        let made = self.example(seed).or_else(|| self.example(0));
         let mut value = made.unwrap_or_default();
         if value.is_object() {
             overlay(&mut value, request.body().ok(), checker);

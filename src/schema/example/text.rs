@@ -1,9 +1,16 @@
 //! Texts of a format, a pattern or a length.
 
+use std::ops::RangeInclusive;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::Allowance;
 
 /// The most characters of a text that is made longer to reach its least length.
 const LONGEST: usize = 100_000;
+
+/// What a part of a pattern is counted as, in bytes, for the work that it is.
+const OF_PART: usize = 4;
 
 /// A text of a format, one of 28; `None` for one that is not known.
 pub(super) fn of_format(format: &str, number: u64) -> Option<String> {
@@ -31,21 +38,33 @@ pub(super) fn of_format(format: &str, number: u64) -> Option<String> {
 }
 
 /// A text after the name of what it is, within its lengths.
-pub(super) fn named(name: &str, number: u64, least: usize, most: usize) -> String {
+pub(super) fn named(
+    name: &str,
+    number: u64,
+    lengths: RangeInclusive<usize>,
+    allowance: &mut Allowance,
+) -> String {
+    const MORE: &str = " and more";
+    let (least, most) = (*lengths.start(), *lengths.end());
     let mut text = format!("{name} {number}");
-    while text.chars().count() < least.min(LONGEST) {
-        text.push_str(" and more");
+    let short = least.min(LONGEST).saturating_sub(text.chars().count());
+    if !allowance.take_bytes(text.len() + short) {
+        return String::new();
     }
+    text.push_str(&MORE.repeat(short.div_ceil(MORE.len())));
     let longest = if least == 0 { most } else { most.min(least.max(text.chars().count())) };
     text.chars().take(longest).collect()
 }
 
 /// A short text that a pattern matches, of at least so many characters if that can be had by repeating.
-pub(super) fn matching(pattern: &str, least: usize) -> Option<String> {
+pub(super) fn matching(pattern: &str, least: usize, allowance: &mut Allowance) -> Option<String> {
+    if !allowance.take_bytes(pattern.len() * OF_PART) {
+        return None;
+    }
     let parsed = regex_syntax::parse(pattern).ok()?;
     for times in 0..32 {
         let mut text = String::new();
-        write(&parsed, times, &mut text)?;
+        write(&parsed, times, &mut text, allowance)?;
         if text.chars().count() >= least || text.len() > LONGEST {
             return Some(text);
         }
@@ -54,10 +73,17 @@ pub(super) fn matching(pattern: &str, least: usize) -> Option<String> {
 }
 
 /// Writes what a part of a pattern matches; what may be repeated is repeated `times` more than it must.
-fn write(part: &Hir, times: u32, text: &mut String) -> Option<()> {
+fn write(part: &Hir, times: u32, text: &mut String, allowance: &mut Allowance) -> Option<()> {
+    if !allowance.take_bytes(OF_PART) {
+        return None;
+    }
     match part.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
-        HirKind::Literal(literal) => text.push_str(std::str::from_utf8(&literal.0).ok()?),
+        HirKind::Literal(literal) => {
+            let literal = std::str::from_utf8(&literal.0).ok()?;
+            allowance.take_bytes(literal.len());
+            text.push_str(literal);
+        }
         HirKind::Class(class) => text.push(letter(class)?),
         HirKind::Repetition(repetition) => {
             let wanted = repetition.min.saturating_add(times);
@@ -66,12 +92,14 @@ fn write(part: &Hir, times: u32, text: &mut String) -> Option<()> {
                 if text.len() > LONGEST {
                     return None;
                 }
-                write(&repetition.sub, times, text)?;
+                write(&repetition.sub, times, text, allowance)?;
             }
         }
-        HirKind::Capture(capture) => write(&capture.sub, times, text)?,
-        HirKind::Concat(parts) => parts.iter().try_for_each(|part| write(part, times, text))?,
-        HirKind::Alternation(parts) => write(parts.first()?, times, text)?,
+        HirKind::Capture(capture) => write(&capture.sub, times, text, allowance)?,
+        HirKind::Concat(parts) => {
+            parts.iter().try_for_each(|part| write(part, times, text, allowance))?;
+        }
+        HirKind::Alternation(parts) => write(parts.first()?, times, text, allowance)?,
     }
     Some(())
 }
@@ -79,9 +107,10 @@ fn write(part: &Hir, times: u32, text: &mut String) -> Option<()> {
 /// A letter of a class: one that people would type, if there is one.
 fn letter(class: &Class) -> Option<char> {
     let Class::Unicode(class) = class else { return None };
-    let has = |letter: char| {
-        class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&letter))
-    };
+    // They are sorted, and the letters that are tried are of ASCII.
+    let ascii = class.ranges().iter().take_while(|range| range.start().is_ascii());
+    let has =
+        |letter: char| ascii.clone().any(|range| (range.start()..=range.end()).contains(&letter));
     let usual =
         ('a'..='z').chain('0'..='9').chain('A'..='Z').chain(' '..='~').find(|one| has(*one));
     usual.or_else(|| class.ranges().first().map(regex_syntax::hir::ClassUnicodeRange::start))
