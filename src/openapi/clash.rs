@@ -1,9 +1,6 @@
 //! What the document cannot say of routes that can well be served beside each other.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{fragment::Path, identity};
 use crate::{
@@ -60,18 +57,24 @@ fn of_names(served: &[Arc<Plugin>]) -> Vec<Diagnostic> {
     if !shown(served).any(|(_, route)| route.spec.operation_id.is_some()) {
         return Vec::new();
     }
-    let mut made: HashMap<String, &Route> = HashMap::new();
+    let mut made: HashMap<String, (&Route, &str)> = HashMap::new();
     for (_, route) in shown(served) {
         for method in &route.methods {
-            made.insert(identity::operation_id(method, route.pattern.segments()), route);
+            let name = identity::operation_id(method, route.pattern.segments());
+            made.insert(name, (route, method));
         }
     }
-    let mut first: BTreeMap<&str, &Route> = BTreeMap::new();
+    let mut first: HashMap<String, &Route> = HashMap::new();
     let mut warnings = Vec::new();
-    for (plugin, route) in shown(served) {
-        let Some(name) = route.spec.operation_id.as_deref() else { continue };
-        let other = made.get(name).copied().filter(|other| !std::ptr::eq(*other, route));
-        let Some(there) = other.or_else(|| first.get(name).copied()) else {
+    let named = shown(served).flat_map(|(plugin, route)| {
+        let names = identity::given(route.spec.operation_id.as_deref(), &route.methods);
+        names.map(move |(method, name)| (plugin, route, method, name))
+    });
+    for (plugin, route, method, name) in named {
+        let is_another =
+            |(other, of): &(&Route, &str)| !std::ptr::eq(*other, route) || *of != method;
+        let other = made.get(&name).copied().filter(is_another).map(|(other, _)| other);
+        let Some(there) = other.or_else(|| first.get(&name).copied()) else {
             first.insert(name, route);
             continue;
         };

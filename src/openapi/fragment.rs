@@ -151,19 +151,18 @@ impl Fragment {
 
     fn add(&mut self, access: &Access, route: Shown<'_>) {
         let path = Path::of(route.pattern.segments());
-        let members = operation::members(route.pattern, route.spec, access);
+        let named = route.spec.operation_id.as_deref();
+        let mut given = identity::given(named, route.methods);
         for method in route.methods {
-            let named = route.spec.operation_id.as_ref().map(|named| match route.methods.len() {
-                1 => named.clone(),
-                _ => identity::of_method(named, method),
-            });
+            let members = operation::members(method, route.pattern, route.spec, access);
+            let named = given.next().map(|(_, named)| named);
             self.operations.push(Operation {
                 method: method.to_ascii_lowercase(),
                 path: path.clone(),
                 named,
                 id: identity::operation_id(method, route.pattern.segments()),
                 access: access.clone(),
-                members: members.clone(),
+                members,
                 place: Some((route.place.file.clone(), route.place.line)),
             });
         }

@@ -23,9 +23,18 @@ pub(super) fn operation_id(method: &str, segments: &[Segment]) -> String {
     id
 }
 
-/// A name of its own for one of the methods of a route that has several.
-pub(super) fn of_method(named: &str, method: &str) -> String {
-    format!("{named}_{}", method.to_ascii_lowercase())
+/// The names of the operations of a route that gives itself one: of several methods each has one of its own.
+pub(super) fn given<'a>(
+    named: Option<&'a str>,
+    methods: &'a [&'static str],
+) -> impl Iterator<Item = (&'static str, String)> + use<'a> {
+    let of = move |named: &str, method: &str| match methods.len() {
+        1 => named.to_owned(),
+        _ => format!("{named}_{}", method.to_ascii_lowercase()),
+    };
+    named
+        .into_iter()
+        .flat_map(move |named| methods.iter().map(move |method| (*method, of(named, method))))
 }
 
 fn literal(text: &str) -> String {

@@ -10,7 +10,12 @@ use crate::{
 };
 
 /// The members of an operation, but for its name and its security, which depend on the whole document.
-pub(super) fn members(pattern: &Pattern, spec: &Spec, access: &Access) -> Map<String, Value> {
+pub(super) fn members(
+    method: &str,
+    pattern: &Pattern,
+    spec: &Spec,
+    access: &Access,
+) -> Map<String, Value> {
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| {
         members.insert(name.to_owned(), value);
@@ -31,10 +36,10 @@ pub(super) fn members(pattern: &Pattern, spec: &Spec, access: &Access) -> Map<St
     if !parameters.is_empty() {
         put("parameters", parameters.into());
     }
-    if let Some(body) = &spec.body {
+    if let Some(body) = spec.body_of(method) {
         put("requestBody", request_body(body, spec));
     }
-    put("responses", responses::of(pattern, spec, access).into());
+    put("responses", responses::of(method, pattern, spec, access).into());
     members
 }
 

@@ -45,12 +45,17 @@ const TOO_MANY: Own = Own {
 const OTHER: Own = Own { name: "Problem", description: "Any other failure." };
 
 /// The responses of an operation.
-pub(super) fn of(pattern: &Pattern, spec: &Spec, access: &Access) -> Map<String, Value> {
+pub(super) fn of(
+    method: &str,
+    pattern: &Pattern,
+    spec: &Spec,
+    access: &Access,
+) -> Map<String, Value> {
     let mut responses = Map::new();
     for (status, answer) in &spec.returns {
         responses.insert(status.to_string(), response(*status, answer, None));
     }
-    for (status, answer) in own(pattern, spec, access) {
+    for (status, answer) in own(method, pattern, spec, access) {
         responses.insert(status.to_string(), reference(&answer));
     }
     for (status, answer) in &spec.errors {
@@ -66,16 +71,17 @@ pub(super) fn of(pattern: &Pattern, spec: &Spec, access: &Access) -> Map<String,
 }
 
 /// What the server answers before or instead of the handler.
-fn own(pattern: &Pattern, spec: &Spec, access: &Access) -> BTreeMap<u16, Own> {
+fn own(method: &str, pattern: &Pattern, spec: &Spec, access: &Access) -> BTreeMap<u16, Own> {
     let mut own = BTreeMap::new();
+    let has_body = spec.body_of(method).is_some();
     // A segment may be no text.
-    if spec.body.is_some() || pattern.names().next().is_some() {
+    if has_body || pattern.names().next().is_some() {
         own.insert(400, BAD_REQUEST);
     }
-    if spec.body.is_some() {
+    if has_body {
         own.insert(415, UNSUPPORTED);
     }
-    if spec.body.is_some() || !spec.parameters.is_empty() {
+    if has_body || !spec.parameters.is_empty() {
         own.insert(422, INVALID);
     }
     if access.is_guarded() {

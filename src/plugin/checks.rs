@@ -14,14 +14,15 @@ use serde_json::{Value, json};
 
 pub(crate) use self::answer::Sent;
 use self::{answer::Answers, body::BodyCheck, parameters::ParameterCheck};
-use super::spec::{Location, Spec};
+use super::spec::{Location, Spec, takes_body};
 use crate::{
     host::{
         answer::Usual,
         problem::Problem,
         request::{RequestData, typed::Typed},
     },
-    schema::check::Fault,
+    schema::check::{self, Fault},
+    script::budget,
 };
 
 /// The most faults that one answer lists.
@@ -52,8 +53,11 @@ impl Checks {
     ///
     /// In words, which schema cannot be compiled.
     pub(crate) fn of(spec: &Spec) -> Result<Option<Self>, String> {
-        let parameters =
-            spec.parameters.iter().map(ParameterCheck::new).collect::<Result<Vec<_>, _>>()?;
+        let parameters = spec
+            .parameters
+            .iter()
+            .map(|parameter| within_budget().and_then(|()| ParameterCheck::new(parameter)))
+            .collect::<Result<Vec<_>, _>>()?;
         let body = spec.body.as_ref().map(BodyCheck::new).transpose()?;
         let answers = Answers::new(spec)?;
         if parameters.is_empty() && body.is_none() && answers.is_empty() {
@@ -67,7 +71,7 @@ impl Checks {
         let mut wrong = Vec::new();
         let mut typed = Typed::default();
         parameters::check(&self.parameters, data, &mut typed, &mut wrong);
-        if let Some(body) = &self.body {
+        if let Some(body) = self.body.as_ref().filter(|_| takes_body(data.method.as_str())) {
             body.check(data, &mut typed, &mut wrong)?;
         }
         if wrong.is_empty() { Ok(typed) } else { Err(invalid(wrong)) }
@@ -89,13 +93,26 @@ impl Checks {
     }
 }
 
+/// Whether the load that compiles schemas may go on.
+fn within_budget() -> Result<(), String> {
+    budget::check().map_err(|_| "there is no time or memory left to load it".to_owned())
+}
+
 /// The answer to a request that does not fit: everything that is wrong, each with its place.
 fn invalid(mut wrong: Vec<Wrong>) -> Problem {
     let count = wrong.len();
+    // Of one value no more are looked for than are told.
+    let has_more = wrong
+        .chunk_by(|a, b| (a.location, &a.name) == (b.location, &b.name))
+        .any(|of_one| of_one.len() >= check::MOST_FAULTS);
     wrong.truncate(MOST_FAULTS);
+    let least = if has_more { "at least " } else { "" };
     let detail = match wrong.as_slice() {
         [one] if count == 1 => one.in_words(),
-        _ => format!("{count} parts of the request do not fit, see `errors`"),
+        told if told.len() < count => {
+            format!("{least}{count} parts of the request do not fit, `errors` has {}", told.len())
+        }
+        _ => format!("{least}{count} parts of the request do not fit, see `errors`"),
     };
     let errors: Vec<Value> = wrong.iter().map(Wrong::to_json).collect();
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY).detail(detail).with("errors", errors)

@@ -43,6 +43,18 @@ pub(crate) struct Spec {
     pub(crate) examples: BTreeMap<String, Value>,
 }
 
+/// Whether requests of a method may have a body.
+pub(crate) fn takes_body(method: &str) -> bool {
+    !["GET", "HEAD"].contains(&method)
+}
+
+impl Spec {
+    /// What a request of that method carries, if that is declared.
+    pub(crate) fn body_of(&self, method: &str) -> Option<&Body> {
+        self.body.as_ref().filter(|_| takes_body(method))
+    }
+}
+
 /// A declared parameter.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameter {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{COMPONENTS, Components, Schema, sentence, settle::Shape, walk};
 
 /// The most faults that are told of one value.
-const MOST_FAULTS: usize = 32;
+pub(crate) const MOST_FAULTS: usize = 32;
 
 /// What is wrong with a part of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Checker {
         self.validator.is_valid(value)
     }
 
-    /// Everything wrong with a value; nothing for one that fits.
+    /// What is wrong with a value, up to [`MOST_FAULTS`]; nothing for one that fits.
     pub(crate) fn faults(&self, value: &Value) -> Vec<Fault> {
         if self.is_valid(value) {
             return Vec::new();
@@ -56,6 +56,13 @@ impl Checker {
         faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         faults.truncate(MOST_FAULTS);
         faults
+    }
+
+    /// What an absent value of the schema that was compiled becomes, settled; none if it has no default.
+    pub(crate) fn default_of(&self, schema: &Schema) -> Option<Value> {
+        let mut default = schema.default()?.clone();
+        self.settle(&mut default);
+        Some(default)
     }
 
     /// Fills defaults into a value that fits, and makes its numbers what the schema calls them: `1.0` for

@@ -168,7 +168,8 @@ fn an_operation_is_named_as_its_route_says_unless_another_is_named_so() {
             "get(\"/\", #{ operation_id: \"listA\" }, || 1);\n\
              any(\"/x\", #{ operation_id: \"x\" }, || 1);\n\
              get(\"/y\", #{ operation_id: \"get_a\" }, || 1);\n\
-             post(\"/a\", #{ operation_id: \"get_b_a\" }, || 1); get(\"/a\", || 1);",
+             post(\"/a\", #{ operation_id: \"get_b_a\" }, || 1); get(\"/a\", || 1);\n\
+             get(\"/z\", #{ operation_id: \"x_put\" }, || 1); get(\"/v\", #{ operation_id: \"x\" }, || 1);",
         ),
     ]);
     let document = document(&server);
@@ -177,6 +178,9 @@ fn an_operation_is_named_as_its_route_says_unless_another_is_named_so() {
     assert_eq!(paths["/b"]["get"]["operationId"], "get_b");
     assert_eq!(paths["/b/x"]["put"]["operationId"], "x_put");
     assert_eq!(paths["/b/a"]["post"]["operationId"], "post_b_a");
+    // Of a route of several methods no operation has the bare name.
+    assert_eq!(paths["/b/z"]["get"]["operationId"], "get_b_z");
+    assert_eq!(paths["/b/v"]["get"]["operationId"], "x");
     let ids = operation_ids(&document);
     assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "{ids:?}");
     let report = server.report();
@@ -192,8 +196,41 @@ fn an_operation_is_named_as_its_route_says_unless_another_is_named_so() {
             "`operation_id` \"listA\" is the name of another operation",
             "`operation_id` \"get_a\" is the name of another operation",
             "`operation_id` \"get_b_a\" is the name of another operation",
+            "`operation_id` \"x_put\" is the name of another operation",
         ]
     );
+}
+
+#[test]
+fn a_body_is_shown_of_the_methods_that_have_one() {
+    let document = document_of("any(\"/\", #{ body: #{ a: int() } }, |r| 1);");
+    let item = &document["paths"]["/t"];
+    assert!(item["get"].get("requestBody").is_none());
+    assert_eq!(item["get"]["responses"].as_object().unwrap().len(), 1);
+    for method in ["post", "put", "patch", "delete"] {
+        assert_eq!(item[method]["requestBody"]["required"], true, "{method}");
+        assert!(item[method]["responses"]["415"].is_object(), "{method}");
+    }
+}
+
+#[test]
+fn a_schema_that_no_reader_could_read_is_refused_and_one_of_fifty_levels_is_printed() {
+    let script = |levels: usize| {
+        format!(
+            "let s = int();\nfor i in 0..{levels} {{ s = object(#{{ a: s }}); }}\n\
+             get(\"/\", #{{ returns: s }}, |r| 1);"
+        )
+    };
+    let project = Project::new(&[("t.rhai", &script(49))]);
+    let ended = project.hotplate(&["openapi"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    let document: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(document["paths"]["/t"].is_object());
+    project.save("t.rhai", &script(130));
+    let ended = project.hotplate(&["openapi"]);
+    assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("deeper than 100 levels"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("t.rhai:2:23"), "{}", ended.stderr);
 }
 
 #[test]

@@ -197,6 +197,63 @@ fn defaults_are_filled_in_and_numbers_are_of_their_type() {
 }
 
 #[test]
+fn a_default_is_of_the_type_that_its_schema_says() {
+    let server = serve(
+        r#"const ITEM = schema("Item", #{ n: float(), on: bool().default(true) });
+        get("/", #{ query: #{ rate: float().default(1), page: float().default(2.5) } },
+            |req| [type_of(req.query.rate), type_of(req.query.page)]);
+        post("/", #{ body: ITEM.default(#{ n: 2 }) }, |req| req.body + #{ of: type_of(req.body.n) });"#,
+    );
+    assert_eq!(server.get("/t").json(), json!(["f64", "f64"]));
+    assert_eq!(server.get("/t?rate=1&page=2").json(), json!(["f64", "f64"]));
+    let wanted = json!({ "n": 2.0, "on": true, "of": "f64" });
+    assert_eq!(server.ask(Ask::post("/t")).json(), wanted);
+    assert_eq!(server.post("/t", &json!({ "n": 2 })).json(), wanted);
+}
+
+#[test]
+fn a_route_of_several_methods_checks_the_body_of_those_that_have_one() {
+    let server = serve(
+        r#"any("/", #{ query: #{ n: int().default(1) }, body: #{ a: int() } },
+            |req| #{ method: req.method, n: req.query.n, body: req.body });"#,
+    );
+    assert_eq!(server.get("/t?n=2").json(), json!({ "method": "GET", "n": 2, "body": null }));
+    for method in ["POST", "PUT", "PATCH", "DELETE"] {
+        let ask = |body: &str| server.ask(Ask::new(method, "/t").body("application/json", body));
+        let wanted = json!({ "method": method, "n": 1, "body": { "a": 5 } });
+        assert_eq!(ask("{\"a\":5}").json(), wanted);
+        assert_problem(&ask("{\"a\":\"x\"}"), 422);
+    }
+}
+
+#[test]
+fn a_request_with_many_faults_is_told_of_as_many_as_were_looked_for() {
+    let server = serve(
+        r#"post("/{id}", #{
+            params: #{ id: int() },
+            query: #{ ids: array(int()).optional(), more: array(int()).optional() },
+            body: array(int()).optional(),
+        }, |req| 1);"#,
+    );
+    let told = |target: &str, count: usize| {
+        let answer = server.post(target, &vec!["x"; count].into());
+        assert_problem(&answer, 422);
+        let answer = answer.json();
+        let told = answer["errors"].as_array().unwrap().len();
+        (answer["detail"].as_str().unwrap().to_owned(), told)
+    };
+    let detail = |of: &str| format!("{of} parts of the request do not fit, see `errors`");
+    assert_eq!(told("/t/x", 20), (detail("21"), 21));
+    assert_eq!(told("/t/1", 100), (detail("at least 32"), 32));
+    let ids: String = (0..31).map(|_| "&ids=x&more=x").collect();
+    let (said, listed) = told(&format!("/t/x?{ids}"), 1);
+    assert_eq!(
+        (said.as_str(), listed),
+        ("64 parts of the request do not fit, `errors` has 50", 50)
+    );
+}
+
+#[test]
 fn a_key_in_a_json_body_is_no_part_of_it() {
     let server = serve(r#"post("/", #{ body: #{ a: int() } }, |req| req.body);"#);
     assert_eq!(server.post("/t", &json!({ "a": 1, "apikey": "x" })).json(), json!({ "a": 1 }));
@@ -306,6 +363,33 @@ fn files_have_a_name_a_type_and_bytes() {
 }
 
 #[test]
+fn a_file_of_several_is_told_by_its_place() {
+    let server = serve(
+        r#"post("/", #{ body: form(#{ photos: array(file().max(3).types(["image/*"])) }) }, |req| req.body.photos.len());"#,
+    );
+    let send = |parts: &[String]| {
+        let body = parts.concat() + "--b--\r\n";
+        server.ask(Ask::post("/t").body("multipart/form-data; boundary=b", body))
+    };
+    let photo = |kind: &str, bytes: &str| file("photos", "a", kind, bytes);
+    let text = "--b\r\nContent-Disposition: form-data; name=\"photos\"\r\n\r\nABC\r\n".to_owned();
+    let parts = [photo("image/png", "A"), photo("image/png", "ABCD"), text, photo("a/b", "A")];
+    let fault =
+        |pointer: &str, detail: &str| json!({ "in": "body", "pointer": pointer, "detail": detail });
+    assert_refused(
+        &send(&parts),
+        &json!([
+            fault("/photos/1", "must have at most 3 bytes"),
+            fault("/photos/2", "must be a file: a part with a file name"),
+            fault("/photos/3", "must be a file of the type image/*"),
+        ]),
+    );
+    let alone = send(&[photo("a/b", "A")]);
+    assert_refused(&alone, &json!([fault("/photos/0", "must be a file of the type image/*")]));
+    assert_eq!(send(&[photo("image/png", "A"), photo("image/gif", "B")]).ok(), "2");
+}
+
+#[test]
 fn a_form_that_is_not_declared_can_be_read_too() {
     let server = serve(
         "post(|req| #{ fields: req.form(), files: req.files(), names: req.body.keys(), vars: req.vars.note });",
@@ -346,6 +430,24 @@ fn texts_and_bytes_are_bodies_too() {
     assert_problem(&post("/t/bytes", "application/octet-stream", "abcde"), 422);
     assert_eq!(post("/t/image", "image/png", "abc").json(), json!({ "size": 3 }));
     assert_problem(&post("/t/image", "text/plain", "abc"), 415);
+}
+
+#[test]
+fn a_file_as_a_whole_body_is_bytes_whatever_its_type() {
+    let types = ["application/json", "text/plain", "multipart/form-data", "text/csv"];
+    let server = serve(
+        r#"post("/{type}", #{
+            body: file().max(4).types(["application/json", "text/plain", "multipart/form-data", "text/csv"]),
+        }, |req| #{ type: type_of(req.body), size: req.body.len() });"#,
+    );
+    for kind in types {
+        let post = |body: &str| server.ask(Ask::post("/t/x").body(kind, body));
+        assert_eq!(post("{\"a\"").json(), json!({ "type": "blob", "size": 4 }), "{kind}");
+        assert_problem(&post("[1,2]"), 422);
+        assert_eq!(post("").json(), json!({ "type": "blob", "size": 0 }), "{kind}");
+    }
+    let missing = json!([{ "in": "body", "pointer": "", "detail": "is missing" }]);
+    assert_refused(&server.ask(Ask::post("/t/x")), &missing);
 }
 
 #[test]

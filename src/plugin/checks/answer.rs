@@ -111,6 +111,7 @@ impl Promised {
         let Some((kind, schema)) = &answer.content else {
             return Ok(Self { kind: None, checker: None });
         };
+        super::within_budget()?;
         let is_file = crate::schema::walk::is_file(schema.json(), schema.components());
         let checker = if is_file {
             None

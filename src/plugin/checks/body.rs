@@ -39,8 +39,18 @@ pub(super) struct BodyCheck {
     kinds: Vec<String>,
     checker: Checker,
     fields: Vec<Field>,
+    whole: Whole,
     /// Whether a key that came with the body is no part of it.
     drops_key: bool,
+}
+
+/// What a body is as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    /// A file: bytes of whatever media type.
+    File,
+    /// What its media type says.
+    Value,
 }
 
 /// A field of a form.
@@ -80,8 +90,11 @@ fn kind(media_type: &str) -> Kind {
 }
 
 /// The kind that a sent media type is read as by one that is declared; `None` where it is another.
-fn taken(declared: &str, sent: &str) -> Option<Kind> {
-    let kind = kind(declared);
+fn taken(declared: &str, sent: &str, whole: Whole) -> Option<Kind> {
+    let kind = match whole {
+        Whole::File => Kind::Bytes,
+        Whole::Value => kind(declared),
+    };
     let fits = match kind {
         Kind::Json => {
             sent == declared || (sent.starts_with("application/") && sent.ends_with("+json"))
@@ -111,21 +124,28 @@ impl BodyCheck {
         let resolved = schema.resolved();
         let properties = resolved.get("properties").and_then(Value::as_object);
         let is_form = kinds.iter().any(|one| kind(one) == Kind::Multipart);
-        let fields = match is_form {
-            true => properties
+        let whole = match walk::is_file(schema.json(), schema.components()) {
+            true => Whole::File,
+            false => Whole::Value,
+        };
+        let fields = match whole {
+            Whole::File => vec![Field::new("", schema.json(), schema)],
+            Whole::Value if is_form => properties
                 .into_iter()
                 .flatten()
                 .map(|(name, json)| Field::new(name, json, schema))
                 .collect(),
-            false => whole_file(schema).into_iter().collect(),
+            Whole::Value => Vec::new(),
         };
         let is_closed = resolved.get("additionalProperties") == Some(&Value::Bool(false));
+        let checker = Checker::new(schema).map_err(|why| format!("the body: {why}"))?;
         Ok(Self {
             required: body.required,
-            default: schema.default().cloned(),
+            default: checker.default_of(schema),
             kinds,
-            checker: Checker::new(schema).map_err(|why| format!("the body: {why}"))?,
+            checker,
             fields,
+            whole,
             drops_key: is_closed && properties.is_some_and(|all| !all.contains_key(KEY)),
         })
     }
@@ -142,11 +162,13 @@ impl BodyCheck {
         wrong: &mut Vec<Wrong>,
     ) -> Result<(), Problem> {
         let sent = essence(&data.headers, &header::CONTENT_TYPE);
-        if data.body.is_empty() && (sent.is_empty() || kind(&sent) == Kind::Json) {
+        let read_as = self.kinds.iter().find_map(|kind| taken(kind, &sent, self.whole));
+        let says_nothing = sent.is_empty() || kind(&sent) == Kind::Json;
+        if data.body.is_empty() && says_nothing && read_as != Some(Kind::Bytes) {
             self.absent(typed, wrong);
             return Ok(());
         }
-        let Some(kind) = self.kinds.iter().find_map(|kind| taken(kind, &sent)) else {
+        let Some(kind) = read_as else {
             let wanted = self.kinds.join(" or ");
             let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE);
             return Err(problem.detail(format!("the body must be {wanted}")));
@@ -237,10 +259,17 @@ impl BodyCheck {
         let before = wrong.len();
         for (name, one) in given {
             let field = self.field(&name);
+            let is_list = field.is_some_and(|field| field.reading.is_list);
+            let pointer = match values.get(&name) {
+                _ if !is_list => pointer(&name),
+                None => pointer(&name) + "/0",
+                Some(Value::Array(several)) => format!("{}/{}", pointer(&name), several.len()),
+                Some(_) => pointer(&name) + "/1",
+            };
             let value = match one {
                 Given::Text(_) if self.file_of(&name).is_some() => {
                     let message = "must be a file: a part with a file name".to_owned();
-                    wrong.push(in_body(Fault { pointer: pointer(&name), message }));
+                    wrong.push(in_body(Fault { pointer, message }));
                     Value::String(String::new())
                 }
                 Given::Text(text) => field.map_or_else(
@@ -249,7 +278,6 @@ impl BodyCheck {
                 ),
                 Given::File(file) => {
                     if let Some(check) = self.file_of(&name) {
-                        let pointer = pointer(&name);
                         wrong.extend(check.faults(&file, &pointer).map(in_body));
                     }
                     files.push((name.clone(), file));
@@ -257,7 +285,6 @@ impl BodyCheck {
                     Value::String(String::new())
                 }
             };
-            let is_list = field.is_some_and(|field| field.reading.is_list);
             match (values.get_mut(&name), is_list) {
                 (None, true) => drop(values.insert(name, Value::Array(vec![value]))),
                 (None, false) => drop(values.insert(name, value)),
@@ -314,11 +341,6 @@ impl Field {
         let file = is_file.then(|| FileCheck::new(item, whole, reading.is_list));
         Self { name: name.to_owned(), reading, file }
     }
-}
-
-/// A body that is one file, as a field without a name.
-fn whole_file(schema: &Schema) -> Option<Field> {
-    walk::is_file(schema.json(), schema.components()).then(|| Field::new("", schema.json(), schema))
 }
 
 impl FileCheck {

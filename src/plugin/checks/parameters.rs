@@ -34,7 +34,7 @@ impl ParameterCheck {
             },
             location: parameter.location,
             required: parameter.required,
-            default: parameter.schema.default().cloned(),
+            default: checker.default_of(&parameter.schema),
             reading: Reading::of(&parameter.schema),
             checker,
         })

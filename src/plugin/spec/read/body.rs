@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Read, Reading, SpecFault, map, plain};
 use crate::{
     host::schema::{Medium, media_types},
-    plugin::spec::Body,
+    plugin::spec::{Body, takes_body},
     schema::{Schema, check::Checker, walk},
 };
 
@@ -21,7 +21,10 @@ pub(crate) const JSON: &str = "application/json";
 
 pub(super) fn read(value: &Dynamic, reading: Reading<'_>) -> Read<Body> {
     let path = ["body"];
-    if let Some(method) = reading.methods.iter().find(|method| ["GET", "HEAD"].contains(method)) {
+    // Of several methods, those that may have a body are held to it.
+    if let (Some(method), false) =
+        (reading.methods.first(), reading.methods.iter().any(|method| takes_body(method)))
+    {
         let message = format!("{method} has no body");
         let help = "declare what it takes in `query`, or answer to POST";
         return Err(SpecFault::new(&path, message).help(help));
