@@ -89,7 +89,7 @@ impl HotplateEndpoint {
             || Source { inner: Arc::clone(&self.inner), prefix: prefix(request).to_owned() };
         match part {
             Part::Events if request.method() == Method::HEAD => events::opening().finish(),
-            Part::Events => self.inner.listeners.listen(source()),
+            Part::Events => self.inner.listeners.listen(source(), (&caller).into()),
             Part::State => state(headers, &source().state(generation)),
             Part::Page | Part::File(_) => docs::page(headers),
         }

@@ -1,11 +1,12 @@
 //! What tells the page at `/docs` of each new generation: server-sent events, and the same once.
 //!
 //! Invariants: at most [`MOST`] listen at a time; none of them holds up an end; a listener that is gone is
-//! noticed at the next beat; outside development nothing of a script is told.
+//! noticed at the next beat; outside development nothing of a script is told; who may read the document no
+//! more is told nothing more.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use http::{StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, Uri, header};
 use poem::{Body, Response};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -13,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Inner;
 use crate::{
+    admin::Caller,
     diagnostic::Diagnostic,
     generation::{Entry, Generation, State},
     host::problem::Problem,
@@ -46,7 +48,7 @@ impl Listeners {
     }
 
     /// Answers with what is served now, and then with each generation that is published.
-    pub(super) fn listen(&self, source: Source) -> Response {
+    pub(super) fn listen(&self, source: Source, listener: Listener) -> Response {
         let mut ended = self.ended.subscribe();
         let free = Arc::clone(&self.places).try_acquire_owned().ok();
         let Some(place) = free.filter(|_| !*ended.borrow_and_update()) else {
@@ -60,7 +62,7 @@ impl Listeners {
         tokio::spawn(async move {
             let _place = place;
             tokio::select! {
-                () = source.tell(&sender) => {}
+                () = source.tell(&listener, &sender) => {}
                 _ = ended.changed() => {}
                 () = sender.closed() => {}
             }
@@ -78,26 +80,74 @@ pub(super) struct Source {
     pub(super) prefix: String,
 }
 
+/// Who listens, as they asked for it.
+#[derive(Debug)]
+pub(super) struct Listener {
+    headers: HeaderMap,
+    uri: Uri,
+    host: String,
+    peer: Option<IpAddr>,
+    local: Option<IpAddr>,
+}
+
+impl From<&Caller<'_>> for Listener {
+    fn from(caller: &Caller<'_>) -> Self {
+        Self {
+            headers: caller.headers.clone(),
+            uri: caller.uri.clone(),
+            host: caller.host.to_owned(),
+            peer: caller.peer,
+            local: caller.local,
+        }
+    }
+}
+
+impl Listener {
+    /// Whether they may read the document that a generation has.
+    fn may_read(&self, inner: &Inner, generation: &Generation) -> bool {
+        let caller = Caller {
+            method: &Method::GET,
+            headers: &self.headers,
+            uri: &self.uri,
+            body: &[],
+            host: &self.host,
+            peer: self.peer,
+            local: self.local,
+            wrong_keys: &inner.wrong_keys,
+        };
+        caller.check_openapi(&generation.settings).is_ok()
+    }
+}
+
 impl Source {
-    /// Sends an event for each generation, and a beat where there is none for long, until nobody listens.
-    async fn tell(&self, listener: &mpsc::Sender<std::io::Result<String>>) {
+    /// Sends an event for each generation, and a beat where there is none for long, until nobody listens or
+    /// who listens may not any more.
+    async fn tell(&self, listener: &Listener, to: &mpsc::Sender<std::io::Result<String>>) {
         let mut published = self.inner.site.follow();
-        let mut event = self.event();
-        while listener.send(Ok(event)).await.is_ok() {
-            event = match tokio::time::timeout(BEAT, published.changed()).await {
+        let mut is_new = true;
+        loop {
+            let generation = self.inner.site.current();
+            if !listener.may_read(&self.inner, &generation) {
+                return;
+            }
+            let event = if is_new { self.event(&generation) } else { ":\n\n".to_owned() };
+            drop(generation);
+            if to.send(Ok(event)).await.is_err() {
+                return;
+            }
+            is_new = match tokio::time::timeout(BEAT, published.changed()).await {
                 Ok(Ok(())) => {
                     published.borrow_and_update();
-                    self.event()
+                    true
                 }
                 Ok(Err(_)) => return,
-                Err(_) => ":\n\n".to_owned(),
+                Err(_) => false,
             };
         }
     }
 
-    fn event(&self) -> String {
-        let generation = self.inner.site.current();
-        let (number, state) = (generation.number, self.state(&generation));
+    fn event(&self, generation: &Generation) -> String {
+        let (number, state) = (generation.number, self.state(generation));
         format!("event: generation\nid: {number}\nretry: 1000\ndata: {state}\n\n")
     }
 

@@ -296,6 +296,36 @@ fn it_can_be_open_to_everybody_and_switched_off() {
 }
 
 #[test]
+fn who_may_read_no_more_is_told_nothing_more() {
+    let config = |access: &str, key: &str| {
+        format!(
+            "[auth]\napikey = \"secret-key\"\n[auth.keys.reader]\nkey = \"{key}\"\n\
+                 scopes = [\"openapi\"]\n[openapi]\naccess = \"{access}\"\n"
+        )
+    };
+    let server = Project::new(&[("a.rhai", HELLO)]).config(&config("key", "read")).start();
+    let key = |key: &str| format!("X-Custom-Auth: {key}\r\nConnection: close\r\n");
+    let (_, mut reader) = Listener::try_open(&server, &key("read"));
+    let (_, mut administrator) = Listener::try_open(&server, &key("secret-key"));
+    reader.event();
+    administrator.event();
+    server.save_config(&config("key", "another"));
+    assert_eq!(administrator.event()["generation"], 2);
+    assert_ends(reader);
+    server.save_config(&config("off", "another"));
+    assert_ends(administrator);
+    assert_eq!(Listener::try_open(&server, &key("secret-key")).0, 404);
+}
+
+/// Somebody who is told nothing any more, and whose stream ends.
+#[track_caller]
+fn assert_ends(mut listener: Listener) {
+    while let Some(line) = listener.line() {
+        assert!(!line.starts_with("data:"), "{line}");
+    }
+}
+
+#[test]
 fn in_development_a_foreign_name_is_not_ours() {
     let server = Server::dev(&[("a.rhai", HELLO)]);
     for part in ["/docs", "/docs/state", "/docs/events"] {
