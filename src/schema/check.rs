@@ -1,8 +1,11 @@
 //! A schema compiled, to hold values against it.
 
+mod steps;
+
 use jsonschema::{Draft, Keyword, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
+use self::steps::{Count, Most, STEP, Step, TO_CHECK, TO_SETTLE, TO_TELL};
 use super::{COMPONENTS, Components, Schema, sentence, settle::Shape, walk};
 
 /// The most faults that are told of one value.
@@ -22,6 +25,16 @@ pub(crate) struct Fault {
 pub(crate) struct Checker {
     validator: Validator,
     shape: Shape,
+    work: Work,
+}
+
+/// What holding a value against a schema may come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// It grows with the value.
+    Bounded,
+    /// It may double with each level of the value, and so is counted.
+    Counted,
 }
 
 impl Checker {
@@ -33,19 +46,41 @@ impl Checker {
     pub(crate) fn new(schema: &Schema) -> Result<Self, String> {
         let validator = compile(schema.json(), schema.components())?;
         let shape = Shape::of(schema.json(), schema.components())?;
-        Ok(Self { validator, shape })
+        let work = match steps::are_needed(schema.json(), schema.components()) {
+            true => Work::Counted,
+            false => Work::Bounded,
+        };
+        Ok(Self { validator, shape, work })
+    }
+
+    /// Counts what is done for a value, where that is needed.
+    fn count(&self, value: &Value, most: Most) -> Option<Count> {
+        (self.work == Work::Counted).then(|| Count::of(value, most))
+    }
+
+    /// Whether a value fits, and that could be told in good time.
+    pub(crate) fn is_valid(&self, value: &Value) -> bool {
+        self.fits(value).unwrap_or(false)
     }
 
     /// Whether a value fits.
-    pub(crate) fn is_valid(&self, value: &Value) -> bool {
-        self.validator.is_valid(value)
+    fn fits(&self, value: &Value) -> Result<bool, Fault> {
+        let count = self.count(value, TO_CHECK);
+        let fits = self.validator.is_valid(value);
+        match count.is_some_and(|count| count.is_over()) {
+            true => Err(too_long()),
+            false => Ok(fits),
+        }
     }
 
     /// What is wrong with a value, up to [`MOST_FAULTS`]; nothing for one that fits.
     pub(crate) fn faults(&self, value: &Value) -> Vec<Fault> {
-        if self.is_valid(value) {
-            return Vec::new();
+        match self.fits(value) {
+            Ok(true) => return Vec::new(),
+            Ok(false) => {}
+            Err(fault) => return vec![fault],
         }
+        let _count = self.count(value, TO_TELL);
         let mut faults = Vec::new();
         for error in self.validator.iter_errors(value) {
             sentence::tell(&error, &mut faults);
@@ -55,41 +90,70 @@ impl Checker {
         }
         faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         faults.truncate(MOST_FAULTS);
+        if faults.is_empty() {
+            // What is wrong lies deeper than it was looked for.
+            faults.push(Fault { pointer: String::new(), message: "does not fit".to_owned() });
+        }
         faults
     }
 
     /// What an absent value of the schema that was compiled becomes, settled; none if it has no default.
     pub(crate) fn default_of(&self, schema: &Schema) -> Option<Value> {
         let mut default = schema.default()?.clone();
-        self.settle(&mut default);
-        Some(default)
+        // One that takes too long is taken as it was written.
+        match self.settle(&mut default) {
+            Ok(()) => Some(default),
+            Err(_) => schema.default().cloned(),
+        }
     }
 
     /// Fills defaults into a value that fits, and makes its numbers what the schema calls them: `1.0` for
     /// an integer is 1, and 1 for a float is `1.0`.
-    pub(crate) fn settle(&self, value: &mut Value) {
+    ///
+    /// # Errors
+    ///
+    /// That it takes too long to tell what the parts of the value are; it is changed in part then.
+    pub(crate) fn settle(&self, value: &mut Value) -> Result<(), Fault> {
+        let count = self.count(value, TO_SETTLE);
         self.shape.settle(value);
+        match count.is_some_and(|count| count.is_over()) {
+            true => Err(too_long()),
+            false => Ok(()),
+        }
     }
+}
+
+fn too_long() -> Fault {
+    let message = "takes too long to be checked".to_owned();
+    Fault { pointer: String::new(), message }
 }
 
 /// A validator for a schema with its components.
 pub(super) fn compile(json: &Value, components: &Components) -> Result<Validator, String> {
-    let mut root = match json {
+    let counts = steps::are_needed(json, components);
+    let root = match json {
         Value::Object(parts) => parts.clone(),
         other => Map::from_iter([("allOf".to_owned(), json!([other]))]),
     };
     let components = components.iter().map(|(name, schema)| (name.clone(), schema.clone()));
     let mut components = Value::Object(components.collect());
     components.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(bound);
-    root.insert("components".to_owned(), json!({ "schemas": components }));
     let mut root = Value::Object(root);
     bound(&mut root);
+    if counts {
+        components.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(steps::count);
+        steps::count(&mut root);
+    }
+    if let Some(root) = root.as_object_mut() {
+        root.insert("components".to_owned(), json!({ "schemas": components }));
+    }
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
         .should_ignore_unknown_formats(true)
         .with_pattern_options(PatternOptions::regex())
         .with_keyword(INTEGER, |_, _, _| Ok(Box::new(Integer)))
+        .with_keyword(STEP, |_, _, _| Ok(Box::new(Step)))
         .offline()
         .build(&root)
         .map_err(|error| error.to_string())

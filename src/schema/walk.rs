@@ -1,6 +1,6 @@
 //! Reading JSON Schemas: their parts, references and types.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -69,10 +69,14 @@ pub(crate) fn reference(schema: &Value) -> Option<&str> {
 
 /// The names that a schema refers to, at whatever depth, without following them.
 pub(crate) fn references(schema: &Value) -> Vec<String> {
+    found(schema).into_iter().map(str::to_owned).collect()
+}
+
+fn found(schema: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     let mut left = vec![schema];
     while let Some(schema) = left.pop() {
-        found.extend(reference(schema).map(str::to_owned));
+        found.extend(reference(schema));
         if let Value::Object(parts) = schema {
             each(parts, |part| left.push(part));
         }
@@ -114,6 +118,32 @@ pub(crate) fn circular(components: &Components) -> Option<&str> {
         .iter()
         .find(|(name, schema)| leads_back(schema, components, &mut vec![name], &mut done))
         .map(|(name, _)| name.as_str())
+}
+
+/// How many references are followed where each is written out; `None` if there is no end to them.
+pub(super) fn expansions(schema: &Value, components: &Components) -> Option<u64> {
+    fn of<'a>(
+        name: &'a str,
+        components: &'a Components,
+        known: &mut BTreeMap<&'a str, Option<u64>>,
+    ) -> Option<u64> {
+        if let Some(count) = known.get(name) {
+            return *count;
+        }
+        let Some((name, schema)) = components.get_key_value(name) else { return Some(0) };
+        // Until it is known, to come back to it has no end.
+        known.insert(name, None);
+        let mut count: u64 = 0;
+        for below in found(schema) {
+            count = count.saturating_add(1).saturating_add(of(below, components, known)?);
+        }
+        known.insert(name, Some(count));
+        Some(count)
+    }
+    let mut known = BTreeMap::new();
+    found(schema).into_iter().try_fold(0_u64, |count, name| {
+        Some(count.saturating_add(1).saturating_add(of(name, components, &mut known)?))
+    })
 }
 
 /// A named schema that requires itself again and again: a value that fits would have no end.

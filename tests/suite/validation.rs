@@ -280,6 +280,36 @@ fn a_named_schema_may_hold_itself() {
 }
 
 #[test]
+fn a_schema_that_leads_to_itself_in_several_ways_is_checked_in_good_time() {
+    let server = serve(
+        r#"const SUM = schema("Sum", one_of([
+            #{ kind: literal("add"), left: ref("Sum"), right: ref("Sum") },
+            #{ kind: literal("mul"), left: ref("Sum"), right: ref("Sum") },
+            #{ kind: literal("num"), value: float() },
+        ]));
+        post("/", #{ body: SUM }, |req| req.body);
+        const EITHER = schema("Either", one_of([
+            #{ next: ref("Either").optional(), a: int() }, #{ next: ref("Either").optional(), b: int() },
+        ]));
+        post("/either", #{ body: EITHER }, |req| req.body);"#,
+    );
+    let number = |value: Value| json!({ "kind": "num", "value": value });
+    let nested = |depth: usize, inner: Value| {
+        (0..depth)
+            .fold(inner, |sum, _| json!({ "kind": "add", "left": sum, "right": number(json!(1)) }))
+    };
+    assert_eq!(server.post("/t", &nested(1, number(json!(5)))).json()["left"]["value"], 5.0);
+    let deep = nested(30, number(json!(5)));
+    assert_eq!(server.post("/t", &deep).status, 200);
+    assert_problem(&server.post("/t", &nested(1, number(json!("x")))), 422);
+    assert_problem(&server.post("/t", &nested(30, number(json!("x")))), 422);
+    let either = (0..60).fold(json!({ "c": 1 }), |next, _| json!({ "next": next, "b": 1 }));
+    assert_problem(&server.post("/t/either", &either), 422);
+    let either = (0..30).fold(json!({ "b": 1 }), |next, _| json!({ "next": next, "b": 1 }));
+    assert!([200, 422].contains(&server.post("/t/either", &either).status));
+}
+
+#[test]
 fn forms_come_in_both_ways() {
     let server = serve(
         r#"post("/", #{ body: form(#{ name: string(), age: int(), on: bool().default(false), tags: array(string()).optional() }) },

@@ -228,11 +228,14 @@ impl BodyCheck {
     /// Checks a value and makes it the body.
     fn settle(&self, mut value: Value, typed: &mut Typed, wrong: &mut Vec<Wrong>) {
         let faults = self.checker.faults(&value);
-        if faults.is_empty() {
-            self.checker.settle(&mut value);
-            typed.body = Some(json::from_value(&value));
+        wrong.extend(faults.iter().cloned().map(in_body));
+        if !faults.is_empty() {
+            return;
         }
-        wrong.extend(faults.into_iter().map(in_body));
+        match self.checker.settle(&mut value) {
+            Ok(()) => typed.body = Some(json::from_value(&value)),
+            Err(fault) => wrong.push(in_body(fault)),
+        }
     }
 
     fn bytes(&self, headers: &HeaderMap, body: &Bytes, typed: &mut Typed, wrong: &mut Vec<Wrong>) {

@@ -68,8 +68,13 @@ impl ParameterCheck {
             wrong.extend(faults);
             return None;
         }
-        self.checker.settle(&mut value);
-        Some(json::from_value(&value))
+        match self.checker.settle(&mut value) {
+            Ok(()) => Some(json::from_value(&value)),
+            Err(fault) => {
+                wrong.push(self.location.wrong(&self.name, fault));
+                None
+            }
+        }
     }
 
     fn refuse(&self, message: &str, wrong: &mut Vec<Wrong>) {
