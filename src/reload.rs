@@ -34,7 +34,7 @@ use crate::{
     plugin::{Plugin, execute::Executor},
     script::{engine::Natives, lint::signatures::Signatures},
     services::{Services, schedule::Scheduler},
-    settings::{Settings, Sources},
+    settings::{Running, Settings, Sources},
     site::Site,
     source::{
         Script, ScriptName, Snapshot,
@@ -145,6 +145,8 @@ pub(crate) struct Parts {
     pub(crate) sources: Option<Sources>,
     /// The configuration in force.
     pub(crate) settings: Arc<Settings>,
+    /// The text of its file, if it was read from one.
+    pub(crate) config: Option<String>,
     /// What plugins keep.
     pub(crate) services: Arc<Services>,
     /// Runs the jobs of plugins.
@@ -183,8 +185,8 @@ struct Seen {
 struct Reloader {
     parts: Parts,
     signatures: Arc<Signatures>,
-    /// The configuration at the start, which what cannot change while running still follows.
-    started_with: Arc<Settings>,
+    /// The configuration as it is read again.
+    running: Running,
     triggers: mpsc::Receiver<Trigger>,
     snapshot: Option<Snapshot>,
     known: BTreeMap<ScriptName, Known>,
@@ -205,10 +207,10 @@ struct Reloader {
 
 impl Reloader {
     /// One that has not looked yet.
-    fn new(parts: Parts, triggers: mpsc::Receiver<Trigger>) -> Self {
+    fn new(mut parts: Parts, triggers: mpsc::Receiver<Trigger>) -> Self {
         Self {
             signatures: Arc::new(Signatures::of(&parts.natives)),
-            started_with: Arc::clone(&parts.settings),
+            running: Running::new(Arc::clone(&parts.settings), parts.config.take()),
             contract: Contract::at(parts.sources.as_ref().map(Sources::contract_file)),
             parts,
             triggers,

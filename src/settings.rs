@@ -7,6 +7,7 @@
 
 mod access;
 mod address;
+mod again;
 mod check;
 mod choice;
 mod compare;
@@ -40,6 +41,7 @@ use crate::diagnostic::Diagnostic;
 
 pub use access::{AuthSettings, KeySettings, PluginSettings};
 pub use address::{InvalidRange, ProxyRange};
+pub(crate) use again::Running;
 pub use check::Exposure;
 pub use choice::{
     AccessLog, LogFormat, LogLevel, MountAuth, OnBreaking, OpenApiAccess, PluginAuth, Responses,

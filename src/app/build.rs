@@ -182,7 +182,8 @@ impl Builder {
 
     /// What a reloader is made of, with the site that it publishes to.
     pub(super) fn parts(self) -> Result<Parts, StartError> {
-        let settings = Arc::new(self.load()?);
+        let (settings, config) = self.load()?;
+        let settings = Arc::new(settings);
         let mut natives = host::natives();
         for (name, module) in self.modules {
             natives = natives.with_foreign();
@@ -200,6 +201,7 @@ impl Builder {
             sources: self.fixed.is_none().then_some(self.sources),
             services,
             settings,
+            config,
             scheduler: Scheduler::new(STACK),
             natives,
             executor,
@@ -215,10 +217,12 @@ impl Builder {
         })
     }
 
-    fn load(&self) -> Result<Settings, StartError> {
+    /// The configuration, and the text of its file if it was read from one.
+    fn load(&self) -> Result<(Settings, Option<String>), StartError> {
         let Some(fixed) = &self.fixed else {
-            let loaded = Settings::load(&self.sources).map_err(StartError::Faults)?;
-            return Ok(loaded.settings);
+            let mut loaded = Settings::load(&self.sources).map_err(StartError::Faults)?;
+            let text = loaded.take_text();
+            return Ok((loaded.settings, text));
         };
         let mut settings = fixed.clone();
         let overrides = &self.sources.overrides;
@@ -232,6 +236,6 @@ impl Builder {
         if faults.iter().any(Diagnostic::is_error) {
             return Err(StartError::Faults(faults));
         }
-        Ok(settings)
+        Ok((settings, None))
     }
 }

@@ -181,14 +181,13 @@ fn titled(html: &str, title: &str) -> String {
     let text = tag(head, "<title")
         .and_then(|(_, begin)| Some((begin, begin + head.get(begin..)?.find("</title")?)));
     let title = escaped(title);
-    let (from, to, new) = match text {
-        Some((begin, end)) => (begin, end, title),
-        None => {
-            // Before a doctype it would change how the page is read.
-            let first = ["<head", "<html", "<!doctype"].iter().find_map(|name| tag(head, name));
-            let at = first.map_or(0, |(_, end)| end);
-            (at, at, format!("<title>{title}</title>"))
-        }
+    let (from, to, new) = if let Some((begin, end)) = text {
+        (begin, end, title)
+    } else {
+        // Before a doctype it would change how the page is read.
+        let first = ["<head", "<html", "<!doctype"].iter().find_map(|name| tag(head, name));
+        let at = first.map_or(0, |(_, end)| end);
+        (at, at, format!("<title>{title}</title>"))
     };
     let (before, after) =
         (html.get(..from).unwrap_or_default(), html.get(to..).unwrap_or_default());

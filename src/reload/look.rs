@@ -64,18 +64,17 @@ impl Reloader {
         if !asked && !self.applied.unsettled && !self.outside_files().iter().any(may_differ) {
             return (in_force, Vec::new());
         }
-        let (settings, restart) = match Settings::load(sources) {
-            Ok(loaded) => {
-                self.config_faults = loaded.warnings;
-                let restart = self.started_with.needs_restart(&loaded.settings);
-                if *in_force == loaded.settings {
-                    (in_force, restart)
+        let (settings, restart) = match self.running.read(sources, &in_force) {
+            Ok(read) => {
+                self.config_faults = read.warnings;
+                for key in &read.restart_needed {
+                    tracing::warn!(key, "this setting changed; restart to apply it");
+                }
+                if *in_force == read.settings {
+                    (in_force, read.restart_needed)
                 } else {
-                    for key in &restart {
-                        tracing::warn!(key, "this setting changed; restart to apply it");
-                    }
-                    self.parts.settings = Arc::new(loaded.settings);
-                    (Arc::clone(&self.parts.settings), restart)
+                    self.parts.settings = Arc::new(read.settings);
+                    (Arc::clone(&self.parts.settings), read.restart_needed)
                 }
             }
             Err(faults) => {

@@ -6,6 +6,24 @@ use sha2::{Digest, Sha256};
 use super::Settings;
 
 impl Settings {
+    /// Takes over from `started` what cannot change while a server runs, and names what was another.
+    pub(super) fn keep_fixed(&mut self, started: &Self) -> Vec<String> {
+        let differ = started.needs_restart(self);
+        self.network.bind = started.network.bind;
+        self.network.port = started.network.port;
+        self.network.workers = started.network.workers;
+        self.limits.script_threads = started.limits.script_threads;
+        self.paths.data.clone_from(&started.paths.data);
+        self.paths.pidfile.clone_from(&started.paths.pidfile);
+        self.log.format = started.log.format;
+        self.log.file.clone_from(&started.log.file);
+        self.sessions.store.clone_from(&started.sessions.store);
+        self.tls.enabled = started.tls.enabled;
+        self.tls.redirect_port = started.tls.redirect_port;
+        self.watch.clone_from(&started.watch);
+        differ
+    }
+
     /// The settings that differ in `new` and cannot change while the server runs, by name: what is
     /// bound, opened or started once.
     pub fn needs_restart(&self, new: &Self) -> Vec<String> {
@@ -21,6 +39,9 @@ impl Settings {
             ("sessions.store", self.sessions.store != new.sessions.store),
             ("tls.enabled", self.tls.enabled != new.tls.enabled),
             ("tls.redirect_port", self.tls.redirect_port != new.tls.redirect_port),
+            ("watch.mode", self.watch.mode != new.watch.mode),
+            ("watch.poll_ms", self.watch.poll_ms != new.watch.poll_ms),
+            ("watch.settle_ms", self.watch.settle_ms != new.watch.settle_ms),
         ];
         fixed.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
     }

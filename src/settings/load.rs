@@ -72,6 +72,15 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// What is accepted but probably not meant.
     pub warnings: Vec<Diagnostic>,
+    /// The text of the file, which may hold secrets.
+    pub(super) text: Option<String>,
+}
+
+impl Loaded {
+    /// The text of the file, for when it is read again.
+    pub(crate) fn take_text(&mut self) -> Option<String> {
+        self.text.take()
+    }
 }
 
 impl Sources {
@@ -149,8 +158,28 @@ pub(super) fn known_keys() -> Vec<String> {
     reader.known()
 }
 
+/// Settings that were loaded over those of a server that runs.
+pub(super) struct LoadedOver {
+    pub(super) loaded: Loaded,
+    /// The settings that cannot change and are others, by name.
+    pub(super) restart_needed: Vec<String>,
+}
+
 /// See [`Settings::load`].
 pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
+    load_with(sources, None).map(|read| read.loaded)
+}
+
+/// The same while a server runs that was started with other settings: what cannot change is as it was then,
+/// before anything is judged by it.
+pub(super) fn load_over(
+    sources: &Sources,
+    started: &Settings,
+) -> Result<LoadedOver, Vec<Diagnostic>> {
+    load_with(sources, Some(started))
+}
+
+fn load_with(sources: &Sources, started: Option<&Settings>) -> Result<LoadedOver, Vec<Diagnostic>> {
     let working_dir = absolute(&sources.working_dir);
     let file = sources.existing_file();
     let project_root = sources.project_root();
@@ -185,6 +214,7 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
     if sources.overrides.tls_dev == Some(true) {
         settings.tls.switch_to_development(&settings.paths.data);
     }
+    let restart_needed = started.map_or_else(Vec::new, |started| settings.keep_fixed(started));
     // Whoever renews a certificate tells nobody: its files are watched.
     settings.files.extend(settings.tls.files().cloned());
     let exposure = match sources.overrides.insecure {
@@ -208,7 +238,9 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Vec<Diagnostic>> {
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }
-    Ok(Loaded { settings, project_root, file, warnings: diagnostics })
+    let text = file.is_some().then_some(document.text);
+    let loaded = Loaded { settings, project_root, file, warnings: diagnostics, text };
+    Ok(LoadedOver { loaded, restart_needed })
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -58,6 +58,7 @@ mod rhai_table;
 mod routing;
 mod safety;
 mod saving;
+mod saving_config;
 mod schemas;
 mod sessions;
 mod sessions_kept;

@@ -51,7 +51,7 @@ impl Carried<'_> {
         let mut section = Section::new("[auth.keys.documents]");
         let written = self.secret("PSERVE_DOCUMENTS_APIKEY", &apikey);
         section.set("key", written);
-        section.set("scopes", "[\"documents\"]".to_owned());
+        section.set("scopes", "[\"documents\"]");
         self.sections.push(section);
     }
 }

@@ -1,0 +1,135 @@
+//! The configuration while it is saved: what it guards stays guarded, however it is written.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::harness::{Ask, Project, Server, wait_until};
+
+/// The guard of the plugin stands at the end, so that it is what a file lacks that is not whole.
+fn config(version: usize) -> String {
+    format!(
+        "[plugins.shown]\nversion = {version}\n\n# {}\n[plugins.private]\nauth = \"plugin\"\napikey = \"the key\"\n",
+        "a long comment ".repeat(20)
+    )
+}
+
+fn served() -> Server {
+    let files =
+        [("private.rhai", "get(|| \"private\");"), ("shown.rhai", "get(|| settings.version);")];
+    Project::new(&files).config(&config(100)).start()
+}
+
+fn file(server: &Server) -> std::path::PathBuf {
+    server.root().join("config/hotplate.toml")
+}
+
+/// Saves three times in one way; each counts in the end, and nobody is let in without the key meanwhile.
+#[track_caller]
+fn stays_guarded(save: impl Fn(&Path, &str) + Send + 'static) {
+    let server = served();
+    let path = file(&server);
+    let saving = std::thread::spawn(move || {
+        for version in 101..104 {
+            save(&path, &config(version));
+            // What follows at once would hide what comes of this one.
+            std::thread::sleep(Duration::from_millis(400));
+        }
+    });
+    let began = Instant::now();
+    while !saving.is_finished() || began.elapsed() < Duration::from_millis(500) {
+        assert_eq!(server.get("/private").status, 403);
+    }
+    saving.join().unwrap();
+    wait_until("the last version", || server.get("/shown").ok() == "103");
+    assert_eq!(server.get("/private").status, 403);
+    assert_eq!(server.ask(Ask::get("/private").header("X-Custom-Auth", "the key")).status, 200);
+}
+
+#[test]
+fn written_in_place() {
+    stays_guarded(|path, text| fs::write(path, text).unwrap());
+}
+
+#[test]
+fn truncated_and_written_slowly() {
+    stays_guarded(|path, text| {
+        let mut file = fs::File::create(path).unwrap();
+        for piece in text.as_bytes().chunks(text.len() / 8) {
+            file.write_all(piece).unwrap();
+            // The pace of the writer is what is tested.
+            std::thread::sleep(Duration::from_millis(15));
+        }
+    });
+}
+
+#[test]
+fn moved_away_and_written_anew() {
+    stays_guarded(|path, text| {
+        let backup = path.with_extension("toml~");
+        fs::rename(path, &backup).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(path, text).unwrap();
+        fs::remove_file(backup).unwrap();
+    });
+}
+
+#[test]
+fn moved_away_and_another_moved_there() {
+    stays_guarded(|path, text| {
+        let (new, old) = (path.with_extension("new"), path.with_extension("old"));
+        fs::write(&new, text).unwrap();
+        fs::rename(path, &old).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        fs::rename(&new, path).unwrap();
+        fs::remove_file(old).unwrap();
+    });
+}
+
+#[test]
+fn deleted_and_created() {
+    stays_guarded(|path, text| {
+        fs::remove_file(path).unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(path, text).unwrap();
+    });
+}
+
+#[test]
+fn a_file_that_is_gone_or_empty_leaves_all_as_it_was_and_is_told_of() {
+    let server = served();
+    let path = file(&server);
+    let told = |message: &str| {
+        let reload = server.get("/reload/all");
+        assert!(reload.text().contains(message), "{}", reload.text());
+        assert_eq!(server.get("/private").status, 403);
+        assert_eq!(server.get("/shown").ok(), "100");
+    };
+    fs::remove_file(&path).unwrap();
+    told("hotplate.toml is not there any more");
+    fs::write(&path, "\n").unwrap();
+    told("hotplate.toml is empty");
+    // What is taken out of a file that says something counts, after a moment.
+    fs::write(&path, "[plugins.shown]\nversion = 7\n").unwrap();
+    wait_until("the guard is gone", || server.get("/private").status == 200);
+    assert_eq!(server.get("/shown").ok(), "7");
+}
+
+#[test]
+fn development_is_refused_where_others_can_reach_the_socket_that_is_open() {
+    let key = "[auth]\napikey = \"k\"\n";
+    let open = format!("[network]\nbind = \"0.0.0.0\"\nhosts = [\"a.example\"]\n{key}");
+    let project = Project::new(&[("broken.rhai", "get(|| nothing);")]).config(&open);
+    let server = project.start();
+    let local = format!("[network]\nbind = \"127.0.0.1\"\n[server]\ndevelopment = true\n{key}");
+    server.save_config(&local);
+    let ask = |path: &str| {
+        server.ask(Ask::get(path).header("Host", "a.example").header("X-Custom-Auth", "k"))
+    };
+    let reload = ask("/reload/all");
+    assert!(reload.text().contains("development mode is refused on 0.0.0.0"), "{}", reload.text());
+    assert!(!ask("/broken").text().contains("nothing"));
+}
