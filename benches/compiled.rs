@@ -77,7 +77,7 @@ const SCRIPTS: [(&str, &str); 9] = [
     ),
     (
         "order",
-        r#"before(|order| {
+        "before(|order| {
             let lines = [];
             let total = 0;
             for item in order.items {
@@ -92,7 +92,7 @@ const SCRIPTS: [(&str, &str); 9] = [
                 lines: lines,
                 total: total,
             }
-        });"#,
+        });",
     ),
     (
         "constant",

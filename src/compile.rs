@@ -32,6 +32,7 @@ mod lower;
 mod lower_call;
 mod lower_closures;
 mod lower_expr;
+mod lower_literal;
 mod native;
 mod operator;
 mod part;

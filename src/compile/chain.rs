@@ -345,6 +345,9 @@ impl Chain {
             {
                 let called = Called { getter: true, method: false, value: Whose::Chain };
                 let rest = self.steps.get(plain..).unwrap_or_default();
+                if rest.is_empty() && !found.is_read_only() {
+                    return Walk::Done(found);
+                }
                 if let Some(walked) = walk_rest(vm, rest, &mut found, start, called) {
                     return walked;
                 }

@@ -40,19 +40,7 @@ impl Lower<'_, '_> {
                 let parts = parts.iter().map(|part| self.part(part)).collect::<Lowered<_>>()?;
                 Ok(literal::interpolated(parts, *position))
             }
-            Expr::Array(items, position) => {
-                let items = self.all(items)?;
-                Ok(literal::array(items, *position))
-            }
-            Expr::Map(parts, position) => {
-                let (entries, template) = &**parts;
-                let place = |key: &str| entries.iter().position(|(name, _)| name.name == key);
-                let order: Option<Vec<usize>> = template.keys().map(|key| place(key)).collect();
-                let order = order
-                    .ok_or_else(|| self.obstacle("a map that is not known here", *position))?;
-                let values = self.all(entries.iter().map(|(_, value)| value))?;
-                Ok(literal::map(template.clone(), order, values, *position))
-            }
+            Expr::Array(..) | Expr::Map(..) => self.literal(expr, is_last),
             Expr::Variable(.., position) => match self.local(expr) {
                 Some(slot) if is_last => Ok(flow::last_use(slot)),
                 Some(slot) => {

@@ -108,13 +108,14 @@ pub(super) fn engine() -> Made {
     engine.register_global_module(Shared::clone(&standard));
     engine.register_global_module(Shared::clone(&host));
     let mut own = Module::new();
-    FuncRegistration::new("twice").set_into_module(&mut own, |x: i64| x * 2);
+    FuncRegistration::new("twice").set_into_module(&mut own, |x: i64| x.wrapping_mul(2));
     FuncRegistration::new("grow").set_into_module(&mut own, |x: &mut ::rhai::Array| {
         x.push(Dynamic::UNIT);
         i64::try_from(x.len()).unwrap()
     });
     FuncRegistration::new("second").set_into_module(&mut own, |_: i64, y: Dynamic| y);
-    FuncRegistration::new("second").set_into_module(&mut own, |_: i64, y: i64| y + 1000);
+    FuncRegistration::new("second")
+        .set_into_module(&mut own, |_: i64, y: i64| y.wrapping_add(1000));
     FuncRegistration::new("second").set_into_module(&mut own, |x: Dynamic, y: Dynamic| vec![x, y]);
     FuncRegistration::new("raise").set_into_module(
         &mut own,
