@@ -89,7 +89,7 @@ pub(crate) type Lend = fn(&Dynamic, [&str; 2], &mut Looker<'_>) -> Option<Dynami
 /// Takes what it needs of a value.
 pub(crate) type Looker<'l> = dyn FnMut(&Dynamic) -> Option<Dynamic> + 'l;
 
-/// Why a function stays with the interpreter.
+/// Why a function stays with the interpreter: what it has itself, or what a function has that it calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Obstacle {
     /// The function, as Rhai names it.
@@ -106,6 +106,7 @@ pub(crate) struct Obstacle {
 pub(crate) struct Program {
     functions: Vec<Function>,
     closures: graph::Closures,
+    left: Vec<Obstacle>,
     hooks: Hooks,
     /// Where types are found that can be iterated over.
     iterators: GlobalRuntimeState,
@@ -150,23 +151,31 @@ pub(crate) struct Modules<'m> {
     pub(crate) namespaces: &'m [(String, Shared<Module>)],
 }
 
-/// Compiles a function as it would run in `global`, whose constants are taken as they are now.
+/// Compiles a function that captured these values as it would run in `global`, whose constants are taken as
+/// they are now.
 pub(crate) fn compile(
     engine: &Engine,
     global: &GlobalRuntimeState,
     function: &Shared<ScriptFuncDef>,
+    captured: &[Dynamic],
     modules: Modules<'_>,
     hooks: Hooks,
 ) -> Result<Arc<Program>, Obstacle> {
-    let (functions, closures) = graph::functions(engine, global, function, modules.namespaces)?;
+    let graph::Functions { compiled: functions, closures, left } =
+        graph::functions(engine, global, function, captured, modules.namespaces)?;
     let mut known = engine.new_global_runtime_state();
     for module in modules.iterators {
         known.push_import("", Shared::clone(module));
     }
-    Ok(Arc::new(Program { functions, closures, hooks, iterators: known }))
+    Ok(Arc::new(Program { functions, closures, left, hooks, iterators: known }))
 }
 
 impl Program {
+    /// Why closures and imported functions that it calls stay with the interpreter.
+    pub(crate) fn left(&self) -> &[Obstacle] {
+        &self.left
+    }
+
     /// What is known of a closure in these surroundings.
     fn closure(&self, environment: usize, name: &str) -> Option<graph::Closure> {
         self.closures.get(&environment)?.get(name).copied()

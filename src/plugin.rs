@@ -204,10 +204,11 @@ impl Plugin {
         handlers.chain(hooks).chain(self.jobs.iter().map(|job| &job.function))
     }
 
-    /// Why functions of it are left to the interpreter, each reason once.
+    /// Why functions of it, and closures and imported functions that they call, are left to the interpreter,
+    /// each reason once.
     pub(crate) fn obstacles(&self) -> Vec<&Obstacle> {
         let mut found: Vec<&Obstacle> = Vec::new();
-        for obstacle in self.functions().filter_map(Callback::obstacle) {
+        for obstacle in self.functions().flat_map(Callback::obstacles) {
             if !found.contains(&obstacle) {
                 found.push(obstacle);
             }

@@ -79,7 +79,7 @@ const LONG: Duration = Duration::from_secs(600);
 
 impl Function {
     /// The function that a script hands to `on_start`, or to `before` if it takes an argument, compiled or
-    /// left to Rhai; `None` if there is none, or if it cannot be compiled.
+    /// left to Rhai; `None` if there is none, or if it cannot be compiled with all that it calls.
     pub fn of(script: &str, is_compiled: bool) -> Option<Self> {
         let natives = host::natives();
         let engine = natives.engine(64);
@@ -91,7 +91,7 @@ impl Function {
             let namespaces = natives.namespaces();
             callback.compile(&engine, Modules { iterators: &iterators, namespaces });
         }
-        callback.obstacle().is_none().then_some(Self { engine, callback })
+        callback.obstacles().is_empty().then_some(Self { engine, callback })
     }
 
     /// What it gives for arguments; `None` if it raises an error.

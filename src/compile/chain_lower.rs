@@ -214,7 +214,7 @@ impl Lower<'_, '_> {
     ) -> StepKind {
         let special = ["call", "curry", "is_shared", "type_of", "exit", "print", "debug"];
         let is_special = special.contains(&call.name.as_str());
-        let scripts = self.compiler.methods(&call.name, call.args.len());
+        let scripts = self.compiler.methods(&call.name, call.args.len(), position);
         let names = std::iter::once(operand_name(0))
             .chain(operands.clone().map(|operand| operand_name(operand + 1)))
             .collect();

@@ -20,7 +20,8 @@ use rhai::{
 };
 
 use super::{
-    graph::Compiler,
+    Obstacle,
+    graph::{Compiler, statements},
     known::hash_of,
     vm::{Out, Vm},
 };
@@ -127,10 +128,16 @@ fn names(library: &Module) -> impl Iterator<Item = (&str, usize)> {
     library.iter_script_fn_info().map(|(_, _, name, parameters, _)| (name, parameters))
 }
 
-/// Whether libraries have functions of the same names.
-fn overlap(one: &[Shared<Module>], other: &[Shared<Module>]) -> bool {
+/// The name of a function that libraries both have, if there is one.
+fn overlap(one: &[Shared<Module>], other: &[Shared<Module>]) -> Option<String> {
     let of_one: HashSet<_> = one.iter().flat_map(|library| names(library)).collect();
-    other.iter().flat_map(|library| names(library)).any(|name| of_one.contains(&name))
+    let mut others = other.iter().flat_map(|library| names(library));
+    others.find(|name| of_one.contains(name)).map(|(name, _)| name.to_owned())
+}
+
+/// Why functions of a library are left to Rhai that has a function of the same name as another.
+fn ambiguous(name: &str) -> String {
+    format!("the script or another library has a `{name}`, too, as its library has")
 }
 
 impl Compiler<'_> {
@@ -146,7 +153,13 @@ impl Compiler<'_> {
         let key = call.hashes.native();
         if let Some((function, source)) = alone.get_qualified_fn(key, false) {
             let RhaiFunc::Script { fn_def, env } = &*function else { return None };
-            let entry = self.entry(env.as_ref()?, source.cloned())?;
+            let entry = match self.entry(env.as_ref()?, source.cloned()) {
+                Ok(entry) => entry,
+                Err(why) => {
+                    self.leave_imported(fn_def, source.map(ImmutableString::as_str), why);
+                    return None;
+                }
+            };
             let number = self.imported(fn_def, &entry)?;
             return Some(Qualified::Script(number, entry));
         }
@@ -184,32 +197,51 @@ impl Compiler<'_> {
         Shared::clone(alone)
     }
 
-    /// How surroundings are entered from those at hand; `None` where Rhai has to do it.
+    /// Says why an imported function is left to Rhai, at its beginning.
+    fn leave_imported(
+        &mut self,
+        definition: &Shared<ScriptFuncDef>,
+        file: Option<&str>,
+        why: String,
+    ) {
+        let begins = statements(definition).first().map_or(Position::NONE, Stmt::position);
+        self.leave(Obstacle {
+            function: definition.name.to_string(),
+            what: why,
+            file: file.unwrap_or_default().to_owned(),
+            position: begins,
+        });
+    }
+
+    /// How surroundings are entered from those at hand, or why Rhai has to do it.
     fn entry(
         &mut self,
         environ: &Shared<EncapsulatedEnviron>,
         source: Option<ImmutableString>,
-    ) -> Option<Shared<Entry>> {
+    ) -> Result<Shared<Entry>, String> {
         let key = Shared::as_ptr(environ);
         if let Some(entry) = self.here().entered.get(&key) {
-            return Some(Shared::clone(entry));
+            return Ok(Shared::clone(entry));
         }
         let libraries = environ.lib.as_slice();
-        let is_ambiguous =
-            libraries.iter().any(|library| self.ambiguous.contains(&Shared::as_ptr(library)))
-                || overlap(&self.here().global.lib, libraries)
-                || self.environments.len() > MOST_ENTERED;
-        if is_ambiguous {
-            return None;
+        let mut known =
+            libraries.iter().filter_map(|library| self.ambiguous.get(&Shared::as_ptr(library)));
+        let known = known.next().cloned();
+        if let Some(name) = known.or_else(|| overlap(&self.here().global.lib, libraries)) {
+            return Err(ambiguous(&name));
+        }
+        if self.environments.len() > MOST_ENTERED {
+            return Err(format!("libraries are reached on more than {MOST_ENTERED} ways"));
         }
         let others = self.environments.iter().skip(1).map(Environment::own);
-        let others = others.filter(|own| !same(own, libraries));
-        if let Some(other) = others.into_iter().find(|own| overlap(own, libraries)) {
+        let mut others = others.filter(|own| !same(own, libraries));
+        if let Some((other, name)) = others.find_map(|own| Some((own, overlap(own, libraries)?))) {
             // What was compiled of the other one is not to be, either: all begins again.
-            let both: Vec<_> = other.iter().chain(libraries).map(Shared::as_ptr).collect();
+            let both = other.iter().chain(libraries).map(Shared::as_ptr);
+            let both: Vec<_> = both.map(|library| (library, name.clone())).collect();
             self.ambiguous.extend(both);
             self.begins_again = true;
-            return None;
+            return Err(ambiguous(&name));
         }
         let entry =
             Entry { environment: self.environments.len(), source, environ: Shared::clone(environ) };
@@ -220,7 +252,7 @@ impl Compiler<'_> {
         let at = self.at;
         self.environments[at].entered.insert(key, Shared::clone(&entry));
         self.environments.push(Environment::new(global, inherited));
-        Some(entry)
+        Ok(entry)
     }
 
     /// The number of an imported function, if it can be compiled with all that it calls.
@@ -228,7 +260,7 @@ impl Compiler<'_> {
         let environment = entry.environment;
         let last = entry.environ.lib.last().and_then(|library| library.id());
         let source = last.or(entry.source.as_deref()).unwrap_or_default();
-        if !self.can_be_imported(definition, environment) {
+        if !self.can_be_imported(definition, source, environment) {
             return None;
         }
         Some(self.number_in(definition, source, false, environment))

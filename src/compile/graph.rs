@@ -1,5 +1,7 @@
 //! Which functions a function calls, and what is known of all of them.
 
+mod closures;
+
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
@@ -10,23 +12,29 @@ use rhai::{
     Module, Position, Scope, ScriptFuncDef, Shared, Stmt,
 };
 
+pub(super) use self::closures::{Closure, Closures};
 use super::{
     Function, Obstacle,
     environment::Environment,
     lower::{Lower, Lowered},
 };
 
-/// Functions and what is known of closures.
-pub(super) type Functions = (Vec<Function>, Closures);
+/// Functions, what is known of closures, and what is not compiled of those that are called.
+pub(super) struct Functions {
+    pub(super) compiled: Vec<Function>,
+    pub(super) closures: Closures,
+    pub(super) left: Vec<Obstacle>,
+}
 
-/// A function and all that it calls, itself first.
+/// A function that captured these values and all that it calls, itself first.
 pub(super) fn functions(
     engine: &Engine,
     global: &GlobalRuntimeState,
     first: &Shared<ScriptFuncDef>,
+    captured: &[Dynamic],
     namespaces: &[(String, Shared<Module>)],
 ) -> Lowered<Functions> {
-    let beginning = Beginning { engine, namespaces, attempt: Attempt::Whole };
+    let beginning = Beginning { engine, namespaces, captured, attempt: Attempt::Whole };
     let source = global.source().unwrap_or_default();
     beginning.functions(first, source, || Environment::new(global.clone(), 0))
 }
@@ -45,6 +53,8 @@ enum Attempt {
 struct Beginning<'c> {
     engine: &'c Engine,
     namespaces: &'c [(String, Shared<Module>)],
+    /// The values that hold closures from the beginning.
+    captured: &'c [Dynamic],
     attempt: Attempt,
 }
 
@@ -55,7 +65,7 @@ impl Beginning<'_> {
         source: &str,
         environment: impl Fn() -> Environment,
     ) -> Lowered<Functions> {
-        let mut ambiguous = HashSet::new();
+        let mut ambiguous = HashMap::new();
         loop {
             let mut compiler = Compiler {
                 engine: self.engine,
@@ -63,9 +73,10 @@ impl Beginning<'_> {
                 attempt: self.attempt,
                 environments: vec![environment()],
                 at: 0,
-                strays: Cell::new(false),
+                stray: Cell::new(None),
                 index: HashMap::new(),
                 refused: HashSet::new(),
+                left: Vec::new(),
                 waiting: Vec::new(),
                 closures: HashMap::new(),
                 alone: HashMap::new(),
@@ -74,6 +85,9 @@ impl Beginning<'_> {
                 begins_again: false,
             };
             compiler.number_in(first, source, false, 0);
+            for value in self.captured {
+                compiler.closures_in(value, 0);
+            }
             let mut done = Vec::new();
             while let Some(waiting) = compiler.waiting.get(done.len()).cloned() {
                 done.push(compiler.function(&waiting)?);
@@ -82,23 +96,12 @@ impl Beginning<'_> {
                 }
             }
             if !compiler.begins_again {
-                return Ok((done, compiler.closures));
+                let Compiler { closures, left, .. } = compiler;
+                return Ok(Functions { compiled: done, closures, left });
             }
             ambiguous = compiler.ambiguous;
         }
     }
-}
-
-/// Compiled closures by their surroundings and their names.
-pub(super) type Closures = HashMap<usize, HashMap<ImmutableString, Closure>>;
-
-/// A compiled closure.
-#[derive(Clone, Copy)]
-pub(super) struct Closure {
-    pub(super) function: usize,
-    /// The same called on something, where it has a `this`.
-    pub(super) method: Option<usize>,
-    pub(super) parameters: usize,
 }
 
 /// A function that is to be compiled.
@@ -129,11 +132,13 @@ pub(super) struct Compiler<'c> {
     pub(super) environments: Vec<Environment>,
     /// The surroundings of the function at hand.
     pub(super) at: usize,
-    /// Whether the function at hand calls what only callers in other files have.
-    strays: Cell<bool>,
+    /// Where the function at hand calls what only callers in other files have.
+    stray: Cell<Option<Position>>,
     index: HashMap<Key, usize>,
     /// Imported functions that cannot be compiled.
     refused: HashSet<Key>,
+    /// Why closures and imported functions are left to Rhai.
+    left: Vec<Obstacle>,
     /// All functions that are called, in the order of their numbers.
     waiting: Vec<Waiting>,
     closures: Closures,
@@ -141,8 +146,8 @@ pub(super) struct Compiler<'c> {
     pub(super) alone: HashMap<*const Module, Shared<GlobalRuntimeState>>,
     /// The keys of functions without a namespace, by their numbers of parameters.
     pub(super) bare: HashMap<usize, u64>,
-    /// Libraries with functions of which others have some of the same names.
-    pub(super) ambiguous: HashSet<*const Module>,
+    /// Libraries with functions of which others have some of the same names, and one of those.
+    pub(super) ambiguous: HashMap<*const Module, String>,
     pub(super) begins_again: bool,
 }
 
@@ -175,10 +180,18 @@ impl Compiler<'_> {
         number
     }
 
+    /// Says why a function is left to Rhai where it is called.
+    pub(super) fn leave(&mut self, obstacle: Obstacle) {
+        if !self.left.contains(&obstacle) {
+            self.left.push(obstacle);
+        }
+    }
+
     /// Whether an imported function can be compiled with all that it calls.
     pub(super) fn can_be_imported(
         &mut self,
         definition: &Shared<ScriptFuncDef>,
+        source: &str,
         environment: usize,
     ) -> bool {
         let key = (Shared::as_ptr(definition), false, environment);
@@ -188,25 +201,46 @@ impl Compiler<'_> {
         if self.refused.contains(&key) {
             return false;
         }
-        let can_be = self.can_be(definition, environment);
+        let can_be = self.can_be(definition, source, environment);
         if !can_be {
             self.refused.insert(key);
         }
         can_be
     }
 
-    fn can_be(&self, definition: &Shared<ScriptFuncDef>, environment: usize) -> bool {
+    /// Whether a function can be compiled with all that it calls; says why where it cannot be.
+    fn can_be(
+        &mut self,
+        definition: &Shared<ScriptFuncDef>,
+        source: &str,
+        environment: usize,
+    ) -> bool {
         let Some(around) = self.environments.get(environment) else { return false };
-        let attempt = Attempt::WithoutClosures;
-        let beginning = Beginning { engine: self.engine, namespaces: self.namespaces, attempt };
+        let beginning = Beginning {
+            engine: self.engine,
+            namespaces: self.namespaces,
+            captured: &[],
+            attempt: Attempt::WithoutClosures,
+        };
         let environment = || Environment::new(around.global.clone(), around.inherited);
-        beginning.functions(definition, "", environment).is_ok()
+        match beginning.functions(definition, source, environment) {
+            Ok(_) => true,
+            Err(obstacle) => {
+                self.leave(obstacle);
+                false
+            }
+        }
     }
 
     /// The function that a call by name means, if it is one of the script.
-    pub(super) fn script_function(&mut self, name: &str, arguments: usize) -> Option<usize> {
+    pub(super) fn script_function(
+        &mut self,
+        name: &str,
+        arguments: usize,
+        position: Position,
+    ) -> Option<usize> {
         let (definition, source) = self
-            .named(name, arguments)
+            .named(name, arguments, position)
             .find(|(definition, _)| definition.this_type.is_none())
             .map(|(definition, source)| (Shared::clone(definition), source.to_owned()))?;
         Some(self.number(&definition, &source, false))
@@ -217,21 +251,30 @@ impl Compiler<'_> {
         &self,
         name: &str,
         arguments: usize,
+        position: Position,
     ) -> impl Iterator<Item = (&Shared<ScriptFuncDef>, &str)> {
         let here = self.here();
         here.global.lib.iter().enumerate().rev().flat_map(move |(at, module)| {
             let functions = module.iter_script_fn_info().map(|(.., function)| function);
             functions
                 .filter(move |function| function.name == name && function.params.len() == arguments)
-                .inspect(move |_| self.strays.set(self.strays.get() || at < here.inherited))
+                .inspect(move |_| {
+                    let stray = (at < here.inherited).then_some(position);
+                    self.stray.set(self.stray.get().or(stray));
+                })
                 .map(|function| (function, module.id().unwrap_or_default()))
         })
     }
 
     /// The functions of the script that a method call may mean.
-    pub(super) fn methods(&mut self, name: &str, arguments: usize) -> Vec<Method> {
+    pub(super) fn methods(
+        &mut self,
+        name: &str,
+        arguments: usize,
+        position: Position,
+    ) -> Vec<Method> {
         let named: Vec<_> = self
-            .named(name, arguments)
+            .named(name, arguments, position)
             .map(|(definition, source)| (Shared::clone(definition), source.to_owned()))
             .collect();
         named
@@ -243,29 +286,9 @@ impl Compiler<'_> {
             .collect()
     }
 
-    /// Compiles a closure if that is possible; otherwise it is interpreted where natives call it.
-    pub(super) fn closure(&mut self, name: &str) {
-        let is_known = self.closures.get(&self.at).is_some_and(|known| known.contains_key(name));
-        if self.attempt == Attempt::WithoutClosures || is_known {
-            return;
-        }
-        let found = self.here().own().iter().rev().find_map(|module| {
-            let mut functions = module.iter_script_fn_info().map(|(.., function)| function);
-            let found = functions.find(|function| function.name == name)?;
-            Some((module.id().unwrap_or_default().to_owned(), Shared::clone(found)))
-        });
-        let Some((source, definition)) = found else { return };
-        if self.can_be(&definition, self.at) {
-            let function = self.number(&definition, &source, false);
-            let method = has_this(&definition).then(|| self.number(&definition, &source, true));
-            let closure = Closure { function, method, parameters: definition.params.len() };
-            self.closures.entry(self.at).or_default().insert(name.into(), closure);
-        }
-    }
-
     /// Whether the script has a function that a method call of this name may mean.
-    pub(super) fn may_be_method(&self, name: &str, arguments: usize) -> bool {
-        self.named(name, arguments).next().is_some()
+    pub(super) fn may_be_method(&self, name: &str, arguments: usize, position: Position) -> bool {
+        self.named(name, arguments, position).next().is_some()
     }
 
     /// The value of an expression that depends on nothing but the surroundings.
@@ -279,17 +302,17 @@ impl Compiler<'_> {
     fn function(&mut self, waiting: &Waiting) -> Lowered<Function> {
         let Waiting { definition, source, is_method, environment } = waiting;
         self.at = *environment;
-        self.strays.set(false);
+        self.stray.set(None);
         let statements = statements(definition);
         let mut lower = Lower::new(definition, source, *is_method, self);
         let code = lower.statements(&statements, true)?;
         let weight = lower.nodes;
-        if self.strays.get() {
+        if let Some(position) = self.stray.get() {
             return Err(Obstacle {
                 function: definition.name.to_string(),
                 what: "a call of a function of the script that imports it".to_owned(),
                 file: source.to_string(),
-                position: Position::NONE,
+                position,
             });
         }
         Ok(Function {
@@ -301,18 +324,6 @@ impl Compiler<'_> {
             code,
         })
     }
-}
-
-/// Whether a function has a `this`.
-fn has_this(definition: &Shared<ScriptFuncDef>) -> bool {
-    let mut module = Module::new();
-    module.set_script_fn(Shared::clone(definition));
-    let mut found = false;
-    AST::new([], module).walk(&mut |path: &[ASTNode]| {
-        found |= matches!(path.last(), Some(ASTNode::Expr(Expr::ThisPtr(_))));
-        true
-    });
-    found
 }
 
 /// The statements of a function, which Rhai shows only while its tree is walked.

@@ -192,12 +192,8 @@ impl Lower<'_, '_> {
             }
             Stmt::TryCatch(parts, _) => self.trial(parts),
             Stmt::Share(variables) => {
-                let slots: Option<Vec<usize>> =
-                    variables.iter().map(|(variable, _)| self.slot(&variable.name)).collect();
-                let slots = slots.ok_or_else(|| {
-                    self.obstacle("a closure captures what is no variable", statement.position())
-                })?;
-                Ok(super::lower_call::share(slots))
+                let names = variables.iter().map(|(variable, _)| variable);
+                Ok(super::lower_call::share(self.shared(names)))
             }
             Stmt::Import(_, position) => {
                 Err(self.obstacle("`import` inside of a function", *position))

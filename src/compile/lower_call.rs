@@ -1,13 +1,13 @@
 //! From the syntax tree to code: calls.
 
-use rhai::{Dynamic, Expr, FnArgsVec, FnCallExpr, FnPtr, Position};
+use rhai::{Dynamic, EvalAltResult, Expr, FnArgsVec, FnCallExpr, FnPtr, Position};
 
 use super::{
     call,
     environment::Qualified,
     literal,
     lower::{Lower, Lowered, THIS},
-    native::{First, Interpreted, Site},
+    native::{First, Interpreted, Site, variable},
     slot::Slot,
     vm::{Code, Out, Vm},
 };
@@ -56,7 +56,8 @@ impl Lower<'_, '_> {
             return self.without_first(first, others, position);
         }
         let first = call.args.first().and_then(|first| self.local(first));
-        if let Some(function) = self.compiler.script_function(name, call.args.len()) {
+        let script = self.compiler.script_function(name, call.args.len(), position);
+        if let Some(function) = script {
             let Some(slot) = first else {
                 let arguments =
                     self.each(call.args.iter(), |this, argument| this.writable(argument))?;
@@ -130,7 +131,7 @@ impl Lower<'_, '_> {
     fn is_nothing(&self, expr: &Expr) -> bool {
         matches!(expr, Expr::Variable(..))
             && self.local(expr).is_none()
-            && self.global(expr).is_none()
+            && self.compiler.value_of(expr).is_err()
     }
 
     /// A call whose first argument is a variable that there is not, which is read when the others are there.
@@ -161,8 +162,9 @@ impl Lower<'_, '_> {
             return Err(self.obstacle("a closure that is not known here", Position::NONE));
         };
         let is_closure = matches!(function, Expr::DynamicConstant(..));
-        let slots: Option<Vec<usize>> = captured.iter().map(|name| self.local(name)).collect();
-        let (true, Some(slots)) = (is_closure, slots) else {
+        let captured: Option<Vec<Captured>> =
+            captured.iter().map(|name| self.captured(name)).collect();
+        let (true, Some(captured)) = (is_closure, captured) else {
             return self.left_to_rhai(call, function.position());
         };
         let function = self.expression(function, false)?;
@@ -173,17 +175,53 @@ impl Lower<'_, '_> {
             }
             let value = vm.value(out);
             let Some(mut closure) = value.try_cast::<FnPtr>() else { return Out::UNIT };
-            for slot in &slots {
-                closure.add_curry(vm.place(*slot).clone());
+            for captured in &captured {
+                closure.add_curry(match captured {
+                    Captured::Local(slot) => vm.place(*slot).clone(),
+                    Captured::Constant(value) => value.clone(),
+                });
             }
             vm.acc = closure.into();
             Out::ANY
         }))
     }
+
+    fn captured(&mut self, name: &Expr) -> Option<Captured> {
+        if let Some(slot) = self.local(name) {
+            return Some(Captured::Local(slot));
+        }
+        let is_variable = matches!(name, Expr::Variable(..));
+        let value = is_variable.then(|| self.global(name)).flatten()?;
+        Some(Captured::Constant(value.into_read_only()))
+    }
+
+    /// The variables that a closure captures, up to the first that there is not. What is no variable of
+    /// the function but one of its surroundings is not shared.
+    pub(super) fn shared<'n>(
+        &mut self,
+        names: impl Iterator<Item = &'n rhai::Ident>,
+    ) -> (Vec<usize>, Option<rhai::Ident>) {
+        let mut slots = Vec::new();
+        for name in names {
+            match self.slot(&name.name) {
+                Some(slot) => slots.push(slot),
+                None if self.global(&variable(name.name.clone(), name.pos)).is_some() => {}
+                None => return (slots, Some(name.clone())),
+            }
+        }
+        (slots, None)
+    }
 }
 
-/// Makes variables shared, because a closure captures them.
-pub(super) fn share(slots: Vec<usize>) -> Code {
+/// What a closure takes with it.
+enum Captured {
+    Local(usize),
+    /// A value of the surroundings.
+    Constant(Dynamic),
+}
+
+/// Makes variables shared, because a closure captures them; ends with an error at one that there is not.
+pub(super) fn share((slots, missing): (Vec<usize>, Option<rhai::Ident>)) -> Code {
     Box::new(move |vm| {
         for slot in &slots {
             let place = vm.place(*slot);
@@ -191,7 +229,12 @@ pub(super) fn share(slots: Vec<usize>) -> Code {
                 *place = std::mem::take(place).into_shared();
             }
         }
-        Out::UNIT
+        match &missing {
+            Some(name) => {
+                vm.fail(EvalAltResult::ErrorVariableNotFound(name.name.to_string(), name.pos))
+            }
+            None => Out::UNIT,
+        }
     })
 }
 

@@ -55,7 +55,7 @@ impl Lower<'_, '_> {
         if let ([link], Some(slot)) = (links, self.local(root))
             && let Expr::MethodCall(call, position) = link.item
             && call.name == "call"
-            && !self.compiler.may_be_method("call", call.args.len())
+            && !self.compiler.may_be_method("call", call.args.len(), *position)
         {
             let chain = self.chain_of(root, vec![*link], link.position)?;
             return Ok(Some(closures::call(slot, chain, *position)));
@@ -75,7 +75,7 @@ impl Lower<'_, '_> {
             return Ok(None);
         }
         let Some((method, call, position)) = each_item(link) else { return Ok(None) };
-        if self.compiler.may_be_method(&call.name, call.args.len()) {
+        if self.compiler.may_be_method(&call.name, call.args.len(), position) {
             return Ok(None);
         }
         let Some(each) = self.each_of_chain(root, before, link, (method, position))? else {

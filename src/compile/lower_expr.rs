@@ -121,8 +121,10 @@ impl Lower<'_, '_> {
     }
 
     /// The value of a variable that the function does not have; `None` if nobody has it.
-    pub(super) fn global(&self, expr: &Expr) -> Option<Dynamic> {
-        self.compiler.value_of(expr).ok()
+    pub(super) fn global(&mut self, expr: &Expr) -> Option<Dynamic> {
+        let value = self.compiler.value_of(expr).ok()?;
+        self.compiler.closures_in(&value, 0);
+        Some(value)
     }
 
     fn part(&mut self, part: &Expr) -> Lowered<Part> {

@@ -9,12 +9,14 @@ mod modules;
 mod rhai;
 mod widget;
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
-use ::rhai::{AST, Caches, Dynamic, EvalAltResult, Scope, ScriptFuncDef, Shared};
+use ::rhai::{
+    AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Scope, ScriptFuncDef, Shared,
+};
 
 use self::made::{HOOKS, Made, calls, engine};
-use super::{Hooks, Obstacle, Run, Stack, compile};
+use super::{Hooks, Obstacle, Program, Run, Stack, compile};
 
 thread_local! {
     /// What the program at hand told on its way.
@@ -58,8 +60,15 @@ fn both(engine: &Made, source: &str) -> Result<(String, String), Obstacle> {
     ran(engine, source, HOOKS, || {})
 }
 
-/// The same with these hooks, beginning anew before each run.
-fn ran(made: &Made, source: &str, hooks: Hooks, begin: fn()) -> Result<(String, String), Obstacle> {
+/// A program as it is run.
+struct Prepared {
+    main: Shared<ScriptFuncDef>,
+    global: GlobalRuntimeState,
+    program: Arc<Program>,
+}
+
+/// Compiles `main()`, after what is at the top was run.
+fn prepared(made: &Made, source: &str, hooks: Hooks) -> Result<Prepared, Obstacle> {
     let engine = &made.0;
     let mut ast = engine.compile(source).unwrap_or_else(|error| panic!("{error}\n{source}"));
     ast.set_source("test");
@@ -78,7 +87,14 @@ fn ran(made: &Made, source: &str, hooks: Hooks, begin: fn()) -> Result<(String, 
     assert!(top.is_ok(), "{top:?}\n{source}");
     global.level = 1;
     global.scope_level = 1;
-    let program = compile(engine, &global, &main, made.modules(), hooks)?;
+    let program = compile(engine, &global, &main, &[], made.modules(), hooks)?;
+    Ok(Prepared { main, global, program })
+}
+
+/// The same with these hooks, beginning anew before each run.
+fn ran(made: &Made, source: &str, hooks: Hooks, begin: fn()) -> Result<(String, String), Obstacle> {
+    let Prepared { main, global, program } = prepared(made, source, hooks)?;
+    let engine = &made.0;
     let statements = super::graph::statements(&main);
     begin();
     let arguments = given(&main);
@@ -203,6 +219,56 @@ fn what_cannot_be_compiled_says_why_and_where() {
     }
 }
 
+/// What stays with the interpreter of what is called, as `file:line: function: why`.
+fn left(engine: &Made, source: &str) -> Vec<String> {
+    let prepared =
+        prepared(engine, source, HOOKS).unwrap_or_else(|why| panic!("{why:?}\n{source}"));
+    let told = prepared.program.left().iter().map(|left| {
+        let Obstacle { function, what, file, position } = left;
+        assert!(position.line().is_some(), "{left:?}");
+        let name = if function.starts_with("anon$") { "a closure" } else { function };
+        format!("{file}:{}: {name}: {what}", position.line().unwrap())
+    });
+    told.collect()
+}
+
+#[test]
+fn closures_and_imported_functions_that_stay_with_the_interpreter_say_why_and_where() {
+    let engine = engine();
+    for (source, told) in [
+        // Called by a closure that is handed to a native, one that is called here, and one that is only kept.
+        (
+            "fn f(x) {\n  if false { exit(1) } x\n}\nfn main() { [1].map(|x| f(x)) }",
+            &["test:2: f: `exit`"][..],
+        ),
+        ("fn main() {\n  let f = |x| eval(\"x\");\n  f.call(1) }", &["test:2: a closure: `eval`"]),
+        (
+            "fn main() {\n  #{ f: |x| f!(x) } }\nfn f(x) { x }",
+            &["test:2: a closure: a call with `!`"],
+        ),
+        // Each reason once, and one for each function.
+        (
+            "fn f(x) { exit(x) }\nfn main() { [1].map(|x| f(x)); [2].map(|x| f(x));\n[|| eval(\"1\")] }",
+            &["test:1: f: `exit`", "test:3: a closure: `eval`"],
+        ),
+        (
+            "import \"money\" as m; import \"clash\" as c; fn main() { [m::taxed(1), c::use_helper(1)] }",
+            &[
+                "lib/money:7: taxed: the script or another library has a `helper`, too, as its library has",
+                "lib/clash:3: use_helper: the script or another library has a `helper`, too, as its library has",
+            ],
+        ),
+        (
+            "import \"money\" as m; fn of_the_script(x) { x } fn main() { m::calls_script(4) }",
+            &["lib/money:24: calls_script: a call of a function of the script that imports it"],
+        ),
+        // All of it is compiled.
+        ("import \"money\" as m; fn main() { m::mapped([1]).map(|x| m::taxed(x)) }", &[]),
+    ] {
+        assert_eq!(left(&engine, source), told, "{source}");
+    }
+}
+
 #[test]
 fn a_program_without_an_end_is_ended() {
     let made = engine();
@@ -227,7 +293,7 @@ fn a_program_without_an_end_is_ended() {
             },
         };
         let program =
-            compile(engine, &global, &function(&ast, "main"), made.modules(), hooks).unwrap();
+            compile(engine, &global, &function(&ast, "main"), &[], made.modules(), hooks).unwrap();
         let mut run = Run { global, caches: Caches::new(), stack: Stack::default() };
         let error = program.run(engine, &mut run).unwrap_err();
         assert!(matches!(*error, EvalAltResult::ErrorTerminated(..)), "{body}: {error:?}");

@@ -69,6 +69,48 @@ fn what_is_interpreted_is_told_with_why_and_where() {
     assert_eq!(a["interpreted"], json!([why]));
 }
 
+#[test]
+fn closures_and_imported_functions_that_are_interpreted_are_told_too() {
+    let project = Project::new(&[
+        (
+            "a.rhai",
+            "fn f(x) { if false { exit(1) } x }\nget(|| [1].map(|x| f(x)));\nget(\"/b\", || [1].map(|x| f(x)));",
+        ),
+        // Captured at the top, and in a constant.
+        (
+            "b.rhai",
+            "let held = |x| exit(x);\nconst KEPT = #{ f: [|x| exit(x)] };\nget(|| held.call(1) + KEPT.f[0].call(1));",
+        ),
+        ("c.rhai", "import \"lib/one\" as one;\nfn helper(x) { x }\nget(|| one::calls(1));"),
+        // All of it is compiled, also closures that capture what is no variable.
+        (
+            "d.rhai",
+            "const RATE = 3;\nlet held = |x| x * 2;\nfn taxed(a) { a.map(|x| x * RATE) }\nget(|| taxed([held.call(1)]));",
+        ),
+    ]);
+    std::fs::create_dir(project.plugins().join("lib")).unwrap();
+    project.save("lib/one.rhai", "fn helper(x) { x }\nfn calls(x) {\n  helper(x) }");
+    let ended = project.hotplate(&["check", "--compiled"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert_eq!(
+        ended.stdout,
+        "a: 2 of 2 handlers, hooks and jobs compiled\n  \
+         a.rhai:1:22: f is interpreted: `exit`\n\
+         b: 1 of 1 handlers, hooks and jobs compiled\n  \
+         b.rhai:1:16: a closure is interpreted: `exit`\n  \
+         b.rhai:2:25: a closure is interpreted: `exit`\n\
+         c: 1 of 1 handlers, hooks and jobs compiled\n  \
+         lib/one.rhai:3:3: calls is interpreted: the script or another library has a `helper`, too, as its library has\n\
+         d: 1 of 1 handlers, hooks and jobs compiled\n\
+         4 plugins with 5 routes: 0 errors, 0 warnings\n"
+    );
+    let server = project.start();
+    assert_eq!(server.get("/d").json(), json!([6]));
+    let told =
+        json!([{ "function": "f", "why": "`exit`", "file": "a.rhai", "line": 1, "column": 22 }]);
+    assert_eq!(server.plugin("a")["interpreted"], told);
+}
+
 /// A server whose scripts are held against the interpreter.
 fn checking(script: &str) -> Server {
     Project::new(&[("t.rhai", script)])
@@ -131,6 +173,18 @@ fn a_difference_is_told_once_and_counted() {
     }]);
     assert_eq!(server.plugin("t")["self_check"], json!({ "calls": 3, "differences": told }));
     assert_eq!(server.log().matches("self-check").count(), 1, "{}", server.log());
+}
+
+#[test]
+fn what_holds_itself_is_compared_without_harm() {
+    let server = checking(
+        "get(|| { let a = []; let f = || a; a.push(1); a.push(a); f.call() });\nget(\"/thrown\", || {\n  \
+         let m = #{}; let f = || m; m.m = m; throw m });\nget(\"/well\", || 1);",
+    );
+    server.get("/t");
+    server.get("/t/thrown");
+    assert_eq!(server.get("/t/well").json(), 1);
+    assert_eq!(server.plugin("t")["self_check"], json!({ "calls": 3, "differences": [] }));
 }
 
 #[test]

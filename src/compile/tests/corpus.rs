@@ -1,6 +1,17 @@
 //! Programs by hand, each for something that could go wrong.
 
 pub(super) const PROGRAMS: &[&str] = &[
+    // closures that capture what is no variable of the function
+    "fn main() { let f = |x| [x, SETTINGS.a, SETTINGS.list]; [f.call(1), f.call(2)] }",
+    "fn main() { let n = 1; let f = |x| { n += x; SETTINGS.list.push(n); [n, SETTINGS] }; [f.call(1), f.call(2), n, SETTINGS] }",
+    "fn main() { [1, 2].map(|x| x + SETTINGS.a) }",
+    "fn main() { let f = |x| { SETTINGS = x; SETTINGS }; [f.call(1), SETTINGS] }",
+    "fn main() { let f = |x| { SETTINGS.a += x; SETTINGS }; [f.call(1), f.call(2), SETTINGS] }",
+    "fn f(x) { x.a += 1; x } fn main() { let g = || f(SETTINGS); [g.call(), g.call()] }",
+    "fn main() { let g = || { let s = SETTINGS; s.a = 9; s }; [g.call(), g.call(), SETTINGS] }",
+    "fn main() { let g = || SETTINGS.list.map(|x| x + SETTINGS.a); g.call() }",
+    "fn main() { let n = 1; note(1); let f = |x| [n, missing, x]; note(2); f.call(1) }",
+    "fn main() { let n = [1]; try { let f = |x| [n, missing, x]; } catch (e) { note(e); } n.push(2); n }",
     "fn main() { 1 + 2 * 3 }",
     "fn main() { }",
     "fn main() { let x = 5; x }",

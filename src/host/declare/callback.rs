@@ -193,8 +193,8 @@ impl Callback {
             lend: lend::lend,
             calls: closures::calls,
         };
-        let compiled =
-            compile::compile(engine, &self.surroundings, &self.definition, modules, hooks);
+        let (global, captured) = (&self.surroundings, self.function.curry());
+        let compiled = compile::compile(engine, global, &self.definition, captured, modules, hooks);
         self.form = match compiled {
             Ok(program) => Form::Compiled(program),
             Err(obstacle) => Form::Refused(obstacle),
@@ -219,11 +219,13 @@ impl Callback {
         matches!(self.form, Form::Compiled(_))
     }
 
-    /// Why it is left to the interpreter although it was to be compiled.
-    pub(crate) fn obstacle(&self) -> Option<&Obstacle> {
+    /// Why it is left to the interpreter although it was to be compiled, or why closures and imported
+    /// functions are that it calls.
+    pub(crate) fn obstacles(&self) -> &[Obstacle] {
         match &self.form {
-            Form::Refused(obstacle) => Some(obstacle),
-            Form::Interpreted | Form::Compiled(_) => None,
+            Form::Refused(obstacle) => std::slice::from_ref(obstacle),
+            Form::Compiled(program) => program.left(),
+            Form::Interpreted => &[],
         }
     }
 
