@@ -4,6 +4,8 @@
 //! A plugin owns no socket, file or connection, so undoing a load is dropping it.
 
 pub(crate) mod admission;
+#[cfg(test)]
+mod both;
 pub(crate) mod checks;
 pub(crate) mod execute;
 mod growth;

@@ -1,5 +1,7 @@
 //! That one look that panics does not end the reloading.
 
+mod both;
+
 use std::{
     fs,
     path::Path,

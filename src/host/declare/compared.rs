@@ -1,13 +1,19 @@
 //! What is found where compiled functions are held against the interpreter.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt::{self, Write},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use rhai::{Dynamic, EvalAltResult};
 
 use crate::host::answer::ScriptResponse;
+
+/// The most bytes of an outcome that are compared.
+const MOST_BYTES: usize = 1 << 20;
 
 /// The most characters of an outcome that are kept.
 const MOST_CHARS: usize = 400;
@@ -77,15 +83,33 @@ impl Compared {
     }
 }
 
-/// What a call came to, whole and as text: a value with its type, or an error with its position and all
-/// that is nested in it.
-fn outcome(result: &Result<Dynamic, Box<EvalAltResult>>) -> String {
-    match result {
+/// What a call came to, as text: a value with its type, or an error with its position and all that is
+/// nested in it. It is cut, because what a value holds many times is shown as often.
+pub(crate) fn outcome(result: &Result<Dynamic, Box<EvalAltResult>>) -> String {
+    let mut text = Cut(String::new());
+    // What does not fit is left out.
+    let _cut = match result {
         Ok(value) => match value.read_lock::<ScriptResponse>() {
-            Some(response) => format!("{response:?}"),
-            None => format!("{} {value:?}", value.type_name()),
+            Some(response) => write!(text, "{:?}", *response),
+            None => write!(text, "{} {value:?}", value.type_name()),
         },
-        Err(error) => format!("{error:?}"),
+        Err(error) => write!(text, "{error:?}"),
+    };
+    text.0
+}
+
+/// A text that takes no more than so much.
+struct Cut(String);
+
+impl Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        match self.0.len().saturating_add(text.len()) <= MOST_BYTES {
+            true => {
+                self.0.push_str(text);
+                Ok(())
+            }
+            false => Err(fmt::Error),
+        }
     }
 }
 
