@@ -1,7 +1,9 @@
 //! Compiled functions against Rhai itself: value, error with position, and every effect in its order.
 
 mod corpus;
+mod generated;
 mod generator;
+mod grain;
 mod handed;
 mod libraries;
 mod made;
@@ -137,15 +139,6 @@ fn given(function: &ScriptFuncDef) -> Vec<Dynamic> {
     generator::arguments().into_iter().take(function.params.len()).collect()
 }
 
-fn check(engine: &Made, source: &str) {
-    match both(engine, source) {
-        Ok((expected, compiled)) => {
-            assert_eq!(compiled, expected, "left: compiled, right: interpreted\n{source}");
-        }
-        Err(obstacle) => panic!("not compiled: {obstacle:?}\n{source}"),
-    }
-}
-
 /// Runs a test with room for the deepest calls of an interpreter that is not optimised.
 fn with_room(test: fn()) {
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(test).unwrap();
@@ -177,32 +170,6 @@ fn corpus() {
         }
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// `COMPILE_SEED` repeats one program, `COMPILE_PROGRAMS` says how many are made.
-#[test]
-fn generated_programs_give_what_rhai_gives() {
-    let engine = engine();
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    if let Some(seed) = number("COMPILE_SEED") {
-        let source = generator::program(seed);
-        println!("{source}");
-        return check(&engine, &source);
-    }
-    let begin = std::time::SystemTime::UNIX_EPOCH
-        .elapsed()
-        .map_or(1, |time| u64::try_from(time.as_micros()).unwrap());
-    let sources = (begin..).map(|seed| (seed, generator::program(seed)));
-    // Rhai refuses some of them, such as a condition that cannot be one.
-    let sources = sources.filter(|(_, source)| engine.0.compile(source).is_ok());
-    for (seed, source) in
-        sources.take(usize::try_from(number("COMPILE_PROGRAMS").unwrap_or(300)).unwrap())
-    {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            check(&engine, &source);
-        }));
-        assert!(outcome.is_ok(), "repeat it with COMPILE_SEED={seed}");
-    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use ::rhai::{Dynamic, Map};
 
 /// A source of choices.
-struct Choices(u64);
+pub(super) struct Choices(pub(super) u64);
 
 impl Choices {
     fn next(&mut self) -> u64 {
@@ -17,11 +17,11 @@ impl Choices {
         self.next() % most
     }
 
-    fn place(&mut self, length: usize) -> usize {
+    pub(super) fn place(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap()
     }
 
-    fn of<'a>(&mut self, items: &[&'a str]) -> &'a str {
+    pub(super) fn of<'a>(&mut self, items: &[&'a str]) -> &'a str {
         items[self.place(items.len())]
     }
 }
