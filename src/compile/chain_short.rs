@@ -110,19 +110,27 @@ impl Chain {
         )
     }
 
-    /// One method call on a variable.
-    fn call_on_variable(&self, vm: &mut Vm<'_>, slot: usize) -> Out {
+    /// Puts the operands of one method call on the stack: its name, its native, and where they begin.
+    #[inline]
+    fn begin(&self, vm: &mut Vm<'_>) -> Result<(&Identifier, &Site, usize), Out> {
         let Some(Step { kind: StepKind::Method { name, site, .. }, .. }) = self.steps.first()
         else {
-            return self.run(vm);
+            return Err(self.run(vm));
         };
         if !vm.spend_memory(self.position) {
-            return Out::FAIL;
+            return Err(Out::FAIL);
         }
         let start = vm.operands.len();
-        if let Err(out) = vm.push_all(&self.operands) {
-            return out;
-        }
+        vm.push_all(&self.operands)?;
+        Ok((name, site, start))
+    }
+
+    /// One method call on a variable.
+    fn call_on_variable(&self, vm: &mut Vm<'_>, slot: usize) -> Out {
+        let (name, site, start) = match self.begin(vm) {
+            Ok(begun) => begun,
+            Err(out) => return out,
+        };
         let at = vm.base + slot;
         let Vm { host, locals, operands, .. } = vm;
         let mut given = None;
@@ -139,18 +147,11 @@ impl Chain {
 
     /// One method call on a value that is made for it.
     fn call_on_value(&self, vm: &mut Vm<'_>) -> Out {
-        let (Some(Step { kind: StepKind::Method { name, site, .. }, .. }), Root::Code(code)) =
-            (self.steps.first(), &self.root)
-        else {
-            return self.run(vm);
+        let Root::Code(code) = &self.root else { return self.run(vm) };
+        let (name, site, start) = match self.begin(vm) {
+            Ok(begun) => begun,
+            Err(out) => return out,
         };
-        if !vm.spend_memory(self.position) {
-            return Out::FAIL;
-        }
-        let start = vm.operands.len();
-        if let Err(out) = vm.push_all(&self.operands) {
-            return out;
-        }
         let out = code(vm);
         if out.stops() {
             vm.operands.truncate(start);
