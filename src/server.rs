@@ -29,7 +29,7 @@ use poem::{Endpoint, Response};
 
 pub(crate) use pidfile::{PidFile, PidFileError};
 pub(crate) use shutdown::{Phase, Shutdown};
-pub(crate) use signals::{SignalError, Signals};
+pub(crate) use signals::{EarlyHangup, SignalError, Signals};
 pub(crate) use tls::{Certificates, Development, DevelopmentError, TlsError, development};
 
 /// What new connections begin their handshakes with.

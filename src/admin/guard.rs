@@ -184,6 +184,7 @@ impl Caller<'_> {
             |address: Option<IpAddr>| address.is_some_and(|a| a.to_canonical().is_loopback());
         settings.network.is_loopback()
             && loopback(self.peer)
+            && loopback(self.local)
             && HostName::parse(self.host).is_some_and(|name| is_loopback_host(name.host()))
             && !origin::is_forwarded(self.headers)
     }

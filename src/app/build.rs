@@ -18,22 +18,34 @@ use crate::{
     reload::{self, Applied, Apply, NoReport, Parts},
     server::ServerLimits,
     services::{Services, schedule::Scheduler},
-    settings::{Exposure, Overrides, Settings, Sources},
+    settings::{Exposure, Settings, Sources},
     site::Site,
 };
 
 /// Builds a [`Hotplate`].
 pub struct Builder {
-    sources: Sources,
-    fixed: Option<Settings>,
+    configuration: Configuration,
+    plugins: Option<PathBuf>,
+    development: Option<bool>,
     modules: Vec<(Option<String>, Module)>,
     threads: Threads,
     apply: Vec<Apply>,
 }
 
+/// Where the configuration comes from.
+#[derive(Debug)]
+enum Configuration {
+    /// It was made in code.
+    Fixed(Box<Settings>),
+    /// It is read, at the start and at each reload.
+    Read(Box<Sources>),
+}
+
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("sources", &self.sources).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("configuration", &self.configuration)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,8 +79,9 @@ impl From<NoReport> for StartError {
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
-            sources: Sources::default(),
-            fixed: None,
+            configuration: Configuration::Fixed(Box::default()),
+            plugins: None,
+            development: None,
             modules: Vec::new(),
             threads: Threads::Own,
             apply: Vec::new(),
@@ -78,32 +91,29 @@ impl Builder {
     /// The folder of scripts; `plugins` in the working directory unless said otherwise.
     #[must_use]
     pub fn plugins(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.sources.overrides.plugins = Some(folder.into());
+        self.plugins = Some(folder.into());
         self
     }
 
     /// Development mode: clients see faults, and the start page is there.
     #[must_use]
     pub fn development(mut self, development: bool) -> Self {
-        self.sources.overrides.development = Some(development);
+        self.development = Some(development);
         self
     }
 
-    /// Where the configuration is read from, at the start and at each reload.
+    /// Where the configuration is read from, at the start and at each reload. What is said to the builder
+    /// itself counts for more.
     #[must_use]
     pub fn sources(mut self, sources: Sources) -> Self {
-        let before = std::mem::replace(&mut self.sources, sources);
-        let Overrides { plugins, development, .. } = before.overrides;
-        let overrides = &mut self.sources.overrides;
-        overrides.plugins = overrides.plugins.take().or(plugins);
-        overrides.development = overrides.development.or(development);
+        self.configuration = Configuration::Read(Box::new(sources));
         self
     }
 
     /// A configuration made in code, instead of one that is read.
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Self {
-        self.fixed = Some(settings);
+        self.configuration = Configuration::Fixed(Box::new(settings));
         self
     }
 
@@ -182,7 +192,7 @@ impl Builder {
 
     /// What a reloader is made of, with the site that it publishes to.
     pub(super) fn parts(self) -> Result<Parts, StartError> {
-        let (settings, config) = self.load()?;
+        let Read { settings, sources, text } = self.load()?;
         let settings = Arc::new(settings);
         let mut natives = host::natives();
         for (name, module) in self.modules {
@@ -198,10 +208,10 @@ impl Builder {
         let executor = Executor::new(self.threads, settings.limits.script_threads);
         Ok(Parts {
             site: Site::new(Arc::clone(&settings)),
-            sources: self.fixed.is_none().then_some(self.sources),
+            sources,
             services,
             settings,
-            config,
+            config: text,
             scheduler: Scheduler::new(STACK),
             natives,
             executor,
@@ -217,25 +227,39 @@ impl Builder {
         })
     }
 
-    /// The configuration, and the text of its file if it was read from one.
-    fn load(&self) -> Result<(Settings, Option<String>), StartError> {
-        let Some(fixed) = &self.fixed else {
-            let mut loaded = Settings::load(&self.sources).map_err(StartError::Faults)?;
-            let text = loaded.take_text();
-            return Ok((loaded.settings, text));
+    fn load(&self) -> Result<Read, StartError> {
+        let fixed = match &self.configuration {
+            Configuration::Fixed(fixed) => fixed,
+            Configuration::Read(sources) => {
+                let mut sources = Sources::clone(sources);
+                let overrides = &mut sources.overrides;
+                overrides.plugins = self.plugins.clone().or(overrides.plugins.take());
+                overrides.development = self.development.or(overrides.development);
+                let mut loaded = Settings::load(&sources).map_err(StartError::Faults)?;
+                let text = loaded.take_text();
+                return Ok(Read { settings: loaded.settings, sources: Some(sources), text });
+            }
         };
-        let mut settings = fixed.clone();
-        let overrides = &self.sources.overrides;
-        if let Some(plugins) = &overrides.plugins {
+        let mut settings = Settings::clone(fixed);
+        if let Some(plugins) = &self.plugins {
             settings.paths.plugins.clone_from(plugins);
         }
         settings.paths.plugins = std::path::absolute(&settings.paths.plugins)
             .unwrap_or_else(|_| settings.paths.plugins.clone());
-        settings.server.development = overrides.development.unwrap_or(settings.server.development);
+        settings.server.development = self.development.unwrap_or(settings.server.development);
         let faults = settings.check(Exposure::Guarded);
         if faults.iter().any(Diagnostic::is_error) {
             return Err(StartError::Faults(faults));
         }
-        Ok((settings, None))
+        Ok(Read { settings, sources: None, text: None })
     }
+}
+
+/// The configuration that an instance begins with.
+struct Read {
+    settings: Settings,
+    /// Where it is read again.
+    sources: Option<Sources>,
+    /// The text of its file, if it was read from one.
+    text: Option<String>,
 }

@@ -216,7 +216,7 @@ impl HotplateEndpoint {
 
     /// What is shown where no route is.
     fn nothing(&self, path: &str, request: &Request, generation: &Generation) -> Response {
-        if path == "/favicon.ico" && request.method() == Method::GET {
+        if path == "/favicon.ico" && matches!(*request.method(), Method::GET | Method::HEAD) {
             return start::icon(request.headers());
         }
         if let Some(style) =

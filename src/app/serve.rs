@@ -4,6 +4,7 @@ use std::{net::TcpListener, sync::Arc};
 
 use super::{Hotplate, StartError, redirect::Redirect};
 use crate::{
+    diagnostic::Diagnostic,
     plugin::pool::STACK,
     server::{self, ServerError, ServerLimits, Shutdown, Tls},
     settings::Limits,
@@ -40,12 +41,23 @@ impl Hotplate {
     /// Works on any tokio runtime with I/O and time.
     ///
     /// # Errors
-    /// [`StartError::Server`] when the socket cannot be used.
+    /// [`StartError::Server`] when the socket cannot be used, [`StartError::Faults`] when others can reach it
+    /// and the instance is in development mode, which shows sources and faults.
     pub async fn serve(
         &self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), StartError> {
+        let address = listener.local_addr().map_err(ServerError::Listener)?.ip();
+        let is_development = self.inner.site.current().settings.server.development;
+        if is_development && !address.to_canonical().is_loopback() {
+            let message = format!(
+                "development mode is refused on {address}, which others can reach: it shows sources and faults"
+            );
+            let fault = Diagnostic::error("config-exposed", message)
+                .help("listen on 127.0.0.1, or leave development mode off");
+            return Err(StartError::Faults(vec![fault]));
+        }
         let handle = Shutdown::new();
         let drain = handle.clone();
         let waiting = tokio::spawn(async move {

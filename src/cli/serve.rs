@@ -15,7 +15,7 @@ use crate::{
     },
     diagnostic::Diagnostic,
     reload::Applied,
-    server::{self, Certificates, Development, PidFile, Shutdown, Signals},
+    server::{self, Certificates, Development, EarlyHangup, PidFile, Shutdown, Signals},
     settings::Settings,
 };
 
@@ -43,6 +43,9 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
     let redirect = redirect.map(|port| server::bind((settings.network.bind, port).into()));
     let redirect = redirect.transpose().map_err(|error| Failure::Redirect(error.reason()))?;
     let ports = Ports { listener, tls, redirect };
+    // A folder that takes no pidfile is told before the scripts are loaded, too.
+    let pidfile = settings.paths.pidfile.as_deref().map(PidFile::write).transpose()?;
+    let early = EarlyHangup::keep()?;
     let runtime = serve::runtime(settings.network.worker_count())?;
     let site = Hotplate::builder()
         .sources(sources)
@@ -64,8 +67,7 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
             Applied { diagnostics, unsettled: renewal.unsettled }
         })
         .build()?;
-    let pidfile = settings.paths.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let served = runtime.block_on(until_signal(&site, ports, development.as_ref()));
+    let served = runtime.block_on(until_signal(&site, ports, development.as_ref(), early));
     drop(pidfile);
     // Requests that ignored the end are not waited for.
     runtime.shutdown_background();
@@ -76,10 +78,15 @@ async fn until_signal(
     site: &Hotplate,
     ports: Ports,
     development: Option<&Development>,
+    early: EarlyHangup,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
     let (hangup, mut hangups) = mpsc::channel(1);
     let signals = Signals::handle(shutdown.clone(), hangup)?;
+    if early.came() {
+        site.look_again();
+    }
+    drop(early);
     let has_dates = ports.tls.is_some();
     ready(&ports, development)?;
     let mut dates = tokio::time::interval_at(Instant::now() + DATES_EVERY, DATES_EVERY);

@@ -3,7 +3,15 @@
 //! Invariants: the first ending signal drains, any later one stops at once; a hangup is a level, not
 //! a count: many before the receiver looks are one.
 
-use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use signal_hook::{
+    SigId,
+    consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM},
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_stream::StreamExt;
 
@@ -50,6 +58,37 @@ impl Signals {
             }
         });
         Ok(Self { handle, task })
+    }
+}
+
+/// A SIGHUP that comes while the server starts: it is kept until somebody listens, where else it would end
+/// the process.
+#[derive(Debug)]
+pub(crate) struct EarlyHangup {
+    came: Arc<AtomicBool>,
+    id: SigId,
+}
+
+impl EarlyHangup {
+    /// Keeps one from now on, until dropped.
+    ///
+    /// # Errors
+    /// [`SignalError`] when the system refuses the handler.
+    pub(crate) fn keep() -> Result<Self, SignalError> {
+        let came = Arc::new(AtomicBool::new(false));
+        let id = signal_hook::flag::register(SIGHUP, Arc::clone(&came))?;
+        Ok(Self { came, id })
+    }
+
+    /// Whether one came.
+    pub(crate) fn came(&self) -> bool {
+        self.came.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for EarlyHangup {
+    fn drop(&mut self) {
+        signal_hook::low_level::unregister(self.id);
     }
 }
 

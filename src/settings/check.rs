@@ -51,6 +51,15 @@ impl Settings {
                     .help("set server.development to false, or network.bind to 127.0.0.1"),
             ));
         }
+        if exposure == Exposure::Accepted && !self.auth.has_key() {
+            let message = format!(
+                "everybody who reaches {bind} may use the administration: no key guards it"
+            );
+            broken.push((
+                "network.bind".to_owned(),
+                Diagnostic::warning("config-exposed", message).help("set auth.apikey"),
+            ));
+        }
         if exposure == Exposure::Guarded && !self.auth.has_key() {
             let message =
                 format!("{bind} can be reached by others and no key guards the administration");

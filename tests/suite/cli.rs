@@ -173,7 +173,9 @@ fn a_broken_script_does_not_keep_it_from_starting() {
 fn an_empty_plugin_folder_is_served() {
     let server = Server::dev(&[]);
     assert_eq!(server.get("/").status, 200);
-    assert_eq!(server.get("/favicon.ico").status, 200);
+    for method in ["GET", "HEAD"] {
+        assert_eq!(server.ask(crate::harness::Ask::new(method, "/favicon.ico")).status, 200);
+    }
     server.save("hello.rhai", HELLO.1);
     server.wait_for("/hello", "hello");
 }

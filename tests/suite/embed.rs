@@ -73,6 +73,27 @@ fn an_instance_serves_on_a_runtime_that_it_does_not_own() {
 }
 
 #[test]
+fn without_a_configuration_the_defaults_hold_whatever_stands_in_the_working_folder() {
+    // Cargo starts tests in this repository, whose configuration turns development mode on.
+    assert!(fs::read_to_string("config/hotplate.toml").unwrap().contains("\ndevelopment = true"));
+    let folder = folder(&[("broken.rhai", "get(|| throw \"a fault of mine\");")]);
+    let program = Program::start(Hotplate::builder().plugins(folder.path()).build().unwrap());
+    let answer = program.get("/broken");
+    assert_eq!(answer.status, 500);
+    assert!(!answer.text().contains("a fault of mine"), "{}", answer.text());
+}
+
+#[test]
+fn development_mode_is_for_nobody_who_is_not_on_this_machine() {
+    let folder = folder(&[("hello.rhai", "get(|r| \"hello\");")]);
+    let instance = Hotplate::builder().plugins(folder.path()).development(true).build().unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let refused = current_thread().block_on(instance.serve(listener, std::future::pending()));
+    let told = refused.unwrap_err().to_string();
+    assert!(told.contains("development mode is refused on 0.0.0.0"), "{told}");
+}
+
+#[test]
 fn without_its_allocator_it_says_that_memory_is_unenforced() {
     let folder = folder(&[("hello.rhai", "get(|r| \"hello\");")]);
     let instance = Hotplate::builder().plugins(folder.path()).build().unwrap();

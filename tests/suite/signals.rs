@@ -106,3 +106,35 @@ fn a_hangup_during_requests_drops_no_connection() {
         assert_eq!(connection.ask(&Ask::get("/a")).ok(), "ok");
     }
 }
+
+#[test]
+fn a_hangup_while_it_starts_is_kept() {
+    let slow = "let n = 0; while n < 20000000 { n += 1; } get(|r| 1);";
+    let project = Project::new(&[("slow.rhai", slow), ("a.rhai", "get(|r| 1);")]).config(
+        "[limits]\nload_ms = 1000\noperations = 1000000000\n[paths]\npidfile = \"run.pid\"\n",
+    );
+    let pidfile = project.root().join("run.pid");
+    let starting = std::thread::spawn(move || {
+        wait_until("it starts", || {
+            fs::read_to_string(&pidfile).is_ok_and(|pid| pid.ends_with('\n'))
+        });
+        // The handler is there right after the file.
+        std::thread::sleep(Duration::from_millis(50));
+        let pid: i32 = fs::read_to_string(&pidfile).unwrap().trim().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, Signal::HUP).unwrap();
+    });
+    let server = project.start();
+    starting.join().unwrap();
+    assert_eq!(server.get("/a").ok(), "1");
+}
+
+#[test]
+fn a_pidfile_that_cannot_be_written_is_told_before_anything_is_loaded() {
+    let looping = Project::new(&[("loop.rhai", "loop { }")])
+        .config("[limits]\nload_ms = 20000\noperations = 1000000000000\n[paths]\npidfile = \"/proc/none/run.pid\"\n");
+    let ended = looping.run();
+    assert!(!ended.status.success());
+    assert!(ended.time < Duration::from_secs(2), "{:?}", ended.time);
+    assert!(ended.stderr.contains("run.pid"), "{}", ended.stderr);
+}
