@@ -308,6 +308,6 @@ fn a_disabled_plugin_is_listed_and_not_served() {
         Project::new(&[("a.rhai", "get(|r| 1);")]).config("[plugins.a]\nenabled = false\n").start();
     assert_eq!(server.get("/a").status, 404);
     assert_eq!(server.plugin("a")["state"], "disabled");
-    server.save_config("");
+    server.save_config("# Nothing is set.\n");
     server.wait_for("/a", "1");
 }
