@@ -31,7 +31,8 @@ use crate::{
     site::Site,
 };
 
-/// A running instance: its plugins are loaded and watched until [`Hotplate::end`].
+/// A running instance: its plugins are loaded and watched until [`Hotplate::end`], or until it and all its
+/// endpoints are dropped.
 ///
 /// Nothing in it is global, so that several can live in one program.
 ///
@@ -60,6 +61,15 @@ pub(crate) struct Inner {
     pub(crate) first: Report,
     pub(crate) listeners: Listeners,
     pub(crate) scheduler: Scheduler,
+}
+
+/// Whoever drops an instance without ending it leaves nothing running.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.listeners.end();
+        self.scheduler.close();
+        self.reloader.end_soon();
+    }
 }
 
 impl Hotplate {

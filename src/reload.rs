@@ -115,6 +115,13 @@ impl Handle {
         drop(self.triggers.send(Trigger::Changed(Changed::Unclear)));
     }
 
+    /// Ends the reloader in the same way, without waiting for it.
+    pub(crate) fn end_soon(&self) {
+        let (reply, _) = oneshot::channel();
+        // One that has ended already has nothing left to do.
+        drop(self.triggers.send(Trigger::End(reply)));
+    }
+
     /// Ends the reloader after `on_stop` has run everywhere.
     pub(crate) async fn end(&self) {
         let (reply, ended) = oneshot::channel();

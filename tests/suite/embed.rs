@@ -1,9 +1,15 @@
 //! hotplate in another program.
 
-use std::{fs, net::TcpListener, thread::JoinHandle};
+use std::{
+    fs,
+    net::TcpListener,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::JoinHandle,
+};
 
 use hotplate::Hotplate;
 use poem::{Route, endpoint::make_sync};
+use rhai::{FuncRegistration, Module};
 use tokio::sync::oneshot;
 
 use crate::harness::{Ask, Connection, wait_until};
@@ -81,6 +87,22 @@ fn without_a_configuration_the_defaults_hold_whatever_stands_in_the_working_fold
     let answer = program.get("/broken");
     assert_eq!(answer.status, 500);
     assert!(!answer.text().contains("a fault of mine"), "{}", answer.text());
+}
+
+#[test]
+fn an_instance_that_is_dropped_ends() {
+    static STOPPED: AtomicBool = AtomicBool::new(false);
+    let folder = folder(&[("a.rhai", "get(|| 1); on_stop(|| stopped());")]);
+    let mut module = Module::new();
+    FuncRegistration::new("stopped")
+        .set_into_module(&mut module, || STOPPED.store(true, Ordering::Relaxed));
+    let instance = Hotplate::builder().plugins(folder.path()).functions(module).build().unwrap();
+    let endpoint = instance.endpoint();
+    drop(instance);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(!STOPPED.load(Ordering::Relaxed), "its endpoint still serves");
+    drop(endpoint);
+    wait_until("`on_stop` ran", || STOPPED.load(Ordering::Relaxed));
 }
 
 #[test]
