@@ -3,6 +3,7 @@
 //! Loading is pure: it reads the snapshot it is given, runs the top level under the load budget and
 //! touches nothing else, so that a candidate can be thrown away.
 
+mod bounds;
 mod comments;
 mod later;
 mod names;
@@ -38,7 +39,7 @@ use crate::{
     schema::Components,
     script::{
         Text, Texts,
-        budget::{self, Limits, Spent, Thread},
+        budget::{self, Thread},
         compile::{Compiled, compile},
         engine::Natives,
         fault,
@@ -96,24 +97,24 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         return Err(vec![fault]);
     }
     let mut engine = inputs.natives.engine(inputs.limits.call_depth);
-    let script = compile(&engine, &inputs.text).map_err(|fault| vec![*fault])?;
-    let libraries = Arc::new(gather(&script, inputs.shelf)?);
-    let mut texts = Texts::default();
-    texts.insert(&script);
-    libraries.iter().for_each(|library| texts.insert(library));
-    let faults = check_names(&script, &libraries, inputs.signatures);
-    if !faults.is_empty() {
-        return Err(faults);
-    }
+    // From here on: what a script is made of can take longer to read than to run.
+    let deadline = bounds::deadline(&inputs.limits);
+    let reading = budget::enter(bounds::of_reading(deadline), Thread::Own);
+    let in_time = || bounds::in_time(&reading, &inputs.limits, &inputs.text.file);
+    let read = read(&engine, &inputs);
+    in_time()?;
+    let Read { script, libraries, texts } = read?;
     engine.set_module_resolver(Resolver(Arc::clone(&libraries)));
     install_variables(&mut engine);
     install_output(&mut engine);
-    let mut declared = run_top_level(&engine, &script, &inputs, &texts)?;
+    let mut declared = run_top_level(&engine, &script, &inputs, &texts, deadline)?;
     let mut faults = later::check_verbs(&script, &declared);
     faults.extend(later::check_handlers(&script, &libraries, &declared));
     if inputs.limits.compile && faults.is_empty() {
         compile_functions(&engine, &inputs, &mut declared);
     }
+    in_time()?;
+    drop(reading);
     let named = names::gather(&declared, inputs.shared, &texts);
     faults.extend(names::circular(&named.components, &declared, &texts));
     let mut routes = Vec::new();
@@ -166,18 +167,22 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     })
 }
 
-fn check_names(
-    script: &Compiled,
-    libraries: &Libraries,
-    signatures: &Signatures,
-) -> Vec<Diagnostic> {
-    let mut faults: Vec<Diagnostic> = libraries
-        .iter()
-        .chain([script])
-        .flat_map(|text| lint::names::check(text, libraries, signatures))
-        .collect();
-    faults.truncate(20);
-    faults
+/// A script that can run, with all that it imports.
+struct Read {
+    script: Compiled,
+    libraries: Arc<Libraries>,
+    texts: Texts,
+}
+
+/// Parses a script and its libraries, and checks their names.
+fn read(engine: &rhai::Engine, inputs: &Inputs<'_>) -> Result<Read, Vec<Diagnostic>> {
+    let script = compile(engine, &inputs.text).map_err(|fault| vec![*fault])?;
+    let libraries = Arc::new(gather(&script, inputs.shelf)?);
+    let mut texts = Texts::default();
+    texts.insert(&script);
+    libraries.iter().for_each(|library| texts.insert(library));
+    let faults = lint::names::check(&script, &libraries, inputs.signatures);
+    if faults.is_empty() { Ok(Read { script, libraries, texts }) } else { Err(faults) }
 }
 
 /// Constants of the top level and the host's variables, which Rhai hides from functions.
@@ -209,6 +214,9 @@ fn compile_functions(engine: &rhai::Engine, inputs: &Inputs<'_>, declared: &mut 
     let modules = Modules { iterators: &iterators, namespaces: inputs.natives.namespaces() };
     let compares = inputs.limits.self_check && !inputs.natives.has_foreign();
     for callback in declared.callbacks_mut() {
+        if budget::check().is_err() {
+            return;
+        }
         callback.compile(engine, modules);
         if compares {
             callback.compare();
@@ -228,8 +236,9 @@ fn run_top_level(
     script: &Compiled,
     inputs: &Inputs<'_>,
     texts: &Texts,
+    deadline: Instant,
 ) -> Result<Declarations, Vec<Diagnostic>> {
-    let budget = budget::enter(load_limits(inputs), Thread::Own);
+    let budget = budget::enter(bounds::of_running(&inputs.limits, deadline), Thread::Own);
     let _current = current::enter(Arc::clone(&inputs.context), Phase::Load);
     let (result, declared) =
         declare::collect(|| catch_unwind(AssertUnwindSafe(|| run(engine, &script.ast))));
@@ -240,7 +249,7 @@ fn run_top_level(
             _ => Diagnostic::error("budget", "").at(Place::file(&**file)),
         };
         fault.code = "load-budget";
-        fault.message = load_spent(spent, &inputs.limits);
+        fault.message = bounds::in_words(spent, &inputs.limits);
         fault.help =
             Some("the top level only declares: work goes into `on_start(|| …)`".to_owned());
         return Err(vec![fault]);
@@ -255,30 +264,8 @@ fn run_top_level(
     }
 }
 
-/// What each part of a load may use: running the top level, and making routes of what it declared.
-fn load_limits(inputs: &Inputs<'_>) -> Limits {
-    Limits {
-        deadline: Instant::now() + Duration::from_millis(inputs.limits.load_ms),
-        operations: inputs.limits.operations,
-        memory_bytes: inputs.limits.memory_bytes,
-    }
-}
-
 fn run(engine: &rhai::Engine, ast: &AST) -> Result<(), Box<EvalAltResult>> {
     engine.run_ast_with_scope(&mut Scope::new(), ast)
-}
-
-fn load_spent(spent: Spent, limits: &ScriptLimits) -> String {
-    match spent {
-        Spent::Time => format!("loading took longer than {} ms (`load_ms`)", limits.load_ms),
-        Spent::Operations => {
-            format!("loading used more than {} operations (`operations`)", limits.operations)
-        }
-        Spent::Memory => {
-            format!("loading held more than {} bytes (`memory_bytes`)", limits.memory_bytes)
-        }
-        Spent::Busy => spent.to_string(),
-    }
 }
 
 fn routes(
@@ -294,7 +281,8 @@ fn routes(
     let mount = Pattern::of_mount(inputs.mount);
     let docs = comments::of_functions(script);
     let (mut routes, mut faults) = (Vec::new(), Vec::new());
-    let budget = budget::enter(load_limits(inputs), Thread::Own);
+    let deadline = bounds::deadline(&inputs.limits);
+    let budget = budget::enter(bounds::of_running(&inputs.limits, deadline), Thread::Own);
     for route in declared {
         let place = texts.place(&route.file, route.position);
         let (file, position) = (route.file.clone(), route.position);
@@ -307,7 +295,7 @@ fn routes(
         if budget::check().is_err()
             && let Some(spent) = budget.spent()
         {
-            let message = load_spent(spent, &inputs.limits);
+            let message = bounds::in_words(spent, &inputs.limits);
             let fault = Diagnostic::error("load-budget", message).at(place);
             faults.push(fault.help("its schemas ask for too much"));
             return (routes, faults);

@@ -14,7 +14,7 @@ use rhai::{
     Scope, Shared, Stmt,
 };
 
-use super::{Text, compile::Compiled};
+use super::{Text, budget, compile::Compiled, lint::MOST};
 use crate::diagnostic::Diagnostic;
 
 /// How deep libraries may import each other.
@@ -44,7 +44,7 @@ pub(crate) fn imports_of(script: &Compiled) -> Vec<Import> {
                 position: *position,
             });
         }
-        true
+        budget::tick().is_none()
     });
     found
 }
@@ -98,6 +98,9 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn visit(&mut self, script: &Compiled) {
         for import in imports_of(script) {
+            if self.faults.len() >= MOST || budget::check().is_err() {
+                return;
+            }
             let fault = |code, message: String| {
                 Diagnostic::error(code, message).at(place(&script.text, import.position))
             };

@@ -8,9 +8,41 @@ pub(crate) mod handlers;
 pub(crate) mod names;
 pub(crate) mod signatures;
 
-use rhai::{AST, ASTNode, Module, Position, ScriptFuncDef, Shared, Stmt};
+use std::collections::{HashMap, HashSet};
 
-use super::compile::Compiled;
+use rhai::{AST, ASTFlags, ASTNode, Module, Position, ScriptFuncDef, Shared, Stmt};
+
+use super::{budget, compile::Compiled};
+
+/// How many faults of one plugin are looked for: who mends them sees the others at the next load.
+pub(crate) const MOST: usize = 20;
+
+/// The functions and constants of one text, found by their names.
+#[derive(Debug)]
+pub(crate) struct Defined<'a> {
+    script: &'a Compiled,
+    functions: HashMap<&'a str, &'a Shared<ScriptFuncDef>>,
+    /// Constants of the top level.
+    constants: HashSet<&'a str>,
+}
+
+impl<'a> Defined<'a> {
+    /// Those of a text.
+    pub(crate) fn by(script: &'a Compiled) -> Self {
+        let mut by_name = HashMap::new();
+        for function in functions(script) {
+            by_name.entry(function.name.as_str()).or_insert(function);
+        }
+        let constant = |statement: &'a Stmt| match statement {
+            Stmt::Var(variable, options, _) if options.contains(ASTFlags::CONSTANT) => {
+                Some(variable.0.name.as_str())
+            }
+            _ => None,
+        };
+        let constants = script.ast.statements().iter().filter_map(constant).collect();
+        Self { script, functions: by_name, constants }
+    }
+}
 
 /// Calls `visit` with each statement of a function's body, in order.
 fn each_statement(function: &Shared<ScriptFuncDef>, mut visit: impl FnMut(&Stmt)) {
@@ -20,7 +52,7 @@ fn each_statement(function: &Shared<ScriptFuncDef>, mut visit: impl FnMut(&Stmt)
         if let [ASTNode::Stmt(statement)] = path {
             visit(statement);
         }
-        true
+        budget::tick().is_none()
     });
 }
 

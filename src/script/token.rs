@@ -1,12 +1,15 @@
 //! Small mercies of the tokenizer: words that Rhai reserves for itself may be property names, and
-//! `null` is the unit value.
+//! `null` is the unit value. And a bound on reading: past the deadline of the budget in force, each token is
+//! an error.
 //!
 //! The mapper sees one token after another, so what it must remember of the one before is kept for
 //! the thread that compiles; [`begin`] forgets it.
 
 use std::cell::Cell;
 
-use rhai::{Engine, Token};
+use rhai::{Engine, LexError, Token};
+
+use super::budget;
 
 /// What stood before the token at hand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,9 @@ pub(super) fn begin() {
 pub(super) fn install(engine: &mut Engine) {
     #[expect(deprecated, reason = "not deprecated but volatile; the version of rhai is pinned")]
     engine.on_parse_token(|token, _, _| {
+        if budget::tick().is_some() {
+            return late();
+        }
         let before = BEFORE.replace(Before::Other);
         match (before, token) {
             (Before::Dot, token) => after_dot(token),
@@ -81,5 +87,11 @@ fn after_dot(token: Token) -> Token {
 /// The tokenizer has joined the sign and the number already: two tokens cannot be made of one.
 fn signed() -> Token {
     let message = "write a space between the sign and the number".to_owned();
-    Token::LexError(Box::new(rhai::LexError::ImproperSymbol("-".to_owned(), message)))
+    Token::LexError(Box::new(LexError::ImproperSymbol("-".to_owned(), message)))
+}
+
+/// What ends the parser, which asks nobody else whether it may go on.
+fn late() -> Token {
+    let message = "there was no time left to read on".to_owned();
+    Token::LexError(Box::new(LexError::ImproperSymbol(String::new(), message)))
 }

@@ -43,6 +43,7 @@ mod keys;
 mod leaks;
 mod lifecycle;
 mod limits;
+mod load_time;
 mod mutants;
 mod names;
 mod natives;

@@ -1,13 +1,16 @@
 //! What a script declared, held against its text: what nobody would find out before it is called.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{
     diagnostic::{Diagnostic, Place},
     host::declare::Declarations,
     script::{
+        budget,
         compile::Compiled,
         import::Libraries,
         lint::{
-            self,
+            self, Defined, MOST,
             handlers::{CalledBy, Handler},
         },
     },
@@ -22,7 +25,7 @@ pub(super) fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Dia
         .chain(&declared.on_start)
         .chain(&declared.on_stop)
         .chain(declared.jobs.iter().map(|job| &job.function));
-    let hit: Vec<rhai::Position> = declared
+    let hit: BTreeSet<rhai::Position> = declared
         .routes
         .iter()
         .map(|route| (route.file.as_str(), route.position))
@@ -33,6 +36,7 @@ pub(super) fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Dia
     lint::verbs(script)
         .into_iter()
         .filter(|(_, position)| !hit.contains(position))
+        .take(MOST)
         .map(|(verb, position)| {
             let texts = Place::at(
                 &*script.text.file,
@@ -63,19 +67,22 @@ pub(super) fn check_handlers(
         .map(|callback| (callback, CalledBy::Requests))
         .chain(jobs.map(|callback| (callback, CalledBy::Clock)))
         .chain(lifecycle.map(|callback| (callback, CalledBy::Lifecycle)));
-    let mut seen = Vec::new();
+    let texts = libraries.iter().chain([script]);
+    let texts: BTreeMap<&str, Defined<'_>> =
+        texts.map(|text| (&*text.text.file, Defined::by(text))).collect();
+    let mut seen = BTreeSet::new();
     let mut faults = Vec::new();
     for (callback, called_by) in callbacks {
-        if seen.contains(&callback.name()) {
+        if faults.len() >= MOST || budget::check().is_err() {
+            break;
+        }
+        if !seen.insert(callback.name()) {
             continue;
         }
-        seen.push(callback.name());
         let (function, captured) = (callback.name().to_owned(), callback.captured());
         let handler = Handler { called_by, function, captured };
-        for text in libraries.iter().chain([script]) {
-            if text.text.file == callback.file() {
-                faults.extend(lint::handlers::check(text, &handler));
-            }
+        if let Some(defined) = texts.get(callback.file()) {
+            faults.extend(lint::handlers::check(defined, &handler));
         }
     }
     faults

@@ -1,10 +1,12 @@
 //! What goes wrong only in functions that are called later: by requests, at the beginning and end, by the
 //! clock.
 
-use rhai::{AST, ASTFlags, ASTNode, Expr, Module, Position, ScriptFuncDef, Shared, Stmt};
+use std::collections::HashSet;
 
-use super::{each_statement, functions, place};
-use crate::{diagnostic::Diagnostic, script::compile::Compiled};
+use rhai::{AST, ASTNode, Expr, Module, Position, ScriptFuncDef, Shared, Stmt};
+
+use super::{Defined, MOST, each_statement, place};
+use crate::{diagnostic::Diagnostic, script::budget};
 
 /// Methods that only change what they are called on: their value is of no use.
 const CHANGING: [&str; 10] = [
@@ -42,13 +44,13 @@ pub(crate) struct Handler {
     pub(crate) captured: usize,
 }
 
-/// Everything wrong with a function of `script` as a handler. Functions of libraries are not known here.
-pub(crate) fn check(script: &Compiled, handler: &Handler) -> Vec<Diagnostic> {
-    let Some(function) = functions(script).find(|function| function.name == handler.function)
-    else {
+/// What is wrong with a function of a text as a handler, at most [`MOST`] faults. Functions of its libraries
+/// are not known here.
+pub(crate) fn check(defined: &Defined<'_>, handler: &Handler) -> Vec<Diagnostic> {
+    let Some(function) = defined.functions.get(handler.function.as_str()) else {
         return Vec::new();
     };
-    let mut lint = Lint { script, faults: Vec::new() };
+    let mut lint = Lint { defined, faults: Vec::new() };
     if handler.called_by == CalledBy::Requests {
         lint.lost_value(function);
     }
@@ -64,11 +66,18 @@ pub(crate) fn check(script: &Compiled, handler: &Handler) -> Vec<Diagnostic> {
 }
 
 struct Lint<'a> {
-    script: &'a Compiled,
+    defined: &'a Defined<'a>,
     faults: Vec<Diagnostic>,
 }
 
 impl Lint<'_> {
+    fn fault(&mut self, code: &'static str, message: String, at: Position, help: String) {
+        if self.faults.len() < MOST {
+            let place = place(self.defined.script, at);
+            self.faults.push(Diagnostic::error(code, message).at(place).help(help));
+        }
+    }
+
     /// A `try` at the end looks like the answer, but it is a statement.
     fn lost_value(&mut self, function: &Shared<ScriptFuncDef>) {
         let mut lost = None;
@@ -81,14 +90,9 @@ impl Lint<'_> {
             };
         });
         if let Some(position) = lost {
-            self.faults.push(
-                Diagnostic::error(
-                    "try-value",
-                    "the value of `try` is lost, so this answers nothing",
-                )
-                .at(place(self.script, position))
-                .help("write `return` before the values, or `attempt(|| …, |e| …)`"),
-            );
+            let message = "the value of `try` is lost, so this answers nothing";
+            let help = "write `return` before the values, or `attempt(|| …, |e| …)`";
+            self.fault("try-value", message.to_owned(), position, help.to_owned());
         }
     }
 
@@ -108,10 +112,9 @@ impl Lint<'_> {
             if declares && call.namespace.is_empty() {
                 let message =
                     format!("`{name}` declares a job, but this runs when the script is served");
-                self.faults
-                    .push(Diagnostic::error("job", message).at(place(self.script, position)).help(
-                    "move it to the top level; a job may look into `state` for what it has to do",
-                ));
+                let help =
+                    "move it to the top level; a job may look into `state` for what it has to do";
+                self.fault("job", message, position, help.to_owned());
             }
         });
     }
@@ -127,7 +130,7 @@ impl Lint<'_> {
         if depth > 16 {
             return;
         }
-        let mut local = Vec::new();
+        let mut local = HashSet::new();
         let mut changed = Vec::new();
         let mut inner = Vec::new();
         let mut module = Module::new();
@@ -135,7 +138,7 @@ impl Lint<'_> {
         AST::new([], module).walk(&mut |path: &[ASTNode]| {
             match path.last() {
                 Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
-                    local.push(variable.0.name.to_string());
+                    local.insert(variable.0.name.to_string());
                 }
                 Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
                     changed.extend(chain(&assignment.1.lhs));
@@ -155,11 +158,11 @@ impl Lint<'_> {
                 }
                 _ => {}
             }
-            true
+            budget::tick().is_none()
         });
         for change in changed.iter().filter(|change| !local.contains(&change.root)) {
             if captured.contains(&change.root) {
-                match is_constant(self.script, &change.root) {
+                match self.defined.constants.contains(change.root.as_str()) {
                     true => self.constant(change),
                     false => self.captured(change),
                 }
@@ -170,11 +173,8 @@ impl Lint<'_> {
             }
         }
         for (name, passed) in inner {
-            let Some(closure) = functions(self.script).find(|function| function.name == name)
-            else {
-                continue;
-            };
-            let seen = |name: &&String| passed.contains(name) && !local.contains(name);
+            let Some(closure) = self.defined.functions.get(name.as_str()) else { continue };
+            let seen = |name: &&String| passed.contains(name) && !local.contains(*name);
             let captured: Vec<String> = captured.iter().filter(seen).cloned().collect();
             let request = request.filter(|name| passed.iter().any(|there| there == name));
             self.changes(closure, &captured, request, depth + 1);
@@ -185,33 +185,22 @@ impl Lint<'_> {
         let name = &change.root;
         let message =
             format!("`{name}` is captured: each call changes a copy of its own, and loses it");
-        self.faults.push(
-            Diagnostic::error("captured-change", message)
-                .at(place(self.script, change.position))
-                .help(format!(
-                    "use `state::incr(\"{name}\")`, or `state::update` for other values"
-                )),
-        );
+        let help = format!("use `state::incr(\"{name}\")`, or `state::update` for other values");
+        self.fault("captured-change", message, change.position, help);
     }
 
     fn constant(&mut self, change: &Change) {
         let name = &change.root;
-        self.faults.push(
-            Diagnostic::error("constant-change", format!("`{name}` is a constant"))
-                .at(place(self.script, change.position))
-                .help(format!("write `let copy = {name};` and change that")),
-        );
+        let help = format!("write `let copy = {name};` and change that");
+        self.fault("constant-change", format!("`{name}` is a constant"), change.position, help);
     }
 
     fn copy(&mut self, change: &Change) {
         let property = change.property.as_deref().unwrap_or("body");
         let root = &change.root;
         let message = format!("this changes a copy of `{root}.{property}`, which is then lost");
-        self.faults.push(
-            Diagnostic::error("request-change", message)
-                .at(place(self.script, change.position))
-                .help(format!("write `let {property} = {root}.{property};` and change that")),
-        );
+        let help = format!("write `let {property} = {root}.{property};` and change that");
+        self.fault("request-change", message, change.position, help);
     }
 }
 
@@ -260,16 +249,6 @@ fn ends_in_change(expression: &Expr) -> bool {
         Expr::MethodCall(call, _) => CHANGING.contains(&call.name.as_str()),
         _ => false,
     }
-}
-
-/// Whether the top level of a script declares a constant of that name.
-fn is_constant(script: &Compiled, name: &str) -> bool {
-    script.ast.statements().iter().any(|statement| match statement {
-        Stmt::Var(variable, options, _) => {
-            variable.0.name == name && options.contains(ASTFlags::CONSTANT)
-        }
-        _ => false,
-    })
 }
 
 fn variable_name(expression: &Expr) -> Option<String> {

@@ -1,18 +1,24 @@
 //! Names that nothing defines, with the name that was meant where one is near.
 
 mod calls;
+mod exports;
+mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rhai::{ASTFlags, ASTNode, Expr, FlowControl, Position, Stmt, StmtBlock, Token};
+use rhai::{
+    ASTFlags, ASTNode, Expr, FlowControl, Position, ScriptFuncDef, Shared, Stmt, StmtBlock, Token,
+};
 
+use self::{exports::Exports, scope::Scope};
 use super::{
-    each_statement, functions, is_closure, place,
+    MOST, each_statement, functions, is_closure, place,
     signatures::{HOST_VARIABLES, Signatures},
 };
 use crate::{
     diagnostic::{Diagnostic, nearest},
     script::{
+        budget,
         compile::Compiled,
         import::{Libraries, imports_of},
         token::CURRY,
@@ -25,22 +31,51 @@ pub(crate) const DECLARING: [&str; 15] = [
     "on_start", "on_stop", "every", "cron",
 ];
 
-/// Everything wrong with the names of one script.
+/// What is wrong with the names of a script and of the libraries that it imports; at most [`MOST`] faults,
+/// and no more is looked for once that many are found or the time to load is over.
 pub(crate) fn check(
     script: &Compiled,
     libraries: &Libraries,
     natives: &Signatures,
 ) -> Vec<Diagnostic> {
-    let mut walker = Walker::new(script, libraries, natives);
-    walker.top_level();
-    for function in functions(script) {
-        walker.replaced_host_function(function);
-        walker.scope = function.params.iter().map(ToString::to_string).collect();
-        walker.place = At::Function;
-        each_statement(function, |statement| walker.statement(statement));
+    let texts = || libraries.iter().chain([script]);
+    let exports = libraries.iter().map(|library| (&*library.text.file, Exports::of(library)));
+    let known =
+        Known { natives, exports: exports.collect(), members: texts().flat_map(members).collect() };
+    let mut faults = Vec::new();
+    for text in texts() {
+        let mut walker = Walker::new(text, libraries, &known, MOST - faults.len());
+        walker.walk();
+        faults.append(&mut walker.faults);
     }
-    walker.faults.sort_by_key(|fault| fault.place.as_ref().map(|place| (place.line, place.column)));
-    walker.faults
+    faults
+}
+
+/// Names that maps are seen to have.
+fn members(script: &Compiled) -> BTreeSet<String> {
+    let mut members = BTreeSet::new();
+    script.ast.walk(&mut |path: &[ASTNode]| {
+        match path.last() {
+            Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                members.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
+            }
+            Some(ASTNode::Expr(Expr::Property(property, _))) => {
+                members.insert(property.2.to_string());
+            }
+            _ => {}
+        }
+        budget::tick().is_none()
+    });
+    members
+}
+
+/// What is known to a script and all its libraries.
+struct Known<'a> {
+    natives: &'a Signatures,
+    /// What the libraries show, by their files.
+    exports: BTreeMap<&'a str, Exports<'a>>,
+    /// Names that maps are seen to have: calling one may call a function kept there.
+    members: BTreeSet<String>,
 }
 
 /// Where the walker is.
@@ -52,66 +87,79 @@ enum At {
 
 struct Walker<'a> {
     script: &'a Compiled,
-    natives: &'a Signatures,
-    imports: BTreeMap<String, Option<&'a Compiled>>,
+    known: &'a Known<'a>,
+    imports: BTreeMap<String, Option<&'a Exports<'a>>>,
     /// Script functions, by name, with the numbers of arguments they take.
     functions: BTreeMap<String, BTreeSet<usize>>,
+    /// The same, as they are defined.
+    definitions: BTreeMap<&'a str, Vec<&'a Shared<ScriptFuncDef>>>,
     constants: BTreeSet<String>,
     /// Top-level variables, which functions do not see.
     variables: BTreeSet<String>,
-    /// Names that maps are seen to have: calling one may call a function kept there.
-    members: BTreeSet<String>,
-    scope: Vec<String>,
+    scope: Scope,
     /// Names that only a closure has whose captured variables are being looked at.
     inner: Vec<String>,
     place: At,
     faults: Vec<Diagnostic>,
+    /// How many faults are looked for.
+    most: usize,
 }
 
 impl<'a> Walker<'a> {
-    fn new(script: &'a Compiled, libraries: &'a Libraries, natives: &'a Signatures) -> Self {
+    fn new(script: &'a Compiled, libraries: &Libraries, known: &'a Known<'a>, most: usize) -> Self {
+        let exports = |path: &str| known.exports.get(&*libraries.find(path)?.text.file);
         let mut walker = Self {
             script,
-            natives,
+            known,
             imports: imports_of(script)
                 .into_iter()
-                .map(|import| (import.alias, libraries.find(&import.path)))
+                .map(|import| (import.alias, exports(&import.path)))
                 .collect(),
             functions: BTreeMap::new(),
+            definitions: BTreeMap::new(),
             constants: BTreeSet::new(),
             variables: BTreeSet::new(),
-            members: BTreeSet::new(),
-            scope: Vec::new(),
+            scope: Scope::default(),
             inner: Vec::new(),
             place: At::TopLevel,
             faults: Vec::new(),
+            most,
         };
         for function in functions(script) {
             let arities = walker.functions.entry(function.name.to_string()).or_default();
             arities.insert(function.params.len());
-        }
-        for script in libraries.iter().chain([script]) {
-            walker.collect_members(script);
+            walker.definitions.entry(&function.name).or_default().push(function);
         }
         walker
     }
 
-    fn collect_members(&mut self, script: &Compiled) {
-        script.ast.walk(&mut |path: &[ASTNode]| {
-            match path.last() {
-                Some(ASTNode::Expr(Expr::Map(map, _))) => {
-                    self.members.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
-                }
-                Some(ASTNode::Expr(Expr::Property(property, _))) => {
-                    self.members.insert(property.2.to_string());
-                }
-                _ => {}
+    fn walk(&mut self) {
+        self.top_level();
+        let mut functions: Vec<_> = functions(self.script).collect();
+        functions.sort_by_key(|function| function.body.start_position());
+        for function in functions {
+            if self.is_over() {
+                break;
             }
-            true
-        });
+            self.replaced_host_function(function);
+            self.scope = function.params.iter().map(ToString::to_string).collect();
+            self.place = At::Function;
+            each_statement(function, |statement| self.statement(statement));
+        }
+        let place =
+            |fault: &Diagnostic| fault.place.as_ref().map(|place| (place.line, place.column));
+        self.faults.sort_by_key(place);
+    }
+
+    /// Whether enough is found, or no time is left to look for more.
+    fn is_over(&self) -> bool {
+        self.faults.len() >= self.most || budget::tick().is_some()
     }
 
     fn fault(&mut self, code: &'static str, message: String, at: Position, help: Option<String>) {
+        if self.faults.len() >= self.most {
+            return;
+        }
         let mut diagnostic = Diagnostic::error(code, message).at(place(self.script, at));
         diagnostic.help = help;
         self.faults.push(diagnostic);
@@ -120,25 +168,21 @@ impl<'a> Walker<'a> {
     fn top_level(&mut self) {
         let script = self.script;
         let mut declared = false;
-        let mut top = Vec::new();
         script.ast.walk(&mut |path: &[ASTNode]| {
-            if let [ASTNode::Stmt(statement)] = path {
-                if let Stmt::Var(variable, options, _) = statement {
-                    let name = variable.0.name.to_string();
-                    match options.contains(ASTFlags::CONSTANT) {
-                        true => self.constants.insert(name),
-                        false => self.variables.insert(name),
-                    };
-                }
-                top.push(());
+            if let [ASTNode::Stmt(Stmt::Var(variable, options, _))] = path {
+                let name = variable.0.name.to_string();
+                match options.contains(ASTFlags::CONSTANT) {
+                    true => self.constants.insert(name),
+                    false => self.variables.insert(name),
+                };
             }
-            true
+            budget::tick().is_none()
         });
         // The walk yields function bodies after the statements, which are told apart by their number.
         let mut left = script.ast.statements().len();
         script.ast.walk(&mut |path: &[ASTNode]| {
             let [ASTNode::Stmt(statement)] = path else { return true };
-            if left == 0 {
+            if left == 0 || self.is_over() {
                 return false;
             }
             left -= 1;
@@ -166,12 +210,17 @@ impl<'a> Walker<'a> {
 
     fn replaced_host_function(&mut self, function: &rhai::ScriptFuncDef) {
         let (name, takes) = (function.name.as_str(), function.params.len());
-        if is_closure(name) || function.this_type.is_some() || !self.natives.is_host(name, takes) {
+        if is_closure(name)
+            || function.this_type.is_some()
+            || !self.known.natives.is_host(name, takes)
+        {
             return;
         }
-        let line = self.script.text.text.lines().position(|line| {
-            line.trim_start().trim_start_matches("private ").starts_with(&format!("fn {name}("))
-        });
+        let begins = format!("fn {name}(");
+        let line =
+            self.script.text.text.lines().position(|line| {
+                line.trim_start().trim_start_matches("private ").starts_with(&begins)
+            });
         let message = format!("`fn {name}` would replace hotplate's own `{name}` in this script");
         let position = line.map_or(Position::NONE, |line| {
             Position::new(u16::try_from(line + 1).unwrap_or(u16::MAX), 1)
@@ -192,6 +241,9 @@ impl<'a> Walker<'a> {
     }
 
     fn statement(&mut self, statement: &Stmt) {
+        if self.is_over() {
+            return;
+        }
         match statement {
             Stmt::If(flow, _) | Stmt::While(flow, _) | Stmt::Do(flow, ..) => self.flow(flow),
             Stmt::TryCatch(flow, _) => {
@@ -215,7 +267,9 @@ impl<'a> Walker<'a> {
                 self.expression(&flow.expr);
                 let known = self.scope.len();
                 self.scope.push(item.name.to_string());
-                self.scope.extend(counter.iter().map(|counter| counter.name.to_string()));
+                if let Some(counter) = counter {
+                    self.scope.push(counter.name.to_string());
+                }
                 self.block(&flow.body);
                 self.scope.truncate(known);
             }
@@ -243,6 +297,9 @@ impl<'a> Walker<'a> {
     }
 
     fn expression(&mut self, expression: &Expr) {
+        if self.is_over() {
+            return;
+        }
         match expression {
             Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => {
                 parts.iter().for_each(|part| self.expression(part));
@@ -290,7 +347,7 @@ impl<'a> Walker<'a> {
     }
 
     fn variable(&mut self, name: &str, position: Position) {
-        let known = self.scope.iter().any(|there| there == name)
+        let known = self.scope.contains(name)
             || self.constants.contains(name)
             || self.functions.contains_key(name)
             || HOST_VARIABLES.contains(&name);

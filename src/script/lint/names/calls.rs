@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{Expr, FnAccess, FnCallExpr, FnPtr, Namespace, Position, Stmt};
+use rhai::{Expr, FnCallExpr, FnPtr, Namespace, Position, Stmt};
 
-use super::{Walker, each_statement, functions, is_closure, nearest};
-use crate::script::{MOST_ARGUMENTS, compile::Compiled, lint::signatures::Signatures};
+use super::{Walker, each_statement, exports::Exports, is_closure, nearest};
+use crate::script::{MOST_ARGUMENTS, lint::signatures::Signatures};
 
 impl Walker<'_> {
     pub(super) fn call(&mut self, call: &FnCallExpr, position: Position) {
@@ -30,11 +30,11 @@ impl Walker<'_> {
             return;
         }
         let mut takes: BTreeSet<usize> = self.functions.get(name).cloned().unwrap_or_default();
-        takes.extend(self.natives.takes(name).into_iter().flatten());
+        takes.extend(self.known.natives.takes(name).into_iter().flatten());
         if takes.contains(&given) {
             return;
         }
-        if self.scope.iter().any(|there| there == name) {
+        if self.scope.contains(name) {
             let message =
                 format!("`{name}` is a variable; a function in a variable is called by `call`");
             let arguments = if given == 0 { "" } else { "…" };
@@ -44,7 +44,7 @@ impl Walker<'_> {
         if !takes.is_empty() {
             return self.wrong_number(name, &takes, given, position);
         }
-        let known = self.natives.names().chain(self.functions.keys().map(String::as_str));
+        let known = self.known.natives.names().chain(self.functions.keys().map(String::as_str));
         let near = nearest(name, known.filter(|name| !is_closure(name)));
         let help = near.map(|near| format!("did you mean `{near}`?"));
         self.fault("unknown-function", format!("there is no function `{name}`"), position, help);
@@ -64,7 +64,7 @@ impl Walker<'_> {
     /// The variables that a function of the script declares.
     fn variables_of(&self, function: &str) -> Vec<String> {
         let mut names = Vec::new();
-        for definition in functions(self.script).filter(|definition| definition.name == function) {
+        for definition in self.definitions.get(function).into_iter().flatten() {
             each_statement(definition, |statement| {
                 if let Stmt::Var(variable, ..) = statement {
                     names.push(variable.0.name.to_string());
@@ -89,13 +89,13 @@ impl Walker<'_> {
         call.args.iter().for_each(|argument| self.expression(argument));
         let name = call.name.as_str();
         let known = Signatures::is_language(name)
-            || self.natives.takes(name).is_some()
+            || self.known.natives.takes(name).is_some()
             || self.functions.contains_key(name)
-            || self.members.contains(name);
+            || self.known.members.contains(name);
         if known {
             return;
         }
-        let known = self.natives.names().chain(self.functions.keys().map(String::as_str));
+        let known = self.known.natives.names().chain(self.functions.keys().map(String::as_str));
         let near = nearest(name, known.filter(|name| !is_closure(name)));
         let help = match (elsewhere(name), near) {
             (Some(here), _) => Some(format!("write `{here}`")),
@@ -113,7 +113,7 @@ impl Walker<'_> {
             let Some(library) = *library else { return };
             return self.library_call(library, root, name, given, position);
         }
-        let natives = self.natives;
+        let natives = self.known.natives;
         let Some(functions) = natives.namespace(root) else {
             return self.unknown_namespace(root, path.position());
         };
@@ -135,32 +135,27 @@ impl Walker<'_> {
 
     fn library_call(
         &mut self,
-        library: &Compiled,
+        library: &Exports<'_>,
         alias: &str,
         name: &str,
         given: usize,
         position: Position,
     ) {
-        let public = public_functions(library);
-        let takes: BTreeSet<usize> =
-            public.iter().filter(|(there, _)| there == name).map(|(_, takes)| *takes).collect();
-        if takes.contains(&given) {
-            return;
+        match library.functions.get(name) {
+            Some(takes) if takes.contains(&given) => return,
+            Some(takes) => {
+                return self.wrong_number(&format!("{alias}::{name}"), takes, given, position);
+            }
+            None => {}
         }
-        if !takes.is_empty() {
-            return self.wrong_number(&format!("{alias}::{name}"), &takes, given, position);
-        }
-        let private = library
-            .ast
-            .shared_lib()
-            .iter_script_fn_info()
-            .any(|(_, access, there, ..)| there == name && access == FnAccess::Private);
-        let help = match nearest(name, public.iter().map(|(name, _)| name.as_str())) {
-            _ if private => Some(format!("`{name}` is private in {}", library.text.file)),
+        let help = match nearest(name, library.functions.keys().copied()) {
+            _ if library.private.contains(name) => {
+                Some(format!("`{name}` is private in {}", library.file))
+            }
             Some(near) => Some(format!("did you mean `{alias}::{near}`?")),
             None => None,
         };
-        let message = format!("there is no function `{name}` in {}", library.text.file);
+        let message = format!("there is no function `{name}` in {}", library.file);
         self.fault("unknown-function", message, position, help);
     }
 
@@ -170,21 +165,25 @@ impl Walker<'_> {
             return;
         }
         let Some(library) = self.imports.get(root) else {
-            if self.natives.namespace(root).is_some_and(|functions| functions.contains_key(name)) {
+            if self
+                .known
+                .natives
+                .namespace(root)
+                .is_some_and(|functions| functions.contains_key(name))
+            {
                 return self.bare_function(root, name, at);
             }
             return self.unknown_namespace(root, path.position());
         };
         let Some(library) = *library else { return };
-        if public_functions(library).iter().any(|(there, _)| there == name) {
+        if library.functions.contains_key(name) {
             return self.bare_function(root, name, at);
         }
-        let exported = exported_variables(library);
-        if exported.iter().any(|there| there == name) {
+        if library.variables.contains(name) {
             return;
         }
-        let message = format!("{} exports no `{name}`", library.text.file);
-        let help = match nearest(name, exported.iter().map(String::as_str)) {
+        let message = format!("{} exports no `{name}`", library.file);
+        let help = match nearest(name, library.variables.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{root}::{near}`?"),
             None => format!("write `export const {name} = …` there"),
         };
@@ -200,7 +199,7 @@ impl Walker<'_> {
     }
 
     fn unknown_namespace(&mut self, name: &str, position: Position) {
-        let known = self.natives.namespaces().chain(self.imports.keys().map(String::as_str));
+        let known = self.known.natives.namespaces().chain(self.imports.keys().map(String::as_str));
         let help = match nearest(name, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("import it: `import \"lib/{name}\" as {name};`"),
@@ -237,35 +236,4 @@ fn closure_of(call: &FnCallExpr) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn public_functions(library: &Compiled) -> Vec<(String, usize)> {
-    library
-        .ast
-        .shared_lib()
-        .iter_script_fn_info()
-        .filter(|(_, access, name, ..)| *access == FnAccess::Public && !is_closure(name))
-        .map(|(_, _, name, takes, _)| (name.to_owned(), takes))
-        .collect()
-}
-
-fn exported_variables(library: &Compiled) -> Vec<String> {
-    use rhai::{ASTFlags, ASTNode, Stmt};
-    let mut exported = Vec::new();
-    library.ast.walk(&mut |path: &[ASTNode]| {
-        match path {
-            [ASTNode::Stmt(Stmt::Var(variable, options, _))]
-                if options.contains(ASTFlags::EXPORTED) =>
-            {
-                exported.push(variable.0.name.to_string());
-            }
-            [ASTNode::Stmt(Stmt::Export(export, _))] => {
-                let alias = if export.1.name.is_empty() { &export.0 } else { &export.1 };
-                exported.push(alias.name.to_string());
-            }
-            _ => {}
-        }
-        true
-    });
-    exported
 }
