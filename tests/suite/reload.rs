@@ -127,6 +127,68 @@ fn the_earlier_name_fails_when_it_is_the_one_that_changed() {
 }
 
 #[test]
+fn of_two_that_change_at_once_the_one_that_had_the_route_keeps_it() {
+    let library = "fn name() { \"sale\" }";
+    let sale = "import \"lib/l\" as l;\nget(|r| l::name());\nget(\"/more\", |r| \"more\");";
+    let server = Project::new(&[
+        ("lib/l.rhai", library),
+        ("shop.rhai", "get(\"/x\", |r| \"x\");"),
+        ("shop/sale.rhai", sale),
+    ])
+    .env("HOTPLATE_WATCH__MODE", "off")
+    .start();
+    server.save("shop.rhai", "get(\"/x\", |r| \"x\");\nget(\"/sale\", |r| \"shop\");");
+    server.save("lib/l.rhai", "fn name() { \"sale2\" }");
+    assert_eq!(server.report()["failed"], json!(["shop"]));
+    assert_eq!(server.get("/shop/sale").ok(), "sale2");
+    assert_eq!(server.get("/shop/sale/more").ok(), "more");
+    assert_eq!(server.get("/shop/x").ok(), "x");
+    assert_eq!(server.plugin("shop")["state"], "stale");
+    // Also where it gets routes beside those that it had.
+    server.save("shop/sale.rhai", &format!("{sale}\nget(\"/new\", |r| \"new\");"));
+    server.save("shop.rhai", "get(\"/sale\", |r| \"shop\");");
+    assert_eq!(server.report()["failed"], json!(["shop"]));
+    assert_eq!(server.get("/shop/sale/new").ok(), "new");
+    assert_eq!(server.get("/shop/x").ok(), "x");
+}
+
+#[test]
+fn of_two_that_change_at_once_none_loses_its_last_version() {
+    let server = Project::new(&[
+        ("a.rhai", "get(\"/p\", |r| \"a\");\nget(\"/b/free\", |r| \"a\");"),
+        ("a/b.rhai", "get(\"/q\", |r| \"b\");"),
+    ])
+    .env("HOTPLATE_WATCH__MODE", "off")
+    .start();
+    // Each has a claim of the other's: whoever comes first takes what the other would fall back on.
+    server.save("a.rhai", "get(\"/p\", |r| \"a2\");\nget(\"/b/q\", |r| \"a2\");");
+    server.save("a/b.rhai", "get(\"/q\", |r| \"b2\");\nget(\"/free\", |r| \"b2\");");
+    let report = server.report();
+    assert_eq!(report["loaded_plugins"], json!(["a", "a/b"]), "{report}");
+    assert_eq!(server.plugin("a")["state"], "stale");
+    assert_eq!(server.get("/a/p").ok(), "a");
+    assert_eq!(server.get("/a/b/free").ok(), "a");
+    assert_eq!(server.get("/a/b/q").ok(), "b");
+    for name in ["a", "a/b"] {
+        assert!(!server.plugin(name)["diagnostics"][0].is_null(), "{name} says what is wrong");
+    }
+}
+
+#[test]
+fn a_route_that_moves_to_another_plugin_in_one_look_moves() {
+    let server = Project::new(&[
+        ("shop.rhai", "get(\"/x\", |r| \"x\");"),
+        ("shop/sale.rhai", "get(|r| \"sale\");\nget(\"/more\", |r| 1);"),
+    ])
+    .env("HOTPLATE_WATCH__MODE", "off")
+    .start();
+    server.save("shop.rhai", "get(\"/x\", |r| \"x\");\nget(\"/sale\", |r| \"shop\");");
+    server.save("shop/sale.rhai", "get(\"/more\", |r| 1);");
+    assert_eq!(server.report()["failed"], json!([]));
+    assert_eq!(server.get("/shop/sale").ok(), "shop");
+}
+
+#[test]
 fn a_folder_that_goes_away_keeps_everything_and_coming_back_is_seen() {
     let server = Server::dev(&[("a.rhai", "get(|r| \"a\");")]);
     let away = server.root().join("away");
