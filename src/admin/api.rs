@@ -8,6 +8,7 @@ use super::reply::{
     Alive, Load, Loaded, Plugins, Ready, Refusal, Reload, Reloaded, ReloadedAll, Unloaded,
 };
 use crate::{
+    diagnostic::Diagnostic,
     generation::{Entry, State},
     reload::{Handle, Scope, report::Report},
     services::sessions::Sessions,
@@ -92,7 +93,8 @@ impl Api {
                 None => ReloadAnswer::Unknown(unknown(&name)),
                 Some(entry) => {
                     let success = entry.state == State::Serving;
-                    let reply = Reloaded { reloaded: name, success, load: report.into() };
+                    let load = explained(report, &name, entry.state).into();
+                    let reply = Reloaded { reloaded: name, success, load };
                     reloaded(success, Reload::One(reply))
                 }
             },
@@ -106,7 +108,8 @@ impl Api {
                 None => LoadAnswer::Unknown(unknown(&name)),
                 Some(entry) => {
                     let success = entry.state == State::Serving;
-                    let reply = Json(Loaded { loaded: name, success, load: report.into() });
+                    let load = explained(report, &name, entry.state).into();
+                    let reply = Json(Loaded { loaded: name, success, load });
                     if success { LoadAnswer::Done(reply) } else { LoadAnswer::Failed(reply) }
                 }
             },
@@ -219,4 +222,20 @@ impl Api {
             stale: generation.stale().into_iter().map(str::to_owned).collect(),
         })
     }
+}
+
+/// A report that says why a plugin is not served which has no fault.
+fn explained(mut report: Report, name: &str, state: State) -> Report {
+    let (why, help) = match state {
+        State::Disabled => (
+            "the configuration turns this plugin off",
+            "set `enabled = true` in its section of the configuration".to_owned(),
+        ),
+        State::Unloaded => {
+            ("this plugin was unloaded by hand", format!("call /load/{name} to serve it again"))
+        }
+        State::Serving | State::Stale | State::Failed => return report,
+    };
+    report.diagnostics.push(Diagnostic::error("plugin-off", why).of_plugin(name).help(help));
+    report
 }

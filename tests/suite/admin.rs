@@ -119,6 +119,8 @@ fn a_plugin_is_unloaded_and_loaded_again() {
     server.save("a.rhai", "get(|r| \"A\");");
     server.report();
     assert_eq!(server.get("/a").status, 404);
+    let reloaded = server.ask(Ask::post("/reload/a"));
+    assert!(reloaded.text().contains("call /load/a to serve it again"), "{}", reloaded.text());
     let loaded = server.ask(Ask::get("/load/a"));
     assert_eq!(loaded.status, 200);
     let reply = loaded.json();
@@ -308,6 +310,11 @@ fn a_disabled_plugin_is_listed_and_not_served() {
         Project::new(&[("a.rhai", "get(|r| 1);")]).config("[plugins.a]\nenabled = false\n").start();
     assert_eq!(server.get("/a").status, 404);
     assert_eq!(server.plugin("a")["state"], "disabled");
+    for path in ["/load/a", "/reload/a"] {
+        let refused = server.ask(Ask::post(path));
+        assert_eq!((refused.status, &refused.json()["success"]), (422, &json!(false)));
+        assert!(refused.text().contains("the configuration turns this plugin off"), "{path}");
+    }
     server.save_config("# Nothing is set.\n");
     server.wait_for("/a", "1");
 }
