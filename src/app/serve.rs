@@ -1,6 +1,6 @@
 //! An instance that takes connections itself.
 
-use std::{net::TcpListener, sync::Arc};
+use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use super::{Hotplate, StartError, redirect::Redirect};
 use crate::{
@@ -24,6 +24,9 @@ impl From<&Limits> for ServerLimits {
     }
 }
 
+/// What `on_stop` has beside the rest of the grace, which requests and jobs may have used up.
+const LAST: Duration = Duration::from_secs(1);
+
 /// Where connections come in.
 pub(crate) struct Ports {
     /// Where everything is served.
@@ -36,7 +39,8 @@ pub(crate) struct Ports {
 
 impl Hotplate {
     /// Serves on `listener` with hotplate's own limits and deadlines until `shutdown` is done; then
-    /// requests that were accepted, and jobs, are finished within `grace_ms`, and `on_stop` runs everywhere.
+    /// requests that were accepted, and jobs, are finished within `grace_ms`, and `on_stop` runs everywhere, in
+    /// what is left of that time and a second more.
     ///
     /// Works on any tokio runtime with I/O and time.
     ///
@@ -99,7 +103,7 @@ impl Hotplate {
             }
         }
         let grace = self.inner.server_limits.load().grace;
-        let grace = grace + self.inner.scheduler.left(grace);
+        let grace = self.inner.scheduler.left(grace) + LAST;
         // A script that does not end must not hold the process; the second signal is not waited for.
         tokio::select! {
             () = self.end() => {}

@@ -107,7 +107,9 @@ impl Reloader {
             let report = self.look(round.changed.as_ref().unwrap_or(&unclear), round.asked);
             self.answer(&report);
         }
-        self.retired.run(&self.parts.executor);
+        if round.ending.is_none() {
+            self.retired.run(&self.parts.executor);
+        }
     }
 
     /// After a look that panicked: forgets what it may have left half done, so that the next one judges
@@ -201,11 +203,13 @@ impl Reloader {
     }
 
     /// Waits for jobs that go on, then runs `on_stop` of all that is served, within the time that each may
-    /// take, and closes what the services keep open.
+    /// take, and of what was served and is used until then; and closes what the services keep open.
     fn end(&mut self) {
         self.watcher = None;
         self.parts.scheduler.close();
-        let late = self.parts.scheduler.wait(self.parts.settings.limits.grace());
+        let grace = self.parts.settings.limits.grace();
+        let late = self.parts.scheduler.wait(grace);
+        self.retired.run_here();
         for (name, known) in std::mem::take(&mut self.known) {
             if let Some(plugin) = known.plugin.filter(|plugin| plugin.has_on_stop()) {
                 match late.contains(plugin.name()) {
@@ -214,6 +218,7 @@ impl Reloader {
                 }
             }
         }
+        self.retired.end(Instant::now() + self.parts.scheduler.left(grace));
         self.parts.services.close();
     }
 }

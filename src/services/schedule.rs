@@ -132,13 +132,9 @@ impl Scheduler {
         self.0.changed.notify_one();
     }
 
-    /// How much of `grace`, which began when it was closed, those runs may still use that go on.
+    /// How much is left of `grace`, which began when it was closed.
     pub(crate) fn left(&self, grace: Duration) -> Duration {
-        let state = self.lock();
-        match state.agenda.running().is_empty() {
-            true => Duration::ZERO,
-            false => state.left(grace),
-        }
+        self.lock().left(grace)
     }
 
     /// Waits until no run goes on, for as long as is left of `grace` since it was closed; the plugins whose

@@ -128,3 +128,48 @@ fn a_clients_half_sent_requests_of_any_kind_do_not_hold_the_end_up() {
     assert!(ended.time < Duration::from_secs(3), "{:?}", ended.time);
     held.clear();
 }
+
+#[test]
+fn a_version_that_was_replaced_while_it_answered_stops_too() {
+    let text = |version: u32| {
+        format!(
+            "on_stop(|| {{ sleep({}); print(\"version {version} stops\"); }});\nget(|r| \"v{version}\");\n\
+             get(\"/slow\", |r| {{ state::set(\"begun\", 1); sleep(1.0); \"slow\" }});\n\
+             get(\"/begun\", |r| json(state::get(\"begun\")));",
+            if version == 1 { "0.8" } else { "0.0" }
+        )
+    };
+    let server = Server::dev(&[("s.rhai", &text(1))]);
+    let mut slow = server.connect();
+    slow.begin(&Ask::get("/s/slow"));
+    server.wait_for("/s/begun", "1");
+    server.save("s.rhai", &text(2));
+    server.report();
+    assert_eq!(server.get("/s").ok(), "v2");
+    let ended = server.terminate();
+    assert_eq!(slow.answer(false).unwrap().ok(), "slow");
+    for version in [1, 2] {
+        let told = format!("version {version} stops");
+        assert_eq!(ended.stderr.matches(&told).count(), 1, "{told}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn open_requests_and_on_stop_share_the_grace() {
+    let script = "on_stop(|| { print(\"it stops\"); loop { } });\n\
+                  get(|r| { state::set(\"begun\", 1); loop { } });\n\
+                  get(\"/begun\", |r| json(state::get(\"begun\")));";
+    let server = Project::new(&[("t.rhai", script)])
+        .env("HOTPLATE_LIMITS__GRACE_MS", "3000")
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", "60000")
+        .env("HOTPLATE_LIMITS__LOAD_MS", "60000")
+        .env("HOTPLATE_LIMITS__OPERATIONS", "100000000000")
+        .start();
+    let mut slow = server.connect();
+    slow.begin(&Ask::get("/t"));
+    server.wait_for("/t/begun", "1");
+    let ended = server.terminate();
+    // The grace, at least a second for `on_stop`, and what ending a busy program takes.
+    assert!(ended.time < Duration::from_millis(5500), "{:?}", ended.time);
+    assert!(ended.stderr.contains("it stops"), "{}", ended.stderr);
+}
