@@ -92,7 +92,7 @@ impl Api {
             Ok(report) => match self.entry(&name) {
                 None => ReloadAnswer::Unknown(unknown(&name)),
                 Some(entry) => {
-                    let success = entry.state == State::Serving;
+                    let success = entry.state == State::Serving && !report.failed.contains(&name);
                     let load = explained(report, &name, entry.state).into();
                     let reply = Reloaded { reloaded: name, success, load };
                     reloaded(success, Reload::One(reply))
@@ -107,7 +107,7 @@ impl Api {
             Ok(report) => match self.entry(&name) {
                 None => LoadAnswer::Unknown(unknown(&name)),
                 Some(entry) => {
-                    let success = entry.state == State::Serving;
+                    let success = entry.state == State::Serving && !report.failed.contains(&name);
                     let load = explained(report, &name, entry.state).into();
                     let reply = Json(Loaded { loaded: name, success, load });
                     if success { LoadAnswer::Done(reply) } else { LoadAnswer::Failed(reply) }

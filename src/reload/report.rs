@@ -72,6 +72,20 @@ impl Report {
         !(self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty())
     }
 
+    /// Says of plugins that what their files say now is not served yet: who asked is told nothing that is not
+    /// so.
+    pub(crate) fn hold<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+        for name in names {
+            let message = format!("`{name}` is not loaded yet: its files do not come to rest");
+            let help = "its last version is served until they do; ask again then";
+            let fault = Diagnostic::error("not-at-rest", message).help(help);
+            self.diagnostics.push(fault.of_plugin(name));
+            self.failed.push(name.clone());
+        }
+        self.failed.sort();
+        self.failed.dedup();
+    }
+
     /// Sets the time it took.
     pub(crate) fn took(&mut self, time: Duration) {
         self.milliseconds = (time.as_secs_f64() * 1e6).round() / 1e3;

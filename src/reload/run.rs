@@ -191,8 +191,9 @@ impl Reloader {
     fn answer(&mut self, report: &Report) {
         let settled = self.held.is_empty();
         for mut waiting in std::mem::take(&mut self.waiting) {
-            let report = report.clone().after(waiting.report.take());
+            let mut report = report.clone().after(waiting.report.take());
             if settled || waiting.since.elapsed() > PATIENCE {
+                report.hold(self.held.keys());
                 // Whoever asked may have gone away.
                 drop(waiting.reply.send(Ok(report)));
             } else {

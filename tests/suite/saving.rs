@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::harness::{Server, wait_until};
+use crate::harness::{Ask, Project, Server, assert_tells, wait_until};
 
 fn text(version: usize) -> String {
     format!("get(|r| \"V:{version}:END\");\n")
@@ -226,4 +226,22 @@ fn a_storm_of_other_files_drowns_no_change() {
     }
     server.save("a.rhai", &text(2));
     server.wait_for("/a", "V:2:END");
+}
+
+#[test]
+fn a_change_that_is_held_back_is_not_told_as_loaded() {
+    let server = Project::new(&[("a.rhai", "get(|r| \"a\");"), ("b.rhai", "get(|r| \"b\");")])
+        .env("HOTPLATE_WATCH__SETTLE_MS", "600")
+        .start();
+    server.remove("a.rhai");
+    let answer = server.ask(Ask::post("/reload/all"));
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert_eq!(answer.json()["failed"], serde_json::json!(["a"]));
+    assert_eq!(answer.json()["status"], "Some plugins failed");
+    assert_tells(&answer.json()["diagnostics"][0], &["`a` is not loaded yet"]);
+    assert_eq!(server.get("/a").ok(), "a");
+    server.wait_for_status("/a", 404);
+    let answer = server.ask(Ask::post("/reload/all"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["failed"], serde_json::json!([]));
 }
