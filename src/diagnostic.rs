@@ -155,6 +155,23 @@ impl Diagnostic {
         self
     }
 
+    /// The same without anything of the text that it is about: lines of it, and what is quoted from it.
+    #[must_use]
+    pub(crate) fn without_text(mut self) -> Self {
+        let related = self.related.iter_mut().map(|related| &mut related.place);
+        for place in self.place.iter_mut().chain(related) {
+            place.source.clear();
+        }
+        if self.code == "syntax" {
+            // The parser quotes in its own words.
+            "this does not parse".clone_into(&mut self.message);
+        }
+        for words in [Some(&mut self.message), self.help.as_mut()].into_iter().flatten() {
+            *words = without_quotes(words);
+        }
+        self
+    }
+
     /// Adds another place that the fault is about.
     #[must_use]
     pub fn related(mut self, message: impl Into<String>, place: Place) -> Self {
@@ -175,6 +192,13 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
+}
+
+/// A sentence with `…` in place of each thing that it quotes.
+fn without_quotes(words: &str) -> String {
+    let parts = words.split('`').enumerate();
+    let parts: Vec<&str> = parts.map(|(at, part)| if at % 2 == 1 { "…" } else { part }).collect();
+    parts.join("`")
 }
 
 /// The most bytes of a message: some of it is what a script threw, which may be as long as it likes.

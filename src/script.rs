@@ -28,12 +28,33 @@ pub(crate) type Native<T> = Result<T, Box<rhai::EvalAltResult>>;
 pub(crate) const MOST_ARGUMENTS: usize = 64;
 
 /// The text of one script.
+#[expect(clippy::struct_field_names, reason = "what stands in a text is its text")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text {
     /// The file, relative to the plugin folder.
     pub(crate) file: String,
     /// What stands in it.
     pub(crate) text: Arc<str>,
+    /// Whether faults show it.
+    pub(crate) lines: Lines,
+}
+
+/// Whether lines of a text are shown where something is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// They are.
+    Shown,
+    /// They are not: the file lies outside the plugin folder, and may be no script at all.
+    Hidden,
+}
+
+impl Text {
+    /// A place in it.
+    pub(crate) fn place(&self, position: rhai::Position) -> crate::diagnostic::Place {
+        let shown = if self.lines == Lines::Shown { &*self.text } else { "" };
+        let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(0));
+        crate::diagnostic::Place::at(&*self.file, shown, line, column)
+    }
 }
 
 /// The texts that a fault may point into, by file.
@@ -44,11 +65,6 @@ impl Texts {
     /// Adds a text.
     pub(crate) fn insert(&mut self, script: &compile::Compiled) {
         self.0.insert(script.text.file.clone(), script.clone());
-    }
-
-    /// The text of a file, empty when it is not known.
-    pub(crate) fn of(&self, file: &str) -> &str {
-        self.0.get(file).map_or("", |script| &script.text.text)
     }
 
     /// The syntax tree of a file.
@@ -69,11 +85,10 @@ impl Texts {
 
     /// A place in one of the texts.
     pub(crate) fn place(&self, file: &str, position: rhai::Position) -> crate::diagnostic::Place {
-        crate::diagnostic::Place::at(
-            file,
-            self.of(file),
-            position.line().unwrap_or(0),
-            position.position().unwrap_or(0),
-        )
+        if let Some(script) = self.0.get(file) {
+            return script.text.place(position);
+        }
+        let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(0));
+        crate::diagnostic::Place::at(file, "", line, column)
     }
 }

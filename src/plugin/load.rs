@@ -38,7 +38,7 @@ use crate::{
     },
     schema::Components,
     script::{
-        Text, Texts,
+        Lines, Text, Texts,
         budget::{self, Thread},
         compile::{Compiled, compile},
         engine::Natives,
@@ -103,7 +103,10 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     let in_time = || bounds::in_time(&reading, &inputs.limits, &inputs.text.file);
     let read = read(&engine, &inputs);
     in_time()?;
-    let Read { script, libraries, texts } = read?;
+    let Read { script, libraries, texts } = read.map_err(|faults| match inputs.text.lines {
+        Lines::Shown => faults,
+        Lines::Hidden => faults.into_iter().map(Diagnostic::without_text).collect(),
+    })?;
     engine.set_module_resolver(Resolver(Arc::clone(&libraries)));
     install_variables(&mut engine);
     install_output(&mut engine);

@@ -21,7 +21,7 @@ use crate::{
         pool::STACK,
     },
     script::{
-        Text,
+        Lines, Text,
         compile::{Compiled, compile},
         engine::Natives,
         import::{Libraries, Shelf},
@@ -132,9 +132,16 @@ impl<'a> Workshop<'a> {
     }
 
     fn load(&self, job: &Job<'_>, shared: &Shared<'_>) -> Loaded {
+        let lines = if job.script.confined { Lines::Shown } else { Lines::Hidden };
         let text = match &job.script.text {
-            Ok(text) => Text { file: job.script.file.clone(), text: Arc::clone(text) },
-            Err(fault) => return Err(vec![fault.clone().of_plugin(job.name)]),
+            Ok(text) => Text { file: job.script.file.clone(), text: Arc::clone(text), lines },
+            Err(fault) => {
+                let fault = fault.clone().of_plugin(job.name);
+                return Err(vec![match lines {
+                    Lines::Shown => fault,
+                    Lines::Hidden => fault.without_text(),
+                }]);
+            }
         };
         let limits = self.settings.limits_of(job.name);
         let table = serde_json::Value::Object(self.settings.plugin(job.name).settings.clone());
@@ -191,7 +198,10 @@ impl Shelf for Workshop<'_> {
             return Some(Ok(compiled));
         }
         let text = match &library.text {
-            Ok(text) => Text { file: library.file.clone(), text: Arc::clone(text) },
+            Ok(text) => {
+                let (file, text) = (library.file.clone(), Arc::clone(text));
+                Text { file, text, lines: Lines::Shown }
+            }
             Err(fault) => return Some(Err(Box::new(fault.clone()))),
         };
         let compiled = compile(&self.natives.engine(8), &text);

@@ -14,7 +14,7 @@ use rhai::{
     Scope, Shared, Stmt,
 };
 
-use super::{Text, budget, compile::Compiled, lint::MOST};
+use super::{budget, compile::Compiled, lint::MOST};
 use crate::diagnostic::Diagnostic;
 
 /// How deep libraries may import each other.
@@ -102,7 +102,7 @@ impl Walk<'_> {
                 return;
             }
             let fault = |code, message: String| {
-                Diagnostic::error(code, message).at(place(&script.text, import.position))
+                Diagnostic::error(code, message).at(script.text.place(import.position))
             };
             if let Some(right) = misspelt(&import.path) {
                 let message = format!("imports are written from the plugin folder, as `{right}`");
@@ -136,8 +136,7 @@ impl Walk<'_> {
                 }
                 Some(Err(diagnostic)) => {
                     let label = format!("imported as `{}`", import.alias);
-                    self.faults
-                        .push(diagnostic.related(label, place(&script.text, import.position)));
+                    self.faults.push(diagnostic.related(label, script.text.place(import.position)));
                 }
                 None => self.faults.push(missing(&import, self.shelf, fault)),
             }
@@ -163,11 +162,6 @@ fn missing(
             }
         )),
     }
-}
-
-fn place(text: &Text, position: Position) -> crate::diagnostic::Place {
-    let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(0));
-    crate::diagnostic::Place::at(&*text.file, &text.text, line, column)
 }
 
 /// The right spelling of a path that is relative, absolute or has an extension.

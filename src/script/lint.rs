@@ -67,12 +67,7 @@ fn is_closure(name: &str) -> bool {
 }
 
 fn place(script: &Compiled, position: Position) -> crate::diagnostic::Place {
-    crate::diagnostic::Place::at(
-        &*script.text.file,
-        &script.text.text,
-        position.line().unwrap_or(0),
-        position.position().unwrap_or(0),
-    )
+    script.text.place(position)
 }
 
 /// The calls of declaring functions that stand alone at the top level: each runs exactly once, so each

@@ -4,7 +4,7 @@
 
 use std::{
     fs::{self, File, FileTimes, Permissions},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
     process::Command,
     time::{Duration, SystemTime},
 };
@@ -162,5 +162,53 @@ fn a_clock_that_jumps_hides_no_save_and_holds_none_back() {
         drop(set);
         wait_until("the broken save is told", || server.plugin("t")["state"] == "stale");
         assert_eq!(server.get("/t").ok(), n.to_string());
+    }
+}
+
+#[test]
+fn what_a_link_leads_to_outside_the_folder_is_not_told() {
+    const SECRET: &str = "hunter20c7e51";
+    let server = Project::new(&[("ok.rhai", "get(|req| \"ok\");")]).arg("--dev").start();
+    let outside = [
+        ("config", format!("[network]\nport = 1\napikey = \"{SECRET}\"\n")),
+        ("word", SECRET.to_owned()),
+        ("variable", format!("KEY = {SECRET}")),
+        ("number", format!("9{SECRET}")),
+        ("called", format!("{SECRET}();")),
+        ("missing", format!("import \"lib/{SECRET}\" as x;")),
+        ("bytes", format!("{SECRET} \0")),
+        ("runs", format!("let x = #{{}}; x.a.b; // {SECRET}")),
+        ("later", format!("get(|req| {{ let x = #{{}}; x.a.b.c }} /* {SECRET} */);")),
+    ];
+    for (name, text) in &outside {
+        fs::write(server.root().join(name), text).unwrap();
+        symlink(format!("../{name}"), server.plugins().join(format!("{name}.rhai"))).unwrap();
+    }
+    let mut told = server.report().to_string();
+    for (name, _) in &outside {
+        told += &server.get(&format!("/{name}")).text();
+        let plugin = server.plugin(name).to_string();
+        assert!(plugin.contains(&format!("{name}.rhai")), "{plugin}");
+        told += &plugin;
+    }
+    told += &server.get("/").text();
+    told += &server.log();
+    assert!(!told.contains(SECRET), "{told}");
+    let place = &server.plugin("config")["diagnostics"][0];
+    assert_eq!((&place["line"], &place["source"]), (&2.into(), &"".into()), "{place}");
+}
+
+#[test]
+fn lines_of_a_folder_that_is_a_link_are_shown() {
+    let server = Project::new(&[("t.rhai", "get(|req| 1);")]).arg("--dev").start();
+    let release = server.root().join("release");
+    fs::create_dir_all(release.join("now")).unwrap();
+    fs::write(release.join("now/t.rhai"), "get(|req| nope(1));").unwrap();
+    symlink("now/t.rhai", release.join("u.rhai")).unwrap();
+    fs::rename(server.plugins(), server.root().join("before")).unwrap();
+    symlink("release", server.plugins()).unwrap();
+    server.report();
+    for name in ["now/t", "u"] {
+        assert_tells(&server.plugin(name)["diagnostics"][0], &["nope", "get(|req| nope(1));"]);
     }
 }

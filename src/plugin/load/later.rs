@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    diagnostic::{Diagnostic, Place},
+    diagnostic::Diagnostic,
     host::declare::Declarations,
     script::{
         budget,
@@ -38,16 +38,10 @@ pub(super) fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Dia
         .filter(|(_, position)| !hit.contains(position))
         .take(MOST)
         .map(|(verb, position)| {
-            let texts = Place::at(
-                &*script.text.file,
-                &script.text.text,
-                position.line().unwrap_or(0),
-                position.position().unwrap_or(0),
-            );
             let message =
                 format!("this `{verb}` declares no route: its last argument is not a function");
             Diagnostic::error("no-handler", message)
-                .at(texts)
+                .at(script.text.place(position))
                 .help(format!("write `{verb}(\"/path\", |req| …);`"))
         })
         .collect()
