@@ -171,11 +171,11 @@ fn entered(
             },
         };
         let before = candidate.before.clone();
-        let last = before.as_ref().filter(|before| builder.add(before).is_ok()).cloned();
-        if last.is_none() && before.is_some() && !lost.contains_key(name) {
+        let plugin = before.as_ref().filter(|before| builder.add(before).is_ok()).cloned();
+        if plugin.is_none() && before.is_some() && !lost.contains_key(name) {
             return Err((name.clone(), faults));
         }
-        plugins.insert(name.clone(), Arc::new(fallen_back(name, &candidate.entry, last, faults)));
+        plugins.insert(name.clone(), Arc::new(fallen_back(name, &candidate.entry, plugin, faults)));
     }
     let served = served(&plugins);
     let router = Arc::new(builder.build(&served));
@@ -193,7 +193,7 @@ fn fallen_back(
     let faults = faults.into_iter().map(|fault| fault.of_plugin(name.as_str()));
     let diagnostics = entry.diagnostics.iter().cloned().chain(faults).collect();
     let (mount, file) = (entry.mount.clone(), entry.file.clone());
-    Entry { diagnostics, mount, file, plugin, state }
+    Entry { plugin, state, mount, file, diagnostics }
 }
 
 fn served(plugins: &BTreeMap<ScriptName, Arc<Entry>>) -> Vec<Arc<Plugin>> {
