@@ -5,15 +5,25 @@
 //! mutants to begin: a failure names the seed that brings it back.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::Path,
     time::{Duration, Instant, SystemTime},
 };
 
+use serde_json::Value;
+
 use crate::harness::{Ask, Project, Server};
 
 /// Scripts that are loaded together.
 const BATCH: usize = 24;
+
+/// How many calls of one mutant are made, of each that its routes allow: a piece that is repeated may declare
+/// a route two hundred times.
+const MOST_CALLS: usize = 24;
+
+/// How many calls are under way at a time.
+const AT_ONCE: usize = 8;
 
 /// The longest mutant, in characters.
 const LONGEST: usize = 40_000;
@@ -65,6 +75,10 @@ const PIECES: [&str; 44] = [
     ".curry(1)",
     ".call()",
 ];
+
+/// What is sent as JSON.
+const BODIES: [&str; 6] =
+    ["{}", "[]", "null", "{\"a\":{\"b\":[1,2.5,\"x\"]}}", "[[[[]]]]", "9223372036854775808"];
 
 /// `SplitMix64`: small, and the same everywhere.
 struct Random(u64);
@@ -165,6 +179,55 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// A call of each method of each route that is served, or of [`MOST_CALLS`] of a plugin's; in words, whether it
+/// is a HEAD, and the request.
+fn calls(random: &mut Random, listing: &Value) -> Vec<(String, bool, Ask)> {
+    let mut calls = Vec::new();
+    for plugin in listing["plugins"].as_array().into_iter().flatten() {
+        let routes = plugin["routes"].as_array().into_iter().flatten();
+        let mut all: Vec<(&str, &str)> = routes
+            .flat_map(|route| {
+                let methods = route["methods"].as_array().into_iter().flatten();
+                methods.filter_map(|method| Some((method.as_str()?, route["path"].as_str()?)))
+            })
+            .collect();
+        while all.len() > MOST_CALLS {
+            all.swap_remove(random.below(all.len()));
+        }
+        for (method, path) in all {
+            let ask = Ask::new(method, &target(random, path)).header("Connection", "close");
+            let ask = match random.below(4) {
+                0 => ask,
+                1 => ask.body("application/json", random.one_of(&BODIES)),
+                2 => ask.body("application/x-www-form-urlencoded", "a=1&a=2&b[]="),
+                _ => ask.body("text/plain", random.one_of(&PIECES)),
+            };
+            calls.push((format!("{method} {path}"), method == "HEAD", ask));
+        }
+    }
+    calls
+}
+
+/// A path that a pattern matches.
+fn target(random: &mut Random, pattern: &str) -> String {
+    let mut target = String::new();
+    for segment in pattern.split('/').skip(1) {
+        let text = match segment.strip_prefix('{') {
+            Some(tail) if tail.starts_with('*') => "a/b",
+            Some(_) => random.one_of(&["1", "x", "-1", "9223372036854775808"]),
+            None => segment,
+        };
+        target.push('/');
+        for byte in text.bytes() {
+            match byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+                true => target.push(char::from(byte)),
+                false => write!(target, "%{byte:02X}").unwrap(),
+            }
+        }
+    }
+    if target.is_empty() { "/".to_owned() } else { target }
+}
+
 /// Loads a batch of mutants and calls all that are served; what went wrong, if anything did.
 fn batch(server: &Server, seed: u64, scripts: &[String]) -> Result<(), String> {
     let mut random = Random(seed);
@@ -174,15 +237,15 @@ fn batch(server: &Server, seed: u64, scripts: &[String]) -> Result<(), String> {
     let mut asking = server.connect();
     asking.begin(&Ask::post("/reload/all").header("Connection", "close"));
     let report = asking.answer(false).ok_or("there is no report")?.json();
-    let loaded = report["loaded_plugins"].as_array().ok_or("the report is none")?;
-    let names: Vec<&str> = loaded.iter().filter_map(|name| name.as_str()).collect();
-    for some in names.chunks(8) {
+    report["loaded_plugins"].as_array().ok_or("the report is none")?;
+    let calls = calls(&mut random, &server.get("/plugins").json());
+    for some in calls.chunks(AT_ONCE) {
         let mut open: Vec<_> = some.iter().map(|_| server.connect()).collect();
-        for (name, connection) in some.iter().zip(&mut open) {
-            connection.begin(&Ask::get(&format!("/{name}")).header("Connection", "close"));
+        for ((.., ask), connection) in some.iter().zip(&mut open) {
+            connection.begin(ask);
         }
-        for (name, connection) in some.iter().zip(&mut open) {
-            connection.answer(false).ok_or(format!("{name} is not answered"))?;
+        for ((call, to_head, _), connection) in some.iter().zip(&mut open) {
+            connection.answer(*to_head).ok_or(format!("{call} is not answered"))?;
         }
     }
     let answer = server.get("/ok");
