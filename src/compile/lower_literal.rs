@@ -13,7 +13,7 @@ impl Lower<'_, '_> {
     pub(super) fn literal(&mut self, expr: &Expr, is_last: bool) -> Lowered<Code> {
         match expr {
             Expr::Array(items, position) => {
-                let items = self.values(items.iter().collect(), is_last)?;
+                let items = self.values(&items.iter().collect::<Vec<_>>(), is_last)?;
                 Ok(literal::array(items, *position))
             }
             Expr::Map(parts, position) => {
@@ -22,8 +22,8 @@ impl Lower<'_, '_> {
                 let order: Option<Vec<usize>> = template.keys().map(|key| place(key)).collect();
                 let order = order
                     .ok_or_else(|| self.obstacle("a map that is not known here", *position))?;
-                let values = entries.iter().map(|(_, value)| value).collect();
-                let values = self.values(values, is_last)?;
+                let values: Vec<&Expr> = entries.iter().map(|(_, value)| value).collect();
+                let values = self.values(&values, is_last)?;
                 Ok(literal::map(template.clone(), order, values, *position))
             }
             other => self.expression(other, is_last),
@@ -32,9 +32,9 @@ impl Lower<'_, '_> {
 
     /// The values of an array or of a map. Where the function ends with it, a variable that none of the later
     /// values reads is read for the last time, and its value moves.
-    fn values(&mut self, values: Vec<&Expr>, is_last: bool) -> Lowered<Vec<Code>> {
+    fn values(&mut self, values: &[&Expr], is_last: bool) -> Lowered<Vec<Code>> {
         let mut codes = Vec::with_capacity(values.len());
-        let mut rest = values.as_slice();
+        let mut rest = values;
         while let Some((value, later)) = rest.split_first() {
             let moves = match value {
                 Expr::Variable(variable, ..) => {

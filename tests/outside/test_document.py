@@ -50,6 +50,7 @@ def test_schemathesis_finds_the_server_true_to_its_document(served, tmp_path):
         "--header",
         f"Authorization: Bearer {served.key}",
         cwd=tmp_path,
+        SCHEMATHESIS_HOOKS=str(ROOT / "tests/outside/hooks.py"),
     )
     print(said[said.index("= SUMMARY") :])
     if served.name == "fixture":

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Project, Server, assert_problem};
+use crate::harness::{Project, Server, assert_problem, wait_until};
 
 #[test]
 fn what_can_be_served_as_written_ends_with_0() {
@@ -172,6 +172,8 @@ fn a_difference_is_told_once_and_counted() {
         "file": "t.rhai", "line": 1, "calls": 3, "compiled": "i64 0", "interpreted": "i64 7",
     }]);
     assert_eq!(server.plugin("t")["self_check"], json!({ "calls": 3, "differences": told }));
+    // What is logged is read by another thread.
+    wait_until("it is told", || server.log().contains("self-check"));
     assert_eq!(server.log().matches("self-check").count(), 1, "{}", server.log());
 }
 
