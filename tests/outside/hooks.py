@@ -27,8 +27,8 @@ def is_valid_in_a_form(case):
     fields = body.optimized_schema.get("properties", {}) if body else {}
 
     def is_so(name, value):
-        is_plain = value is None or isinstance(value, (bool, int, float))
-        is_text = of_type(fields.get(name), "string") and (is_plain or isinstance(value, list) and len(value) < 2)
+        is_one = value is None or isinstance(value, (bool, int, float, dict)) or isinstance(value, list) and len(value) < 2
+        is_text = of_type(fields.get(name), "string") and is_one
         is_nothing = name not in fields and value in ([], {})
         return is_text or is_nothing or name not in fields and sendable(name) in fields
 
