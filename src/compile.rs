@@ -83,8 +83,8 @@ pub(crate) struct Callee<'n> {
     pub(crate) name: &'n str,
 }
 
-/// The second property of the first property of a value, shown to a looker.
-pub(crate) type Lend = fn(&Dynamic, [&str; 2], &mut Looker<'_>) -> Option<Dynamic>;
+/// The second property of the first property of a value, shown to a looker; without one it is given itself.
+pub(crate) type Lend = fn(&Dynamic, [&str; 2], Option<&mut Looker<'_>>) -> Option<Dynamic>;
 
 /// Takes what it needs of a value.
 pub(crate) type Looker<'l> = dyn FnMut(&Dynamic) -> Option<Dynamic> + 'l;

@@ -38,6 +38,16 @@ fn seek(names: &[Identifier], value: &Dynamic) -> Option<Found> {
     }
 }
 
+/// What the host lends, where two names are all there is.
+fn lend(names: &[Identifier], value: &Dynamic, host: &Host<'_>) -> Option<Dynamic> {
+    let [first, second] = names else { return None };
+    if !value.is_variant() {
+        return None;
+    }
+    let lent = (host.program.hooks.lend)(value, [first, second], None);
+    lent.filter(|lent| !lent.is_read_only())
+}
+
 /// The code of a chain that is read.
 pub(super) fn code(chain: Chain) -> Code {
     let is_call = chain.is_plain_call();
@@ -52,15 +62,15 @@ pub(super) fn code(chain: Chain) -> Code {
     };
     if let Some(names) = chain.steps.iter().map(name).collect::<Option<Box<[_]>>>() {
         return Box::new(move |vm| {
-            match vm
-                .locals
-                .get(vm.base + slot)
-                .and_then(Slot::known)
-                .and_then(|value| seek(&names, value))
-            {
+            let value = vm.locals.get(vm.base + slot).and_then(Slot::known);
+            match value.and_then(|value| seek(&names, value)) {
                 Some(Found::Out(out)) => out,
                 Some(Found::Value(value)) => vm.give_large(value, chain.position),
-                None => chain.run(vm),
+                None => match value.and_then(|value| lend(&names, value, &vm.host)) {
+                    Some(_) if !vm.spend_memory(chain.position) => Out::FAIL,
+                    Some(value) => vm.give(value),
+                    None => chain.run(vm),
+                },
             }
         });
     }

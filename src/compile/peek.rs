@@ -3,6 +3,7 @@
 use rhai::{Dynamic, INT};
 
 use super::{
+    Looker,
     chain::{Chain, Step, StepKind},
     vm::Host,
 };
@@ -79,11 +80,12 @@ impl Chain {
         let StepKind::Property { name: first, .. } = &first.kind else { return None };
         let lend = host.program.hooks.lend;
         let mut look = |item: &Dynamic| peek(between, item, operands);
+        let look: Option<&mut Looker<'_>> = (!between.is_empty()).then_some(&mut look);
         match &second.kind {
-            StepKind::Property { name: second, .. } => lend(value, [first, second], &mut look),
+            StepKind::Property { name: second, .. } => lend(value, [first, second], look),
             StepKind::Index { operand, .. } => {
                 let second = operands.get(*operand)?.read_lock::<rhai::ImmutableString>()?;
-                lend(value, [first, &second], &mut look)
+                lend(value, [first, &second], look)
             }
             StepKind::Method { .. } => None,
         }

@@ -178,13 +178,17 @@ pub(super) fn calls(native: Callee<'_>, argument: usize) -> Option<Calls> {
 pub(super) fn lend(
     value: &Dynamic,
     [first, second]: [&str; 2],
-    look: &mut Looker<'_>,
+    look: Option<&mut Looker<'_>>,
 ) -> Option<Dynamic> {
     let point = value.read_lock::<Point>()?;
-    match (first, second) {
-        ("table", "id") => look(&point.x.into()),
-        ("table", "name") => look(&point.inner.0.clone().into()),
-        ("table", _) => look(&Dynamic::UNIT),
-        _ => None,
+    let item: Dynamic = match (first, second) {
+        ("table", "id") => point.x.into(),
+        ("table", "name") => point.inner.0.clone().into(),
+        ("table", _) => Dynamic::UNIT,
+        _ => return None,
+    };
+    match look {
+        Some(look) => look(&item),
+        None => Some(item),
     }
 }

@@ -17,6 +17,35 @@ enum Fields {
     Own(Arc<HeaderMap>),
 }
 
+/// The values of a name in a request, joined with `, `, or its typed value; unit if there is none.
+pub(super) fn of_request(request: &ScriptRequest, name: &str) -> Dynamic {
+    value(name, |name| match request.typed_header(name) {
+        Some(value) => super::copy::mark(value.clone()),
+        None => joined(request.headers(), name),
+    })
+}
+
+/// What a name has, or else the name with `-` for `_`.
+fn value(name: &str, of: impl Fn(&str) -> Dynamic) -> Dynamic {
+    let value = of(name);
+    if value.is_unit() && name.contains('_') {
+        return of(&name.replace('_', "-"));
+    }
+    value
+}
+
+fn joined(fields: &HeaderMap, name: &str) -> Dynamic {
+    let mut values = fields.get_all(name).iter();
+    let Some(first) = values.next() else { return Dynamic::UNIT };
+    let mut joined = String::from_utf8_lossy(first.as_bytes());
+    for value in values {
+        let all = joined.to_mut();
+        all.push_str(", ");
+        all.push_str(&String::from_utf8_lossy(value.as_bytes()));
+    }
+    super::copy::mark(joined.as_ref().into())
+}
+
 impl Headers {
     /// The given fields.
     pub(crate) fn new(fields: HeaderMap) -> Self {
@@ -37,34 +66,16 @@ impl Headers {
 
     /// The values of a name, joined with `, `; unit if there is none.
     pub(super) fn value(&self, name: &str) -> Dynamic {
-        let value = self.joined(name);
-        if value.is_unit() && name.contains('_') {
-            return self.joined(&name.replace('_', "-"));
+        match &self.0 {
+            Fields::Request(request) => of_request(request, name),
+            Fields::Own(fields) => value(name, |name| joined(fields, name)),
         }
-        value
     }
 
     /// Whether there is a field of that name.
     pub(super) fn contains(&self, name: &str) -> bool {
         let fields = self.fields();
         fields.contains_key(name) || fields.contains_key(name.replace('_', "-"))
-    }
-
-    fn joined(&self, name: &str) -> Dynamic {
-        if let Fields::Request(request) = &self.0
-            && let Some(value) = request.typed_header(name)
-        {
-            return super::copy::mark(value.clone());
-        }
-        let mut values = self.fields().get_all(name).iter();
-        let Some(first) = values.next() else { return Dynamic::UNIT };
-        let mut joined = String::from_utf8_lossy(first.as_bytes());
-        for value in values {
-            let all = joined.to_mut();
-            all.push_str(", ");
-            all.push_str(&String::from_utf8_lossy(value.as_bytes()));
-        }
-        super::copy::mark(joined.as_ref().into())
     }
 
     /// How many different names there are.
@@ -100,6 +111,6 @@ impl Headers {
     }
 
     fn each(&self) -> impl Iterator<Item = (&HeaderName, Dynamic)> {
-        self.fields().keys().map(|name| (name, self.joined(name.as_str())))
+        self.fields().keys().map(|name| (name, self.value(name.as_str())))
     }
 }
