@@ -120,6 +120,7 @@ impl Problem {
     }
 
     /// The response on the wire, `application/problem+json`; a 5xx is never cached.
+    #[cold]
     pub(crate) fn into_response(self) -> Response {
         let headers = self.headers();
         let parts = ResponseParts {

@@ -65,16 +65,24 @@ impl Executor {
         &self.jobs
     }
 
-    /// Runs `job` to its end; `None` when there was no thread for it, or it panicked.
+    /// The thread that asks, if a script of that pace runs there.
+    pub(crate) fn at_once(&self, pace: Pace) -> Option<Thread> {
+        let slow = self.workers.as_ref().filter(|_| pace == Pace::Quick)?;
+        Some(Thread::Worker(Arc::clone(slow)))
+    }
+
+    /// Runs `job` to its end, wherever there is room; `None` when there was no thread for it, or it panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         pace: Pace,
         job: impl FnOnce(Thread) -> T + Send + 'static,
     ) -> Option<T> {
+        if let Some(thread) = self.at_once(pace) {
+            return Some(job(thread));
+        }
         let room = match (&self.workers, pace) {
             (None, _) => None,
-            (Some(slow), Pace::Quick) => return Some(job(Thread::Worker(Arc::clone(slow)))),
-            (Some(slow), Pace::New) => match self.pool.place() {
+            (Some(slow), Pace::New | Pace::Quick) => match self.pool.place() {
                 Some(room) => Some(room),
                 None => return Some(job(Thread::Worker(Arc::clone(slow)))),
             },

@@ -71,16 +71,25 @@ impl Plugin {
                 .into_response();
         }
         let time = route.spec.timeout.unwrap_or(self.script_time());
-        let Ok(_place) = self.admission.enter(time).await else {
+        let admitted = match self.admission.enter_at_once() {
+            Some(place) => Ok(place),
+            // Boxed, as most need not wait.
+            None => Box::pin(self.admission.enter(time)).await,
+        };
+        let Ok(_place) = admitted else {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return busy(&format!("{} has too many requests to answer", self.mount));
         };
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let id = request.data().id;
-        let plugin = Arc::clone(self);
-        let done = executor
-            .run(self.pace(index), move |thread| plugin.run_route(index, request, time, thread))
-            .await;
+        let speed = self.pace(index);
+        let done = if let Some(thread) = executor.at_once(speed) {
+            Some(self.run_route(index, request, time, thread))
+        } else {
+            let plugin = Arc::clone(self);
+            let job = move |thread| plugin.run_route(index, request, time, thread);
+            Box::pin(executor.run(speed, job)).await
+        };
         let Some((ran, mark)) = done else {
             return busy("no thread is free to answer this request");
         };
@@ -109,7 +118,8 @@ impl Plugin {
             return (Ran::Problem(Problem::new(StatusCode::NOT_FOUND)), None);
         };
         let _much = memory::give_back_what_is_freed();
-        let budget = budget::enter(self.budget(time), thread);
+        let now = Instant::now();
+        let budget = budget::enter_at(now, self.budget(now + time), thread);
         let before = memory::balance();
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -173,6 +183,7 @@ impl Plugin {
     }
 
     /// Whether an error is one that the script means its client to see.
+    #[cold]
     fn judge(&self, error: Box<EvalAltResult>, route: &Route) -> Ran {
         match outcome(error) {
             Raised::Problem(problem) if problem.bytes() > self.limits.output_bytes => {
@@ -249,6 +260,7 @@ impl Plugin {
     }
 
     /// A problem that the script raised, unless the route promises another one of its status.
+    #[cold]
     fn raised(&self, problem: Problem, route: &Route) -> Ran {
         let checks = route.checks.as_deref().filter(|checks| checks.promises());
         let checks = checks.filter(|_| self.responses != Responses::Off);
@@ -265,6 +277,7 @@ impl Plugin {
     }
 
     /// Counts a broken promise, and refuses it or logs it.
+    #[cold]
     fn broken_promise(&self, route: &Route, fault: String) -> Result<(), AnswerError> {
         self.counters.broken_promises.fetch_add(1, Ordering::Relaxed);
         if self.responses == Responses::Refuse {
@@ -275,9 +288,9 @@ impl Plugin {
         Ok(())
     }
 
-    fn budget(&self, time: Duration) -> Limits {
+    fn budget(&self, deadline: Instant) -> Limits {
         Limits {
-            deadline: Instant::now() + time,
+            deadline,
             operations: self.limits.operations,
             memory_bytes: self.limits.memory_bytes,
         }
@@ -287,6 +300,7 @@ impl Plugin {
         fault::runtime(error, file, &self.texts).of_plugin(&*self.name)
     }
 
+    #[cold]
     fn spent(&self, spent: Spent, place: Option<Box<Diagnostic>>, id: &str) -> Response {
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
         let mut diagnostic = place.map_or_else(
@@ -303,6 +317,7 @@ impl Plugin {
         self.explained(problem, "the request took more than it may use", &diagnostic)
     }
 
+    #[cold]
     fn fault(&self, diagnostic: &Diagnostic, id: &str) -> Response {
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
         log(&self.name, diagnostic, id);
@@ -336,6 +351,7 @@ fn broken(fault: &str, route: &Route) -> Diagnostic {
         .help("change what the handler answers, or what the route promises")
 }
 
+#[cold]
 fn bad_answer(error: &AnswerError, route: &Route) -> Diagnostic {
     if let AnswerError::Broken(fault) = error {
         return broken(fault, route);
@@ -343,6 +359,7 @@ fn bad_answer(error: &AnswerError, route: &Route) -> Diagnostic {
     Diagnostic::error("answer", error.to_string()).at(route.place.clone())
 }
 
+#[cold]
 fn busy(detail: &str) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).detail(detail).into_response()
 }

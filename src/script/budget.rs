@@ -147,13 +147,18 @@ pub(crate) struct Guard {
     _not_send: std::marker::PhantomData<*const ()>,
 }
 
-/// Starts a budget on this thread.
+/// Starts a budget on this thread, now.
 pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
+    enter_at(Instant::now(), limits, thread)
+}
+
+/// Starts a budget on this thread; `now` is now, for those who have just looked at the clock.
+pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
     memory::prepare();
     let most = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
     METER.with(|meter| {
         let (escalate_at, own) = match &thread {
-            Thread::Worker(_) => (Some(Instant::now() + ESCALATE_AFTER), None),
+            Thread::Worker(_) => (Some(now + ESCALATE_AFTER), None),
             Thread::Own => (None, Some(processor_time())),
         };
         Guard {

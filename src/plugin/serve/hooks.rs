@@ -3,6 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError},
+    time::Instant,
 };
 
 use super::Plugin;
@@ -30,7 +31,7 @@ impl Plugin {
 
     fn run_hooks(&self, hooks: &[Callback], what: &str) -> Option<Diagnostic> {
         for hook in hooks {
-            let budget = budget::enter(self.budget(self.load_time()), Thread::Own);
+            let budget = budget::enter(self.budget(Instant::now() + self.load_time()), Thread::Own);
             let _current = current::enter(Arc::clone(&self.context), Phase::Lifecycle);
             let result = catch_unwind(AssertUnwindSafe(|| hook.call(&self.engine, [])));
             let mut diagnostic = match result {

@@ -55,7 +55,7 @@ impl Plugin {
             return Some(fault("job", message));
         }
         let _much = memory::give_back_what_is_freed();
-        let budget = budget::enter(self.budget(job.timeout), Thread::Own);
+        let budget = budget::enter(self.budget(Instant::now() + job.timeout), Thread::Own);
         let before = memory::balance();
         let _current = current::enter(std::sync::Arc::clone(&self.context), Phase::Job);
         // What it returns is dropped here, where the stack is large.

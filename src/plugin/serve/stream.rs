@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use http_body_util::BodyExt as _;
@@ -67,7 +67,7 @@ impl Plugin {
 
     fn write_stream(&self, write: &Callback, out: StreamWriter, time: Duration) -> Result<(), ()> {
         let _much = memory::give_back_what_is_freed();
-        let budget = budget::enter(self.budget(time), Thread::Own);
+        let budget = budget::enter(self.budget(Instant::now() + time), Thread::Own);
         let _current = current::enter(Arc::clone(&self.context), Phase::Stream);
         let gone = out.clone();
         let result =
