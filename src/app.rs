@@ -7,6 +7,7 @@ mod docs;
 mod documents;
 mod endpoint;
 mod events;
+mod logged;
 pub mod measured;
 mod openapi;
 mod redirect;

@@ -150,6 +150,8 @@ impl Documents {
         if self.mounts.is_empty() || !matches!(*ask.method, Method::GET | Method::HEAD) {
             return None;
         }
+        // Most requests are not for documents, and need not be looked up.
+        self.mount_of(ask.uri.path())?;
         let kept = self.memory.find(ask.original.path())?;
         let kept = kept.as_ref().filter(|kept| kept.is_of(ask.generation))?;
         let whole = kept.whole();

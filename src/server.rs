@@ -1,4 +1,4 @@
-//! The accept loop: turns sockets into requests for one poem endpoint and survives hostile peers.
+//! The accept loop: turns sockets into requests for one endpoint and survives hostile peers.
 //!
 //! Invariants:
 //! - Every wait on a peer has a deadline: handshake, first byte, head, body, idle, a write that stalls.
@@ -13,6 +13,7 @@ mod check;
 mod connection;
 mod pidfile;
 mod registry;
+mod request;
 mod service;
 mod shutdown;
 mod signals;
@@ -25,9 +26,9 @@ mod vitals;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use poem::{Endpoint, Response};
 
 pub(crate) use pidfile::{PidFile, PidFileError};
+pub(crate) use request::{Answers, Request};
 pub(crate) use shutdown::{Phase, Shutdown};
 pub(crate) use signals::{EarlyHangup, SignalError, Signals};
 pub(crate) use tls::{Certificates, Development, DevelopmentError, TlsError, development};
@@ -165,7 +166,7 @@ pub(crate) async fn serve<E>(
     shutdown: Shutdown,
 ) -> Result<(), ServerError>
 where
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     listener.set_nonblocking(true).map_err(ServerError::Listener)?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(ServerError::Listener)?;

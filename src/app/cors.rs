@@ -1,23 +1,20 @@
 //! Which rules for pages of other origins hold where a request goes.
 
-use poem::Request;
-
-use super::{docs, documents, openapi};
+use super::{documents, endpoint::is_own};
 use crate::{
-    admin::Area,
     generation::{Generation, path, router::Found},
+    server::Request,
     settings::CorsRules,
 };
 
 /// The rules for what a request asks for; none for what the server shows of itself, the administration
 /// before all, which no page of another site may use.
-pub(super) fn rules<'g>(request: &Request, generation: &'g Generation) -> Option<CorsRules<'g>> {
+pub(super) fn rules<'g>(
+    request: &Request<'_>,
+    generation: &'g Generation,
+) -> Option<CorsRules<'g>> {
     let path = path::canonical(request.uri().path()).ok()?;
-    let own = docs::Part::of(&path).is_some()
-        || Area::of(&path).is_some()
-        || openapi::format_at(&path).is_some()
-        || path.starts_with("/_hotplate/");
-    if own {
+    if is_own(&path) {
         return None;
     }
     let found = generation.router.find(request.method(), &path);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode, header};
-use poem::{Request, Response};
+use poem::Response;
 use serde_json::Value;
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
     documents::{docs, file},
     generation::Generation,
     host::problem::Problem,
+    server::Request,
     settings::OpenApiAccess,
 };
 
@@ -51,7 +52,7 @@ impl HotplateEndpoint {
     pub(super) fn docs(
         &self,
         part: Part<'_>,
-        request: &Request,
+        request: &Request<'_>,
         generation: &Arc<Generation>,
     ) -> Response {
         let headers = request.headers();
@@ -110,7 +111,7 @@ fn state(headers: &HeaderMap, state: &Value) -> Response {
 }
 
 /// The page without a slash at its end, with the query.
-fn above(request: &Request) -> String {
+fn above(request: &Request<'_>) -> String {
     match request.uri().query() {
         Some(query) => format!("../docs?{query}"),
         None => "../docs".to_owned(),

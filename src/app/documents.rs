@@ -1,14 +1,15 @@
 //! Requests for documents: whether a plugin comes first, the answer, and its line in the log.
 
 use http::{Method, Uri};
-use poem::{Request, Response};
+use poem::Response;
 
-use super::endpoint::{content_length, ip};
+use super::logged::content_length;
 use crate::{
     admin::{Caller, Denied},
     documents::{Ask, Documents, Included, Mount},
     generation::{Generation, router::Found},
     middleware::{access, client, keys::Basic},
+    server::Request,
     settings::Settings,
 };
 
@@ -16,7 +17,7 @@ use crate::{
 const OWN: &str = "/_hotplate/";
 
 /// The answer from memory, if there is one that holds.
-pub(super) fn kept(request: &Request, generation: &Generation) -> Option<Response> {
+pub(super) fn kept(request: &Request<'_>, generation: &Generation) -> Option<Response> {
     let response = generation.documents.kept(&ask(request, generation))?;
     log(&generation.documents, request, &response, generation);
     Some(response)
@@ -55,7 +56,7 @@ const SCOPE: &str = "documents";
 pub(super) async fn serve(
     mount: &Mount,
     path: &str,
-    request: &Request,
+    request: &Request<'_>,
     caller: &Caller<'_>,
     generation: &Generation,
 ) -> Response {
@@ -78,7 +79,7 @@ fn may_read(mount: &Mount, caller: &Caller<'_>, settings: &Settings) -> bool {
     !mount.is_guarded() || presented().administrator(&settings.auth, &[SCOPE]).is_some()
 }
 
-fn ask<'a>(request: &'a Request, generation: &Generation) -> Ask<'a> {
+fn ask<'a>(request: &'a Request<'_>, generation: &Generation) -> Ask<'a> {
     Ask {
         method: request.method(),
         headers: request.headers(),
@@ -89,9 +90,9 @@ fn ask<'a>(request: &'a Request, generation: &Generation) -> Ask<'a> {
 }
 
 /// Writes the lines of an answer.
-fn log(documents: &Documents, request: &Request, response: &Response, generation: &Generation) {
+fn log(documents: &Documents, request: &Request<'_>, response: &Response, generation: &Generation) {
     let Some(log) = documents.log() else { return };
-    let peer = ip(request.remote_addr().as_socket_addr());
+    let (peer, _) = request.connection();
     let uri: &Uri = request.original_uri();
     let mut record = access::Record {
         method: request.method(),

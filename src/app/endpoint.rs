@@ -1,15 +1,15 @@
 //! A request on its way: which generation, which area, who asks, and what answers.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc};
 
-use http::{Method, StatusCode, Uri, Version, header, uri::Scheme};
+use http::{Method, StatusCode, Uri, header, uri::Scheme};
 use hyper::body::Bytes;
-use poem::{Endpoint, Request, Response};
+use poem::{Endpoint, Response};
 
-use super::{Inner, cors, docs, documents, openapi};
+use super::{Inner, cors, docs, documents, logged::Logged, openapi};
 use crate::{
     admin::{Area, Caller, Denied},
-    documents::start,
+    documents::{Mount, start},
     generation::{
         Generation, path,
         router::{Found, Target},
@@ -19,13 +19,14 @@ use crate::{
         request::{AuthInfo, ClientCert, Params, RequestData, RequestId, ScriptRequest, host_of},
     },
     middleware::{
-        access, body, client,
+        body, client,
         keys::{Basic, Holder, Presented, Unauthorized},
         origin,
     },
     openapi::Format,
     plugin::spec::Auth,
-    settings::{AccessLog, PluginAuth, Settings},
+    server::{Answers, Request},
+    settings::{PluginAuth, Settings},
 };
 
 /// The endpoint of a [`crate::Hotplate`]. Cheap to clone.
@@ -39,7 +40,7 @@ impl HotplateEndpoint {
         Self { inner }
     }
 
-    async fn answer(&self, request: &mut Request) -> Response {
+    async fn reply(&self, request: &mut Request<'_>) -> Response {
         let generation = self.inner.site.current();
         let logged = Logged::begin(request, &generation.settings);
         let response = match generation.has_cors {
@@ -56,7 +57,7 @@ impl HotplateEndpoint {
     /// The answer, with what it says to pages of other origins.
     async fn across_origins(
         &self,
-        request: &mut Request,
+        request: &mut Request<'_>,
         generation: &Arc<Generation>,
     ) -> Response {
         let Some(rules) = cors::rules(request, generation) else {
@@ -71,69 +72,97 @@ impl HotplateEndpoint {
         response
     }
 
-    async fn dispatch(&self, request: &mut Request, generation: &Arc<Generation>) -> Response {
+    async fn dispatch(&self, request: &mut Request<'_>, generation: &Arc<Generation>) -> Response {
         if let Some(response) = documents::kept(request, generation) {
             return response;
         }
-        let (target, values, path) = {
-            let Ok(path) = path::canonical(request.uri().path()) else {
-                return Problem::new(StatusCode::BAD_REQUEST)
-                    .detail("the path is not valid")
-                    .into_response();
-            };
-            if let Some(part) = docs::Part::of(&path) {
-                return self.docs(part, request, generation);
-            }
-            if let Some(area) = Area::of(&path) {
-                let path = path.into_owned();
-                // Boxed, so that the future of every other request is not as large as this one's.
-                let request = std::mem::take(request);
-                return Box::pin(self.administration(area, &path, request, generation)).await;
-            }
-            if let Some(format) = openapi::format_at(&path) {
-                return self.document(format, request, generation);
-            }
-            if path.starts_with("/_hotplate/") {
-                return self.nothing(&path, request, generation);
-            }
-            let found = generation.router.find(request.method(), &path);
-            if let Some(mount) = documents::mount(&path, &found, generation) {
-                let caller = self.caller(request);
-                return Box::pin(documents::serve(mount, &path, request, &caller, generation))
-                    .await;
-            }
-            match found {
-                Found::Route(target, values) => (target, values, path::restored(path)),
-                Found::Options(allow) => {
-                    return Response::builder()
-                        .status(StatusCode::NO_CONTENT)
-                        .header(header::ALLOW, allow)
-                        .finish();
-                }
-                Found::OtherMethods(allow) => {
-                    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED).into_response();
-                    response.headers_mut().insert(header::ALLOW, allow.clone());
-                    return response;
-                }
-                Found::Nothing => return self.nothing(&path, request, generation),
-            }
+        let Ok(path) = path::canonical(request.uri().path()) else {
+            return Problem::new(StatusCode::BAD_REQUEST)
+                .detail("the path is not valid")
+                .into_response();
         };
+        // All but scripts boxed, so that the future of most requests is not as large as theirs.
+        if is_own(&path) {
+            let path = path.into_owned();
+            return Box::pin(self.own(&path, request, generation)).await;
+        }
+        let found = generation.router.find(request.method(), &path);
+        if let Some(mount) = documents::mount(&path, &found, generation) {
+            let path = path.into_owned();
+            return Box::pin(self.mounted(mount, &path, request, generation)).await;
+        }
+        let Found::Route(target, values) = found else {
+            return self.without_route(&found, &path, request, generation);
+        };
+        let path = path::restored(path);
         self.script(target, values, path, request, generation).await
+    }
+
+    /// What the server itself has at a path of its own.
+    async fn own(
+        &self,
+        path: &str,
+        request: &mut Request<'_>,
+        generation: &Arc<Generation>,
+    ) -> Response {
+        if let Some(part) = docs::Part::of(path) {
+            return self.docs(part, request, generation);
+        }
+        if let Some(area) = Area::of(path) {
+            return self.administration(area, path, request, generation).await;
+        }
+        match openapi::format_at(path) {
+            Some(format) => self.document(format, request, generation),
+            None => self.nothing(path, request, generation),
+        }
+    }
+
+    async fn mounted(
+        &self,
+        mount: &Mount,
+        path: &str,
+        request: &Request<'_>,
+        generation: &Generation,
+    ) -> Response {
+        let caller = self.caller(request);
+        documents::serve(mount, path, request, &caller, generation).await
+    }
+
+    #[cold]
+    fn without_route(
+        &self,
+        found: &Found<'_>,
+        path: &str,
+        request: &Request<'_>,
+        generation: &Generation,
+    ) -> Response {
+        match found {
+            Found::Options(allow) => Response::builder()
+                .status(StatusCode::NO_CONTENT)
+                .header(header::ALLOW, *allow)
+                .finish(),
+            Found::OtherMethods(allow) => {
+                let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED).into_response();
+                response.headers_mut().insert(header::ALLOW, (*allow).clone());
+                response
+            }
+            Found::Route(..) | Found::Nothing => self.nothing(path, request, generation),
+        }
     }
 
     async fn administration(
         &self,
         area: Area,
         path: &str,
-        mut request: Request,
+        request: &mut Request<'_>,
         generation: &Generation,
     ) -> Response {
-        let body = match read_body(&mut request, &generation.settings).await {
+        let body = match read_body(request, &generation.settings).await {
             Ok(body) => body,
             Err(refused) => return refused,
         };
         let (headers, uri) = (request.headers().clone(), request.uri().clone());
-        let connection = connection(&request);
+        let (peer, local) = request.connection();
         let host = host_of(&headers, request.original_uri()).to_owned();
         let method = request.method().clone();
         let caller = Caller {
@@ -142,14 +171,15 @@ impl HotplateEndpoint {
             uri: &uri,
             body: &body,
             host: &host,
-            peer: connection.0,
-            local: connection.1,
+            peer,
+            local,
             wrong_keys: &self.inner.wrong_keys,
         };
+        let request = request.take_for_poem();
         self.inner.admin.serve(area, path, request, &caller, generation).await
     }
 
-    fn document(&self, format: Format, request: &Request, generation: &Generation) -> Response {
+    fn document(&self, format: Format, request: &Request<'_>, generation: &Generation) -> Response {
         let caller = self.caller(request);
         let administration = self.inner.admin.described();
         let (method, prefix) = (request.method(), prefix(request));
@@ -157,10 +187,10 @@ impl HotplateEndpoint {
     }
 
     /// Who sends a request whose body is of no account.
-    pub(super) fn caller<'a>(&'a self, request: &'a Request) -> Caller<'a> {
+    pub(super) fn caller<'a>(&'a self, request: &'a Request<'_>) -> Caller<'a> {
         let headers = request.headers();
         let host = host_of(headers, request.original_uri());
-        let (peer, local) = connection(request);
+        let (peer, local) = request.connection();
         Caller {
             method: request.method(),
             headers,
@@ -178,7 +208,7 @@ impl HotplateEndpoint {
         target: Target,
         values: Vec<String>,
         path: String,
-        request: &mut Request,
+        request: &mut Request<'_>,
         generation: &Generation,
     ) -> Response {
         let settings = &generation.settings;
@@ -195,19 +225,19 @@ impl HotplateEndpoint {
             let caller = Caller { body: &body, ..self.caller(request) };
             return caller.refuse(Denied::Unauthorized, settings);
         };
-        let (peer, _) = connection(request);
+        let (peer, _) = request.connection();
         let data = RequestData {
             client_ip: client::address(peer, request.headers(), &settings.network),
-            client_cert: request.extensions().get::<Arc<ClientCert>>().cloned(),
+            client_cert: request.parts.extensions.get::<Arc<ClientCert>>().cloned(),
             id: RequestId::next(),
             params: Params { names: Arc::clone(&route.names), values },
             path,
             subpath_at: plugin.mount().trim_end_matches('/').len(),
             auth: holder.map(|holder| AuthInfo { name: holder.name, scopes: holder.scopes }),
-            scheme: if *request.scheme() == Scheme::HTTPS { "https" } else { "http" },
+            scheme: if request.is_encrypted { "https" } else { "http" },
             method: request.method().clone(),
             uri: target_of(request),
-            headers: std::mem::take(request.headers_mut()),
+            headers: std::mem::take(&mut request.parts.headers),
             body,
         };
         let request = ScriptRequest::new(data);
@@ -215,7 +245,7 @@ impl HotplateEndpoint {
     }
 
     /// What is shown where no route is.
-    fn nothing(&self, path: &str, request: &Request, generation: &Generation) -> Response {
+    fn nothing(&self, path: &str, request: &Request<'_>, generation: &Generation) -> Response {
         if path == "/favicon.ico" && matches!(*request.method(), Method::GET | Method::HEAD) {
             return start::icon(request.headers());
         }
@@ -257,63 +287,55 @@ impl HotplateEndpoint {
     }
 }
 
+impl Answers for HotplateEndpoint {
+    fn answer(&self, request: &mut Request<'_>) -> impl Future<Output = Response> + Send {
+        self.reply(request)
+    }
+}
+
 impl Endpoint for HotplateEndpoint {
     type Output = Response;
 
-    // By reference from here on: a future that is given a request by value holds a copy of it, an `async fn`
-    // two, and a request is half a kilobyte.
-    #[expect(clippy::manual_async_fn, reason = "it would hold the request twice")]
-    fn call(&self, mut request: Request) -> impl Future<Output = poem::Result<Response>> + Send {
-        async move { Ok(self.answer(&mut request).await) }
-    }
-}
-
-/// A request of which a record is kept.
-pub(super) struct Logged {
-    kind: AccessLog,
-    began: Instant,
-    method: Method,
-    uri: Uri,
-    version: Version,
-    client: IpAddr,
-}
-
-impl Logged {
-    pub(super) fn begin(request: &Request, settings: &Settings) -> Option<Self> {
-        let kind = settings.log.access;
-        if kind == AccessLog::Off {
-            return None;
-        }
-        let (peer, _) = connection(request);
-        Some(Self {
-            kind,
-            began: Instant::now(),
-            method: request.method().clone(),
-            uri: request.original_uri().clone(),
-            version: request.version(),
-            client: client::address(peer, request.headers(), &settings.network),
-        })
-    }
-
-    pub(super) fn end(self, response: &Response) {
-        let record = access::Record {
-            method: &self.method,
-            uri: &self.uri,
-            version: self.version,
-            client: self.client,
-            status: response.status(),
-            bytes: content_length(response),
-            time: self.began.elapsed(),
+    /// As a part of a poem application, which may have nested it and so taken off the beginning of the path.
+    async fn call(&self, request: poem::Request) -> poem::Result<Response> {
+        let ip = |address: Option<&SocketAddr>| address.map(SocketAddr::ip);
+        let remote = ip(request.remote_addr().as_socket_addr());
+        let local = ip(request.local_addr().as_socket_addr());
+        let is_encrypted = *request.scheme() == Scheme::HTTPS;
+        let original = request.original_uri().clone();
+        let (given, body) = request.into_parts();
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.method = given.method;
+        parts.uri = given.uri;
+        parts.version = given.version;
+        parts.headers = given.headers;
+        parts.extensions = given.extensions;
+        let is_nested = original.path().len() != parts.uri.path().len();
+        let mut request = Request {
+            parts: &mut parts,
+            original: is_nested.then_some(&original),
+            body: (!body.is_empty()).then_some(body),
+            remote,
+            local,
+            is_encrypted,
         };
-        access::log(self.kind, &record);
+        Ok(self.reply(&mut request).await)
     }
+}
+
+/// Whether a canonical path is one of the server's own.
+pub(super) fn is_own(path: &str) -> bool {
+    docs::Part::of(path).is_some()
+        || Area::of(path).is_some()
+        || openapi::format_at(path).is_some()
+        || path.starts_with("/_hotplate/")
 }
 
 /// Who presents a key that opens the route, where it needs one.
 fn authorised(
     name: &str,
     auth: &Auth,
-    request: &Request,
+    request: &Request<'_>,
     body: &[u8],
     settings: &Settings,
 ) -> Result<Option<Holder>, Unauthorized> {
@@ -335,11 +357,8 @@ fn authorised(
     }
 }
 
-async fn read_body(request: &mut Request, settings: &Settings) -> Result<Bytes, Response> {
-    let body = request.take_body();
-    if body.is_empty() {
-        return Ok(Bytes::new());
-    }
+async fn read_body(request: &mut Request<'_>, settings: &Settings) -> Result<Bytes, Response> {
+    let Some(body) = request.body.take() else { return Ok(Bytes::new()) };
     body::read(body, settings.limits.body_bytes).await.map_err(|unread| {
         let (status, close) = match unread {
             body::Unread::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, true),
@@ -356,29 +375,12 @@ async fn read_body(request: &mut Request, settings: &Settings) -> Result<Bytes, 
 }
 
 /// The target as it was sent, taken out of a request that nobody asks for it any more.
-fn target_of(request: &mut Request) -> Uri {
-    // Where a program nests this one it takes off the beginning of the path, and nothing else.
-    if request.original_uri().path().len() == request.uri().path().len() {
-        return std::mem::take(request.uri_mut());
-    }
-    request.original_uri().clone()
+fn target_of(request: &mut Request<'_>) -> Uri {
+    request.original.cloned().unwrap_or_else(|| std::mem::take(&mut request.parts.uri))
 }
 
 /// The path that a program which embeds this one has nested it at; empty if it is the root.
-pub(super) fn prefix(request: &Request) -> &str {
+pub(super) fn prefix<'a>(request: &'a Request<'_>) -> &'a str {
     let whole = request.original_uri().path();
     whole.strip_suffix(request.uri().path()).unwrap_or_default().trim_end_matches('/')
-}
-
-/// The other end of the connection, and ours.
-pub(super) fn connection(request: &Request) -> (Option<IpAddr>, Option<IpAddr>) {
-    (ip(request.remote_addr().as_socket_addr()), ip(request.local_addr().as_socket_addr()))
-}
-
-pub(super) fn ip(address: Option<&std::net::SocketAddr>) -> Option<IpAddr> {
-    address.map(std::net::SocketAddr::ip)
-}
-
-pub(super) fn content_length(response: &Response) -> Option<u64> {
-    response.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

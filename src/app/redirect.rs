@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
-use poem::{Endpoint, Request, Response};
+use poem::Response;
 
-use super::{
-    Inner,
-    endpoint::{Logged, connection},
-};
+use super::{Inner, logged::Logged};
 use crate::{
     host::{problem::Problem, request::host_of},
     middleware::hosts::{HostList, HostName},
+    server::{Answers, Request},
     settings::Settings,
 };
 
@@ -23,13 +21,13 @@ pub(super) struct Redirect {
 }
 
 impl Redirect {
-    fn answer(&self, request: &Request, settings: &Settings) -> Response {
+    fn redirect(&self, request: &Request<'_>, settings: &Settings) -> Response {
         let refused = |status, detail| Problem::new(status).detail(detail).into_response();
         let bad = |detail| refused(StatusCode::BAD_REQUEST, detail);
         let Some(name) = HostName::parse(host_of(request.headers(), request.original_uri())) else {
             return bad("no Host header");
         };
-        let (_, local) = connection(request);
+        let (_, local) = request.connection();
         // To lead others to a name that is not ours would make us the servant of whoever invents one.
         let hosts = settings.network.hosts.iter().map(String::as_str);
         let ours = HostList::new(hosts, Some(settings.network.bind)).accepts(name.host(), local);
@@ -54,16 +52,14 @@ impl Redirect {
     }
 }
 
-impl Endpoint for Redirect {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+impl Answers for Redirect {
+    async fn answer(&self, request: &mut Request<'_>) -> Response {
         let generation = self.inner.site.current();
-        let logged = Logged::begin(&request, &generation.settings);
-        let response = self.answer(&request, &generation.settings);
+        let logged = Logged::begin(request, &generation.settings);
+        let response = self.redirect(request, &generation.settings);
         if let Some(logged) = logged {
             logged.end(&response);
         }
-        Ok(response)
+        response
     }
 }

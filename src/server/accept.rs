@@ -14,7 +14,6 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use poem::{Endpoint, Response};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
@@ -24,6 +23,7 @@ use super::{
     ServerLimits, Tls,
     connection::{self, Accepted},
     registry::Registry,
+    request::Answers,
     shutdown::{Phase, Shutdown},
     vitals::Order,
 };
@@ -67,7 +67,7 @@ pub(super) async fn run<E>(
     tls: Option<Tls>,
     shutdown: Shutdown,
 ) where
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     let registry = Arc::new(Registry::default());
     // Dropped with this future, however it ends: an abandoned server keeps no connection.
@@ -110,7 +110,7 @@ impl Drop for CutOnDrop {
 
 impl<E> Acceptor<E>
 where
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     async fn accept_for_ever(&mut self) {
         let mut pause = FIRST_PAUSE;

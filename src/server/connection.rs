@@ -16,10 +16,8 @@ use std::{
     time::Duration,
 };
 
-use http::uri::Scheme;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use poem::{Endpoint, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -32,6 +30,7 @@ use super::{
     alarm::Alarm,
     check::KnownHost,
     registry::Registration,
+    request::Answers,
     service::{Context, service},
     stream::{PREFIX, Prefix, Stream},
     vitals::{Order, Protocol, Vitals},
@@ -72,7 +71,7 @@ pub(super) struct Accepted<E> {
 /// Serves one connection to its end.
 pub(super) async fn serve<E>(accepted: Accepted<E>)
 where
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     let vitals = Arc::clone(accepted.registration.vitals());
     let mut stages = pin!(stages(accepted));
@@ -86,7 +85,7 @@ where
 
 async fn stages<E>(accepted: Accepted<E>)
 where
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     let Accepted { socket, remote, registration, endpoint, limits, tls } = accepted;
     // Without it small answers wait for the peer's delayed acknowledgement; a socket that refuses is
@@ -96,9 +95,9 @@ where
     let mut context = Context {
         endpoint,
         vitals: Arc::clone(registration.vitals()),
-        local,
-        remote,
-        scheme: if tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP },
+        local: local.ip(),
+        remote: remote.ip(),
+        is_encrypted: tls.is_some(),
         body_time: limits.body,
         body_bytes: limits.body_bytes,
         host: KnownHost::default(),
@@ -128,7 +127,7 @@ async fn plain<E>(
     context: Context<E>,
     limits: &ServerLimits,
 ) where
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     let reading = tell_protocol(&mut socket);
     let Some(Ok((protocol, prefix))) = opening(&context.vitals, limits.header, reading).await
@@ -181,7 +180,7 @@ async fn speak<T, E>(
     limits: &ServerLimits,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     let vitals = Arc::clone(&context.vitals);
     vitals.begin(protocol);

@@ -1,14 +1,14 @@
 //! One request: checked, handed to the endpoint, answered whatever happens there.
 //!
-//! Invariants: a panic or an error of the endpoint becomes an answer without its text; nothing here
-//! allocates for a request without a body that the endpoint's own request does not need.
+//! Invariants: a panic of the endpoint becomes an answer without its text; nothing here allocates for a
+//! request without a body.
 
 use std::{
     any::Any,
     convert::Infallible,
     future::poll_fn,
     io,
-    net::SocketAddr,
+    net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
@@ -16,20 +16,18 @@ use std::{
     time::Duration,
 };
 
-use http::{StatusCode, uri::Scheme};
+use http::{StatusCode, request::Parts};
 use http_body_util::combinators::BoxBody;
 use hyper::{
     body::{Body as _, Bytes, Incoming},
     service::HttpService,
 };
-use poem::{
-    Body, Endpoint, Request, RequestParts, Response,
-    web::{LocalAddr, RemoteAddr},
-};
+use poem::{Body, Response};
 
 use super::{
     body::{Late, RequestBody, ResponseBody},
     check::{self, Refusal},
+    request::{Answers, Request},
     vitals::{Order, Vitals},
 };
 use crate::middleware::certificate::PeerCert;
@@ -41,11 +39,11 @@ pub(super) struct Context<E> {
     /// The marks of the connection.
     pub(super) vitals: Arc<Vitals>,
     /// Our end of the connection.
-    pub(super) local: SocketAddr,
+    pub(super) local: IpAddr,
     /// The peer's end.
-    pub(super) remote: SocketAddr,
+    pub(super) remote: IpAddr,
     /// Whether there is TLS around it.
-    pub(super) scheme: Scheme,
+    pub(super) is_encrypted: bool,
     /// Time for a body.
     pub(super) body_time: Duration,
     /// Announced body size that is refused.
@@ -67,7 +65,7 @@ pub(super) fn service<E>(
 > + Send
 + 'static
 where
-    E: Endpoint<Output = Response> + 'static,
+    E: Answers,
 {
     let context = Arc::new(context);
     hyper::service::service_fn(move |request| {
@@ -94,27 +92,33 @@ impl<E> Drop for InService<E> {
     }
 }
 
-#[expect(clippy::manual_async_fn, reason = "it would hold the request twice")]
-fn answer<E>(
+fn answer<E: Answers>(
     in_service: InService<E>,
     request: http::Request<Incoming>,
-) -> impl Future<Output = Result<http::Response<ResponseBody<E>>, Infallible>> + Send
-where
-    E: Endpoint<Output = Response>,
-{
+) -> impl Future<Output = Result<http::Response<ResponseBody<E>>, Infallible>> + Send {
+    let (mut parts, incoming) = request.into_parts();
     async move {
         let context = &*in_service.context;
-        let version = request.version();
-        let (mut response, must_close) = match request_of(context, request) {
+        let version = parts.version;
+        let (mut response, must_close) = match checked(context, &mut parts, incoming) {
             Err(refusal) => (refusal.into_response(), true),
-            Ok((request, late)) => {
+            Ok(body) => {
+                let (body, late) = body.unzip();
+                let mut request = Request {
+                    parts: &mut parts,
+                    original: None,
+                    body,
+                    remote: Some(context.remote),
+                    local: Some(context.local),
+                    is_encrypted: context.is_encrypted,
+                };
                 // Pinned where it is made: it is large, and is not to be moved.
-                let mut call = pin!(context.endpoint.call(request));
+                let mut call = pin!(context.endpoint.answer(&mut request));
                 let called = poll_fn(|cx| guarded(call.as_mut(), cx)).await;
                 match late {
                     // Whatever the endpoint made of the failed body, the peer was too slow for its answer.
                     Some(late) if late.is_set() => (Refusal::Late.into_response(), true),
-                    _ => (called.unwrap_or_else(Failed::into_response), false),
+                    _ => (called, false),
                 }
             }
         };
@@ -126,14 +130,14 @@ where
     }
 }
 
-/// The endpoint's request, and for one with a body whether that came too late.
-fn request_of<E>(
+/// Checks a request, and gives its body, if it has one, with whether that comes too late.
+fn checked<E>(
     context: &Context<E>,
-    request: http::Request<Incoming>,
-) -> Result<(Request, Option<Late>), Refusal> {
-    let (mut parts, incoming) = request.into_parts();
+    parts: &mut Parts,
+    incoming: Incoming,
+) -> Result<Option<(Body, Late)>, Refusal> {
     let has_body = !incoming.is_end_stream();
-    check::head(&mut parts, &context.host)
+    check::head(parts, &context.host)
         .and_then(
             |()| if has_body { check::body(&parts.headers, context.body_bytes) } else { Ok(()) },
         )
@@ -145,53 +149,30 @@ fn request_of<E>(
     if let Some(client) = &context.client {
         parts.extensions.insert(Arc::clone(client));
     }
-    let local = LocalAddr(context.local.into());
-    let remote = RemoteAddr(context.remote.into());
-    let parts = RequestParts::from((parts, local, remote, context.scheme.clone()));
     if !has_body {
-        return Ok((Request::from_parts(parts, Body::empty()), None));
+        return Ok(None);
     }
     let late = Late::default();
     let vitals = Arc::clone(&context.vitals);
     let body = RequestBody::new(incoming, context.body_time, late.clone(), vitals);
-    Ok((Request::from_parts(parts, Body::from(BoxBody::new(body))), Some(late)))
+    Ok(Some((Body::from(BoxBody::new(body)), late)))
 }
 
-/// How an endpoint failed to answer.
-enum Failed {
-    Error(poem::Error),
-    Panic(Box<dyn Any + Send>),
-}
-
-/// Polls the call of an endpoint, whose panic is an answer too.
+/// Polls what answers, whose panic is an answer too.
 fn guarded(
-    call: Pin<&mut impl Future<Output = poem::Result<Response>>>,
+    call: Pin<&mut impl Future<Output = Response>>,
     cx: &mut TaskContext<'_>,
-) -> Poll<Result<Response, Failed>> {
+) -> Poll<Response> {
     match catch_unwind(AssertUnwindSafe(|| call.poll(cx))) {
-        Ok(polled) => polled.map_err(Failed::Error),
-        Err(panic) => Poll::Ready(Err(Failed::Panic(panic))),
+        Ok(polled) => polled,
+        Err(panic) => Poll::Ready(panicked(panic.as_ref())),
     }
 }
 
-impl Failed {
-    #[cold]
-    fn into_response(self) -> Response {
-        match self {
-            Self::Error(error) if error.is_from_response() => error.into_response(),
-            Self::Error(error) => {
-                let status = error.status();
-                if status.is_server_error() {
-                    tracing::error!(%error, %status, "endpoint failed");
-                }
-                check::problem(status, status.canonical_reason().unwrap_or("Error"))
-            }
-            Self::Panic(panic) => {
-                tracing::error!(panic = panic_text(panic.as_ref()), "endpoint panicked");
-                check::problem(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be served")
-            }
-        }
-    }
+#[cold]
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    tracing::error!(panic = panic_text(panic), "endpoint panicked");
+    check::problem(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be served")
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
