@@ -30,6 +30,8 @@ pub(super) struct Lower<'l, 'c> {
     source: ImmutableString,
     /// How many nodes the function has so far.
     pub(super) nodes: u32,
+    /// In how many bodies of `try` it is: what fails there is caught, and variables are read again.
+    pub(super) tries: u32,
     pub(super) compiler: &'l mut Compiler<'c>,
 }
 
@@ -46,6 +48,7 @@ impl<'l, 'c> Lower<'l, 'c> {
             function: definition.name.clone(),
             source: source.clone(),
             nodes: 1,
+            tries: 0,
             compiler,
         }
     }
@@ -269,7 +272,10 @@ impl Lower<'_, '_> {
     fn trial(&mut self, parts: &FlowControl) -> Lowered<Code> {
         let FlowControl { expr, body, branch } = parts;
         let depth = self.scope.len();
-        let body = self.block(body.statements(), false)?;
+        self.tries += 1;
+        let body = self.block(body.statements(), false);
+        self.tries -= 1;
+        let body = body?;
         let names_error = match expr {
             Expr::Variable(variable, ..) => {
                 self.scope.push(Some(variable.1.clone()));

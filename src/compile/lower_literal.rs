@@ -31,14 +31,17 @@ impl Lower<'_, '_> {
     }
 
     /// The values of an array or of a map. Where the function ends with it, a variable that none of the later
-    /// values reads is read for the last time, and its value moves.
+    /// values reads is read for the last time, and its value moves; not where a later value may fail and that is
+    /// caught.
     fn values(&mut self, values: &[&Expr], is_last: bool) -> Lowered<Vec<Code>> {
         let mut codes = Vec::with_capacity(values.len());
         let mut rest = values;
         while let Some((value, later)) = rest.split_first() {
             let moves = match value {
                 Expr::Variable(variable, ..) => {
-                    is_last && !later.iter().any(|later| mentions(later, &variable.1))
+                    is_last
+                        && self.tries == 0
+                        && !later.iter().any(|later| mentions(later, &variable.1))
                 }
                 _ => false,
             };
