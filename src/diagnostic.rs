@@ -155,21 +155,28 @@ impl Diagnostic {
         self
     }
 
-    /// The same without anything of the text that it is about: lines of it, and what is quoted from it.
+    /// The same without lines of the file that it is about.
     #[must_use]
-    pub(crate) fn without_text(mut self) -> Self {
+    pub(crate) fn without_lines(mut self) -> Self {
         let related = self.related.iter_mut().map(|related| &mut related.place);
         for place in self.place.iter_mut().chain(related) {
             place.source.clear();
         }
-        if self.code == "syntax" {
-            // The parser quotes in its own words.
-            "this does not parse".clone_into(&mut self.message);
-        }
-        for words in [Some(&mut self.message), self.help.as_mut()].into_iter().flatten() {
-            *words = without_quotes(words);
-        }
         self
+    }
+
+    /// The same without anything that the file it is about may have put into it: what kind of fault it is,
+    /// and where.
+    #[must_use]
+    pub(crate) fn without_text(self) -> Self {
+        let mut bare = self.without_lines();
+        bare.message = format!("{} in a file outside the plugin folder", bare.code);
+        bare.help = Some("put the file into the plugin folder to be shown the fault".to_owned());
+        bare.stack.clear();
+        for related in &mut bare.related {
+            "here".clone_into(&mut related.message);
+        }
+        bare
     }
 
     /// Adds another place that the fault is about.
@@ -192,13 +199,6 @@ impl Diagnostic {
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
-}
-
-/// A sentence with `…` in place of each thing that it quotes.
-fn without_quotes(words: &str) -> String {
-    let parts = words.split('`').enumerate();
-    let parts: Vec<&str> = parts.map(|(at, part)| if at % 2 == 1 { "…" } else { part }).collect();
-    parts.join("`")
 }
 
 /// The most bytes of a message: some of it is what a script threw, which may be as long as it likes.

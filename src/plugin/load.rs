@@ -85,8 +85,12 @@ pub(crate) type Loaded = Result<Plugin, Vec<Diagnostic>>;
 /// Loads a plugin. Must run on a thread with a large stack that may be held for the load time.
 pub(crate) fn load(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Loaded {
     let name = inputs.name.to_owned();
-    load_unnamed(inputs, made)
-        .map_err(|faults| faults.into_iter().map(|fault| fault.of_plugin(&*name)).collect())
+    let lines = inputs.text.lines;
+    let told = |fault: Diagnostic| match lines {
+        Lines::Shown => fault.of_plugin(&*name),
+        Lines::Hidden => fault.without_text().of_plugin(&*name),
+    };
+    load_unnamed(inputs, made).map_err(|faults| faults.into_iter().map(told).collect())
 }
 
 fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Loaded {
@@ -103,10 +107,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     let in_time = || bounds::in_time(&reading, &inputs.limits, &inputs.text.file);
     let read = read(&engine, &inputs);
     in_time()?;
-    let Read { script, libraries, texts } = read.map_err(|faults| match inputs.text.lines {
-        Lines::Shown => faults,
-        Lines::Hidden => faults.into_iter().map(Diagnostic::without_text).collect(),
-    })?;
+    let Read { script, libraries, texts } = read?;
     engine.set_module_resolver(Resolver(Arc::clone(&libraries)));
     install_variables(&mut engine);
     install_output(&mut engine);

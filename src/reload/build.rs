@@ -139,7 +139,7 @@ impl<'a> Workshop<'a> {
                 let fault = fault.clone().of_plugin(job.name);
                 return Err(vec![match lines {
                     Lines::Shown => fault,
-                    Lines::Hidden => fault.without_text(),
+                    Lines::Hidden => fault.without_lines(),
                 }]);
             }
         };

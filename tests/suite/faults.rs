@@ -177,6 +177,13 @@ fn what_a_link_leads_to_outside_the_folder_is_not_told() {
         ("called", format!("{SECRET}();")),
         ("missing", format!("import \"lib/{SECRET}\" as x;")),
         ("bytes", format!("{SECRET} \0")),
+        ("ticked", format!("import \"a`{SECRET}\" as h;")),
+        ("thrown", format!("throw \"{SECRET}\";")),
+        ("in_function", format!("fn {SECRET}() {{ 1 / 0 }} {SECRET}();")),
+        ("routed", format!("get(\"/{SECRET}{{\", |req| 1);")),
+        ("twice", format!("get(\"/{SECRET}\", |req| 1); get(\"/{SECRET}\", |req| 2);")),
+        ("schema", format!("get(\"/\", #{{ returns: int().min(\"{SECRET}\") }}, |req| 1);")),
+        ("unknown", format!("get(\"/\", #{{ {SECRET}: 1 }}, |req| 1);")),
         ("runs", format!("let x = #{{}}; x.a.b; // {SECRET}")),
         ("later", format!("get(|req| {{ let x = #{{}}; x.a.b.c }} /* {SECRET} */);")),
     ];
