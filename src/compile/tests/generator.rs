@@ -115,6 +115,28 @@ impl Program {
         text
     }
 
+    /// A `try`; half of them end with a value on its way out, which is still what it was where the next one
+    /// fails.
+    fn trial(&mut self, depth: usize, indent: &str) -> String {
+        let body = self.block(depth + 1);
+        let (mut ends, mut noted) = (String::new(), String::new());
+        if !self.variables.is_empty() && self.choices.below(2) == 0 {
+            let variable = self.variables[self.choices.place(self.variables.len())].clone();
+            let fails = self.choices.of(&["1 / 0", "missing(1)", "[1].missing", "2"]);
+            ends = match self.choices.below(2) {
+                0 => format!("return [{variable}, {}, {fails}];", self.value(1)),
+                _ => format!("return #{{ p: {variable}, q: {fails} }};"),
+            };
+            noted = format!("note({variable});");
+        }
+        let before = self.variables.len();
+        let name = self.name();
+        self.variables.push(name.clone());
+        let catch = self.block(depth + 1);
+        self.variables.truncate(before);
+        format!("try {{\n{body}{indent}{ends} }} catch ({name}) {{ {noted}\n{catch}{indent}}}")
+    }
+
     fn statement(&mut self, depth: usize) -> String {
         self.left -= 1;
         let indent = "  ".repeat(depth);
@@ -172,28 +194,7 @@ impl Program {
                     self.choices.below(4)
                 )
             }
-            11 => {
-                let body = self.block(depth + 1);
-                let (mut ends, mut noted) = (String::new(), String::new());
-                // A value that is on its way out when the next one fails is still what it was.
-                if !self.variables.is_empty() && self.choices.below(2) == 0 {
-                    let variable = self.variables[self.choices.place(self.variables.len())].clone();
-                    let fails = self.choices.of(&["1 / 0", "missing(1)", "[1].missing", "2"]);
-                    ends = match self.choices.below(2) {
-                        0 => format!("return [{variable}, {}, {fails}];", self.value(1)),
-                        _ => format!("return #{{ p: {variable}, q: {fails} }};"),
-                    };
-                    noted = format!("note({variable});");
-                }
-                let before = self.variables.len();
-                let name = self.name();
-                self.variables.push(name.clone());
-                let catch = self.block(depth + 1);
-                self.variables.truncate(before);
-                format!(
-                    "try {{\n{body}{indent}{ends} }} catch ({name}) {{ {noted}\n{catch}{indent}}}"
-                )
-            }
+            11 => self.trial(depth, &indent),
             12 => {
                 let value = self.value(2);
                 let cases: Vec<String> = (0..3)
