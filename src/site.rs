@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
 use crate::{generation::Generation, settings::Settings};
@@ -21,9 +21,15 @@ impl Site {
         Arc::new(Self { current, published: watch::Sender::new(0) })
     }
 
-    /// The generation to begin a request on, and to keep to its end.
+    /// The generation that is served now.
     pub(crate) fn current(&self) -> Arc<Generation> {
         self.current.load_full()
+    }
+
+    /// The same, to begin a request on and to keep to its end: its count is not touched unless another one
+    /// is published meanwhile.
+    pub(crate) fn lease(&self) -> Guard<Arc<Generation>> {
+        self.current.load()
     }
 
     /// Serves `generation` from now on and gives back the one before.

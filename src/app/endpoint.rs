@@ -41,7 +41,7 @@ impl HotplateEndpoint {
     }
 
     async fn reply(&self, request: &mut Request<'_>) -> Response {
-        let generation = self.inner.site.current();
+        let generation = self.inner.site.lease();
         let logged = Logged::begin(request, &generation.settings);
         let response = match generation.has_cors {
             false => self.dispatch(request, &generation).await,

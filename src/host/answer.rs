@@ -14,8 +14,7 @@ mod stream;
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
-use http_body_util::combinators::BoxBody;
-use hyper::body::{Body as _, Bytes};
+use hyper::body::Bytes;
 use poem::{Body, Response, ResponseParts};
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
@@ -34,23 +33,11 @@ const BYTES: &str = "application/octet-stream";
 /// A finished answer, or one that a script still has to write.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// The whole response.
-    Ready(Response),
-    /// The same, of a file that is read as the client takes it.
-    File(Response),
+    /// The whole response, and how many bytes of memory its body takes: none of a file, which is read as the
+    /// client takes it.
+    Ready(Response, u64),
     /// A response whose body a script writes piece by piece.
     Stream(StreamSpec),
-}
-
-impl Answer {
-    /// How many bytes its body has, as far as that is known already.
-    pub(crate) fn bytes(&mut self) -> u64 {
-        let Self::Ready(response) = self else { return 0 };
-        let body: BoxBody<Bytes, std::io::Error> = response.take_body().into();
-        let bytes = body.size_hint().exact();
-        response.set_body(Body::from(body));
-        bytes.unwrap_or_default()
-    }
 }
 
 /// A response whose body `closure` writes to the [`StreamWriter`] that it is called with.
@@ -220,7 +207,7 @@ impl ScriptResponse {
         if bodiless {
             headers.remove(header::CONTENT_TYPE);
             inspect(status, &headers, Some(&[]))?;
-            return Ok(ready(status, headers, Body::empty()));
+            return Ok(ready(status, headers, Bytes::new()));
         }
         let mut typed = |usual: &'static str| {
             if !headers.contains_key(header::CONTENT_TYPE) {
@@ -231,31 +218,31 @@ impl ScriptResponse {
         let body = match content {
             Content::Empty => {
                 inspect(status, &headers, Some(&[]))?;
-                Body::empty()
+                Bytes::new()
             }
             Content::Plain(text) => {
                 within(text.len(), most)?;
                 typed(context.string_type);
                 inspect(status, &headers, Some(text.as_bytes()))?;
-                Body::from_bytes(as_bytes(text))
+                as_bytes(text)
             }
             Content::Text(text, kind) => {
                 within(text.len(), most)?;
                 typed(kind);
                 inspect(status, &headers, Some(text.as_bytes()))?;
-                Body::from_bytes(as_bytes(text))
+                as_bytes(text)
             }
             Content::Bytes(bytes) => {
                 within(bytes.len(), most)?;
                 typed(BYTES);
                 inspect(status, &headers, Some(&bytes))?;
-                Body::from_bytes(bytes)
+                bytes
             }
             Content::Json(value) => {
                 typed(JSON);
                 let bytes = as_json(&value, most)?;
                 inspect(status, &headers, Some(&bytes))?;
-                Body::from_bytes(bytes)
+                bytes
             }
             Content::Stream(write) => {
                 typed(BYTES);
@@ -265,7 +252,7 @@ impl ScriptResponse {
             Content::File(file) => {
                 file::typed(&mut headers, &file);
                 inspect(status, &headers, None)?;
-                return Ok(Answer::File(file::answer(status, headers, &file, asked)));
+                return Ok(Answer::Ready(file::answer(status, headers, &file, asked), 0));
             }
         };
         Ok(ready(status, headers, body))
@@ -370,14 +357,16 @@ fn within(bytes: usize, most: usize) -> Result<(), AnswerError> {
     Ok(())
 }
 
-fn ready(status: StatusCode, headers: HeaderMap, body: Body) -> Answer {
+fn ready(status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
     let parts = ResponseParts {
         status,
         version: Version::default(),
         headers,
         extensions: Extensions::new(),
     };
-    Answer::Ready(Response::from_parts(parts, body))
+    let length = body.len() as u64;
+    let body = if body.is_empty() { Body::empty() } else { Body::from_bytes(body) };
+    Answer::Ready(Response::from_parts(parts, body), length)
 }
 
 #[cfg(test)]

@@ -76,17 +76,20 @@ pub(crate) struct Logged {
 thread_local! {
     static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
     static VISIT: RefCell<Option<Arc<Visit>>> = const { RefCell::new(None) };
+    /// Asked for more often than the rest, so told without looking into it.
+    static DEVELOPMENT: Cell<bool> = const { Cell::new(true) };
     static LOGGED: Cell<Logged> =
         const { Cell::new(Logged { records: 0, bytes: 0, is_closed: false }) };
 }
 
 /// A run in force on this thread until it is dropped; then the one before it, if any.
-pub(crate) struct Guard(Option<Run>, Logged, Option<Arc<Visit>>);
+pub(crate) struct Guard(Option<Run>, Logged, Option<Arc<Visit>>, bool);
 
 /// Says which plugin's script runs on this thread from now on.
 pub(crate) fn enter(plugin: Arc<PluginContext>, phase: Phase) -> Guard {
+    let development = DEVELOPMENT.replace(plugin.development);
     let before = RUN.with(|run| run.replace(Some(Run { plugin, phase })));
-    Guard(before, LOGGED.take(), VISIT.take())
+    Guard(before, LOGGED.take(), VISIT.take(), development)
 }
 
 impl Drop for Guard {
@@ -95,6 +98,7 @@ impl Drop for Guard {
         RUN.with(|run| run.replace(before));
         VISIT.set(self.2.take());
         LOGGED.set(self.1);
+        DEVELOPMENT.set(self.3);
     }
 }
 
@@ -129,7 +133,7 @@ pub(crate) fn take_visit() -> Option<Arc<Visit>> {
 
 /// Whether the server whose script runs on this thread is in development; also where none runs.
 pub(crate) fn is_development() -> bool {
-    RUN.with(|run| run.borrow().as_ref().is_none_or(|run| run.plugin.development))
+    DEVELOPMENT.get()
 }
 
 /// Why a script runs on this thread.

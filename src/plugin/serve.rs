@@ -94,7 +94,7 @@ impl Plugin {
             return busy("no thread is free to answer this request");
         };
         let mut response = match ran {
-            Ran::Answer(Answer::Ready(response) | Answer::File(response)) => response,
+            Ran::Answer(Answer::Ready(response, _)) => response,
             Ran::Answer(Answer::Stream(stream)) => self.stream(stream, time, executor),
             Ran::Problem(problem) => problem.into_response(),
             Ran::Spent(Spent::Busy, _) => busy("too many slow requests are being answered"),
@@ -153,8 +153,9 @@ impl Plugin {
             Err(problem) => return (Ran::Problem(problem), None),
         };
         let ran = match result {
-            Ok(Ok(Ok(mut answer))) => {
-                self.note_left(before, answer.bytes());
+            Ok(Ok(Ok(answer))) => {
+                let body = if let Answer::Ready(_, bytes) = answer { bytes } else { 0 };
+                self.note_left(before, body);
                 Ran::Answer(answer)
             }
             Ok(Ok(Err(AnswerError::Refused(problem)))) => Ran::Problem(problem),

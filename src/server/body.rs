@@ -17,7 +17,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{service::Context, vitals::Vitals};
+use super::{service::InService, vitals::Vitals};
 
 /// Set once a request's body did not arrive in time.
 #[derive(Debug, Default, Clone)]
@@ -96,14 +96,14 @@ impl Drop for RequestBody {
 /// An answer's body, counted as busy while it waits for its producer.
 pub(super) struct ResponseBody<E> {
     inner: BoxBody<Bytes, io::Error>,
-    context: Arc<Context<E>>,
+    service: InService<E>,
     waits: bool,
 }
 
 impl<E> ResponseBody<E> {
-    /// The body of an answer on the connection of `context`.
-    pub(super) fn new(inner: BoxBody<Bytes, io::Error>, context: Arc<Context<E>>) -> Self {
-        Self { inner, context, waits: false }
+    /// The body of the answer to what was in `service`.
+    pub(super) fn new(inner: BoxBody<Bytes, io::Error>, service: InService<E>) -> Self {
+        Self { inner, service, waits: false }
     }
 }
 
@@ -120,9 +120,9 @@ impl<E> Body for ResponseBody<E> {
         if polled.is_pending() != this.waits {
             this.waits = polled.is_pending();
             if this.waits {
-                this.context.vitals.producer_waits();
+                this.service.context.vitals.producer_waits();
             } else {
-                this.context.vitals.producer_done();
+                this.service.context.vitals.producer_done();
             }
         }
         polled
@@ -140,7 +140,7 @@ impl<E> Body for ResponseBody<E> {
 impl<E> Drop for ResponseBody<E> {
     fn drop(&mut self) {
         if self.waits {
-            self.context.vitals.producer_done();
+            self.service.context.vitals.producer_done();
         }
     }
 }

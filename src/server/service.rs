@@ -74,26 +74,35 @@ where
     })
 }
 
-/// Held while a request is in the endpoint.
-struct InService<E> {
-    context: Arc<Context<E>>,
+/// Held while a request is in the endpoint, and by its answer.
+pub(super) struct InService<E> {
+    pub(super) context: Arc<Context<E>>,
+    has_left: bool,
 }
 
 impl<E> InService<E> {
     fn enter(context: Arc<Context<E>>) -> Self {
         context.vitals.enter();
-        Self { context }
+        Self { context, has_left: false }
+    }
+
+    /// The endpoint has answered.
+    fn leave(&mut self) {
+        if !self.has_left {
+            self.has_left = true;
+            self.context.vitals.leave();
+        }
     }
 }
 
 impl<E> Drop for InService<E> {
     fn drop(&mut self) {
-        self.context.vitals.leave();
+        self.leave();
     }
 }
 
 fn answer<E: Answers>(
-    in_service: InService<E>,
+    mut in_service: InService<E>,
     request: http::Request<Incoming>,
 ) -> impl Future<Output = Result<http::Response<ResponseBody<E>>, Infallible>> + Send {
     let (mut parts, incoming) = request.into_parts();
@@ -125,8 +134,9 @@ fn answer<E: Answers>(
         if must_close || context.vitals.order() != Order::Run {
             check::close_after(response.headers_mut(), version);
         }
+        in_service.leave();
         let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
-        Ok(response.map(|body| ResponseBody::new(body, Arc::clone(&in_service.context))))
+        Ok(response.map(|body| ResponseBody::new(body, in_service)))
     }
 }
 

@@ -220,16 +220,26 @@ impl Vitals {
         self.upgraded.load(Relaxed)
     }
 
+    /// Changes the number of requests in the endpoint by one, up or (wrapping) down. One task does so in
+    /// HTTP/1, and many in HTTP/2.
+    fn count(&self, by: u32) {
+        if self.http2.load(Relaxed) {
+            self.services.fetch_add(by, Relaxed);
+        } else {
+            self.services.store(self.services.load(Relaxed).wrapping_add(by), Relaxed);
+        }
+    }
+
     /// A request enters the endpoint.
     pub(super) fn enter(&self) {
-        self.services.fetch_add(1, Relaxed);
+        self.count(1);
         self.head.store(0, Relaxed);
         self.served.store(true, Relaxed);
     }
 
     /// A request leaves the endpoint.
     pub(super) fn leave(&self) {
-        self.services.fetch_sub(1, Relaxed);
+        self.count(u32::MAX);
         self.last.store(UNTIMED, Relaxed);
     }
 

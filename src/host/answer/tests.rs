@@ -52,7 +52,7 @@ fn answer(script: &str) -> Result<Answer, AnswerError> {
 
 fn response(script: &str) -> Response {
     match answer(script) {
-        Ok(Answer::Ready(response)) => response,
+        Ok(Answer::Ready(response, _)) => response,
         other => panic!("{script}: {other:?}"),
     }
 }

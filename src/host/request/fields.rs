@@ -31,7 +31,21 @@ pub(super) fn of_query(query: &str, name: &str) -> Dynamic {
             first => Dynamic::from_array(vec![first, value]),
         };
     };
-    // Bytes, because a search in a text costs more than such short pieces are worth.
+    if !is_encoded(query.as_bytes()) {
+        let mut rest = if name.contains('=') { "" } else { query };
+        while !rest.is_empty() {
+            let end = rest.bytes().position(|byte| byte == b'&').unwrap_or(rest.len());
+            let (pair, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            match pair.strip_prefix(name) {
+                Some(value) if value.starts_with('=') || (value.is_empty() && !pair.is_empty()) => {
+                    add(value.get(1..).unwrap_or_default().into());
+                }
+                _ => {}
+            }
+        }
+        return found;
+    }
     for pair in query.as_bytes().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (there, value) = pair.split_at(end);
@@ -89,4 +103,41 @@ pub(crate) fn cookies(headers: &HeaderMap) -> Dynamic {
         }
     }
     Dynamic::from_map(map)
+}
+
+#[cfg(test)]
+mod tests {
+    use rhai::Dynamic;
+
+    use super::{of_query, urlencoded};
+
+    #[test]
+    fn one_name_of_a_query_is_what_the_whole_query_has_there() {
+        let queries = [
+            "",
+            "a",
+            "a=",
+            "a=1",
+            "=1",
+            "a=1&b=2",
+            "ab=1&a=2",
+            "a=1&a=2&a",
+            "&&a=1&",
+            "a==1",
+            "a=b=c",
+            "a%3Db=1",
+            "a+b=1&a=+",
+            "%61=1&a=2",
+            "b=%zz&a=1",
+            "a=1;b=2",
+        ];
+        for query in queries {
+            for name in ["", "a", "b", "ab", "a=b", "a b", "a&b", "=", "a="] {
+                let mut whole = urlencoded(query.as_bytes());
+                let expected = whole.remove(name).unwrap_or(Dynamic::UNIT);
+                let found = of_query(query, name);
+                assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{query:?} {name:?}");
+            }
+        }
+    }
 }
