@@ -28,7 +28,8 @@ use std::{
 use rhai::Engine;
 
 use self::{
-    admission::Admission, execute::Pace, growth::Growth, job::Job, load::Shared, route::Route,
+    admission::Admission, execute::Pace, growth::Growth, job::Job, load::Shared, pool::Share,
+    route::Route,
 };
 use crate::{
     compile::Obstacle,
@@ -81,6 +82,8 @@ pub(crate) struct Plugin {
     admission: Admission,
     counters: Counters,
     growth: Growth,
+    /// How many of its calls are on threads of our own.
+    share: Share,
     /// For each route, how many calls must be quick before it no longer counts as slow; 0 when it does
     /// not.
     slow: Box<[AtomicU32]>,

@@ -277,6 +277,8 @@ fn limits(limits: &ScriptLimits) -> Value {
         "output_bytes": limits.output_bytes,
         "concurrency": limits.concurrency,
         "queue": limits.queue,
+        "store_bytes": limits.store_bytes,
+        "files_bytes": limits.files_bytes,
         "compile": limits.compile,
         "self_check": limits.self_check,
     })

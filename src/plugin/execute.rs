@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::{runtime::Handle, sync::oneshot};
 
-use super::pool::{Pool, Precedence};
+use super::pool::{Pool, Precedence, Share};
 use crate::script::budget::{Slow, Thread};
 
 /// How many scripts may be found slow on a worker at a time, for each thread of our own: the next calls
@@ -71,24 +71,25 @@ impl Executor {
         Some(Thread::Worker(Arc::clone(slow)))
     }
 
-    /// Runs `job` to its end, wherever there is room; `None` when there was no thread for it, or it panicked.
+    /// Runs `job` of a plugin, whose share that is, to its end, wherever there is room; `None` when there was no thread for it, or it panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         pace: Pace,
+        share: &Share,
         job: impl FnOnce(Thread) -> T + Send + 'static,
     ) -> Option<T> {
         if let Some(thread) = self.at_once(pace) {
             return Some(job(thread));
         }
         let room = match (&self.workers, pace) {
-            (None, _) => None,
-            (Some(slow), Pace::New | Pace::Quick) => match self.pool.place() {
+            (None, _) => self.pool.place(share),
+            (Some(slow), Pace::New | Pace::Quick) => match self.pool.place(share) {
                 Some(room) => Some(room),
                 None => return Some(job(Thread::Worker(Arc::clone(slow)))),
             },
             // Beside workers, whoever finds no thread is turned away: those who wait are in the queue of
             // their plugin already.
-            (Some(_), Pace::Slow) => Some(self.pool.place()?),
+            (Some(_), Pace::Slow) => Some(self.pool.place(share)?),
         };
         let (answer, answered) = oneshot::channel();
         let runtime = Handle::current();

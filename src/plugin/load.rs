@@ -23,6 +23,7 @@ use super::{
     admission::Admission,
     growth::Growth,
     job::Job,
+    pool::Share,
     route::{Named, Route},
 };
 use crate::{
@@ -149,6 +150,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         admission: Admission::new(inputs.limits.concurrency, inputs.limits.queue),
         context: inputs.context,
         limits: inputs.limits,
+        share: Share::default(),
         slow: routes.iter().map(|_| AtomicU32::new(super::NEVER_CALLED)).collect(),
         responses: inputs.responses,
         routes,

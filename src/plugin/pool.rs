@@ -7,7 +7,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,6 +22,9 @@ pub(crate) const STACK: usize = 256 << 20;
 const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// How many jobs of one plugin may run whatever the others do: their threads come on top of the most.
+const PROMISED: usize = 4;
 
 /// A bounded set of threads.
 #[derive(Clone)]
@@ -51,15 +57,32 @@ struct State {
     idle: usize,
     /// Jobs that are not over, those in the queue too.
     taken: usize,
+    /// How many of them are there because it was promised, beyond the most.
+    promised: usize,
 }
+
+/// How many jobs of one version of a plugin are on threads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Share(Arc<AtomicUsize>);
 
 /// A place among the jobs of a pool: free again when it is dropped. A job gives it up before it reports, so that
 /// who hears of its end and asks again finds it free, even if the thread has not got back to its queue.
-pub(super) struct Place(Arc<Shared>);
+pub(super) struct Place {
+    pool: Arc<Shared>,
+    is_promised: bool,
+    share: Option<Share>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.lock().taken -= 1;
+        let mut state = self.pool.lock();
+        state.taken -= 1;
+        if self.is_promised {
+            state.promised -= 1;
+        }
+        if let Some(share) = &self.share {
+            share.0.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -80,10 +103,18 @@ impl Pool {
         Self(Arc::new(Shared { state, work: Condvar::new(), most, precedence }))
     }
 
-    /// A place for a job that is to run now, if there is one.
-    pub(super) fn place(&self) -> Option<Place> {
+    /// A place for a job of a plugin that is to run now, if there is one: each may have a few, however many
+    /// the others have.
+    pub(super) fn place(&self, share: &Share) -> Option<Place> {
         let mut state = self.0.lock();
-        (state.taken < self.0.most).then(|| self.taken(&mut state))
+        let is_promised = state.taken - state.promised >= self.0.most;
+        if is_promised && share.0.load(Ordering::Relaxed) >= PROMISED {
+            return None;
+        }
+        state.taken += 1;
+        state.promised += usize::from(is_promised);
+        share.0.fetch_add(1, Ordering::Relaxed);
+        Some(Place { pool: Arc::clone(&self.0), is_promised, share: Some(share.clone()) })
     }
 
     /// Runs `job` on one of the threads in a place of this pool, which it gives back.
@@ -108,12 +139,12 @@ impl Pool {
 
     fn taken(&self, state: &mut State) -> Place {
         state.taken += 1;
-        Place(Arc::clone(&self.0))
+        Place { pool: Arc::clone(&self.0), is_promised: false, share: None }
     }
 
     fn take(&self, mut state: MutexGuard<'_, State>, job: Job) -> Result<(), NoThread> {
         state.jobs.push_back(job);
-        if state.idle >= state.jobs.len() || state.threads >= self.0.most {
+        if state.idle >= state.jobs.len() || state.threads >= self.0.most + state.promised {
             self.0.work.notify_one();
             return Ok(());
         }

@@ -88,9 +88,10 @@ impl Plugin {
         } else {
             let plugin = Arc::clone(self);
             let job = move |thread| plugin.run_route(index, request, time, thread);
-            Box::pin(executor.run(speed, job)).await
+            Box::pin(executor.run(speed, &self.share, job)).await
         };
         let Some((ran, mark)) = done else {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return busy("no thread is free to answer this request");
         };
         let mut response = match ran {

@@ -7,6 +7,8 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    thread::ScopedJoinHandle,
+    time::Duration,
 };
 
 use rhai::Dynamic;
@@ -51,6 +53,12 @@ pub(super) struct Job<'a> {
     pub(super) script: &'a Arc<Script>,
 }
 
+/// How long no load may come to an end before more are begun beside those that are under way.
+const LOADS_LONG: Duration = Duration::from_millis(50);
+
+/// The most plugins that are loaded at a time.
+const MOST_LOADERS: usize = 64;
+
 impl<'a> Workshop<'a> {
     pub(super) fn new(
         settings: &'a Settings,
@@ -91,30 +99,57 @@ impl<'a> Workshop<'a> {
     }
 
     /// Loads all of them; the answers are in the order of the jobs.
+    ///
+    /// They are loaded by as many threads as there are cores, and by more when none of them comes to an end for
+    /// a while: whoever loads for ever has a time of its own for that, and the others are not to wait for it.
     pub(super) fn load_all(&self, jobs: &[&Job<'_>], shared: &Shared<'_>) -> Vec<Loaded> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        if jobs.len() == 1 || cores == 1 {
-            return jobs.iter().map(|job| self.load(job, shared)).collect();
+        if let [job] = jobs {
+            return vec![self.load(job, shared)];
         }
         let next = AtomicUsize::new(0);
-        let loaded = Mutex::new(BTreeMap::new());
-        let work = || {
-            while let Some((index, job)) =
-                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, jobs.get(i)?)))
-            {
-                let result = self.load(job, shared);
-                loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
-            }
+        let take = || {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            jobs.get(index).map(|job| (index, job))
         };
+        let mut loaded = BTreeMap::new();
         std::thread::scope(|scope| {
-            for _ in 0..cores.min(jobs.len()).min(8) {
+            let (sender, ended) = std::sync::mpsc::channel();
+            let begin = || {
+                let sender = sender.clone();
+                let work = move || {
+                    while let Some((index, job)) = take() {
+                        if sender.send((index, self.load(job, shared))).is_err() {
+                            return;
+                        }
+                    }
+                };
                 let thread = std::thread::Builder::new().name("hotplate-load".to_owned());
-                if let Err(error) = thread.stack_size(STACK).spawn_scoped(scope, work) {
+                let begun = thread.stack_size(STACK).spawn_scoped(scope, work);
+                let failed = begun.as_ref().err();
+                if let Some(error) = failed {
                     tracing::warn!(%error, "a loading thread could not be started");
+                }
+                begun.ok()
+            };
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let mut threads = Vec::new();
+            let mut more = cores.min(8);
+            while loaded.len() < jobs.len() {
+                let left = jobs.len().saturating_sub(next.load(Ordering::Relaxed));
+                let wanted = more.min(left).min(MOST_LOADERS - threads.len());
+                threads.extend((0..wanted).map_while(|_| begin()));
+                more = 0;
+                match ended.recv_timeout(LOADS_LONG) {
+                    Ok((index, one)) => drop(loaded.insert(index, one)),
+                    // What none of them could do is done below.
+                    Err(_) if threads.iter().all(ScopedJoinHandle::is_finished) => {
+                        loaded.extend(ended.try_iter());
+                        return;
+                    }
+                    Err(_) => more = threads.len(),
                 }
             }
         });
-        let mut loaded = loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
         let lone = |job: &Job<'_>| self.load(job, shared);
         jobs.iter()
             .enumerate()

@@ -53,7 +53,7 @@ impl Settings {
         }
         if exposure == Exposure::Accepted && !self.auth.has_key() {
             let message = format!(
-                "everybody who reaches {bind} may use the administration: no key guards it"
+                "{bind} can be reached by others and no key guards the administration: nobody may use it"
             );
             broken.push((
                 "network.bind".to_owned(),

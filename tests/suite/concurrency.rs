@@ -88,6 +88,41 @@ fn as_many_callers_as_there_are_threads_are_never_turned_away() {
 }
 
 #[test]
+fn plugins_that_hold_all_threads_leave_some_to_each_of_the_others() {
+    let sleeps = "get(|req| { sleep(60); });";
+    let good = "get(|req| { sleep(0.01); state::incr(\"asked\"); store::set(\"last\", \"a\", 1); store::count(\"last\") });";
+    let server = Project::new(&[("one.rhai", sleeps), ("two.rhai", sleeps), ("good.rhai", good)])
+        .config("[limits]\nscript_threads = 4\nconcurrency = 4\nscript_ms = 6000\n")
+        .env("HOTPLATE_NETWORK__WORKERS", "1")
+        .start();
+    // It leaves its worker from now on.
+    for _ in 0..3 {
+        assert_eq!(server.get("/good").ok(), "1");
+    }
+    let mut all: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for (n, connection) in all.iter_mut().enumerate() {
+        connection.begin(&Ask::get(["/one", "/two"][n % 2]));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut connection = server.connect();
+                for _ in 0..20 {
+                    let asked = Instant::now();
+                    assert_eq!(connection.ask(&Ask::get("/good")).ok(), "1");
+                    assert!(asked.elapsed() < OTHERS, "{:?}", asked.elapsed());
+                }
+            });
+        }
+    });
+    assert_eq!(server.plugin("good")["refused"], 0);
+    for connection in &mut all {
+        assert_eq!(connection.answer(false).expect("an answer").status, 503);
+    }
+}
+
+#[test]
 fn scripts_that_nobody_called_before_hold_no_worker() {
     let names: Vec<String> = (0..40).map(|n| format!("bad{n}.rhai")).collect();
     let mut files: Vec<(&str, &str)> =

@@ -249,6 +249,8 @@ fn every_limit_may_be_a_plugins_own_and_is_shown() {
         ("output_bytes", [2 << 20, 3 << 20]),
         ("concurrency", [7, 8]),
         ("queue", [9, 10]),
+        ("store_bytes", [3 << 20, 4 << 20]),
+        ("files_bytes", [5 << 20, 6 << 20]),
     ];
     let lines = |whose: usize| {
         let lines = limits.iter().map(|(name, values)| format!("{name} = {}", values[whose]));

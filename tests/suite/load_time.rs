@@ -89,3 +89,24 @@ fn many_routes_with_a_handler_each() {
     let script = lines(40_000, |n| format!("get(\"/{}\",||{n});", name(n)));
     refused_in_time(&(script + "get(\"/x\", 1);"));
 }
+
+#[test]
+fn loads_without_an_end_are_under_way_together_and_hold_up_no_other_for_longer_than_one() {
+    let server = Project::new(&[("ok.rhai", "get(|r| \"ok\");")])
+        .env("HOTPLATE_LIMITS__LOAD_MS", "1000")
+        .env("HOTPLATE_LIMITS__OPERATIONS", "100000000000")
+        .env("HOTPLATE_WATCH__MODE", "off")
+        .start();
+    for n in 0..40 {
+        server.save(&format!("endless{n}.rhai"), "loop { }");
+    }
+    server.save("new.rhai", "get(|r| \"new\");");
+    server.save("ok.rhai", "get(|r| \"changed\");");
+    let began = Instant::now();
+    let report = server.report();
+    let time = began.elapsed();
+    assert_eq!(report["failed"].as_array().map(Vec::len), Some(40), "{}", report["failed"]);
+    // One after the other by twos they take twenty seconds.
+    assert!(time < Duration::from_secs(8), "{time:?}");
+    assert_eq!((server.get("/new").ok(), server.get("/ok").ok()), ("new".into(), "changed".into()));
+}

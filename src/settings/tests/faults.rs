@@ -259,7 +259,7 @@ fn a_bind_that_others_can_reach_needs_a_key_and_no_development() {
     assert!(lines(&Settings::load(&sources).unwrap_err()).starts_with("--bind: :: can be reached"));
     sources.overrides.insecure = Some(true);
     let warnings = Settings::load(&sources).unwrap().warnings;
-    assert!(lines(&warnings).contains("everybody who reaches :: may use the administration"));
+    assert!(lines(&warnings).contains("no key guards the administration: nobody may use it"));
     sources.overrides.development = Some(true);
     assert!(lines(&Settings::load(&sources).unwrap_err()).starts_with("--dev: development mode"));
 }
