@@ -1,6 +1,6 @@
 //! A request on its way: which generation, which area, who asks, and what answers.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use http::{Method, StatusCode, Uri, header, uri::Scheme};
 use hyper::body::Bytes;
@@ -94,7 +94,11 @@ impl HotplateEndpoint {
         let Found::Route(target, values) = found else {
             return self.without_route(&found, &path, request, generation);
         };
-        let path = path::restored(path);
+        // Mostly it is as it was sent.
+        let path = match path {
+            Cow::Borrowed(_) if request.original.is_none() => None,
+            path => Some(path::restored(path)),
+        };
         self.script(target, values, path, request, generation).await
     }
 
@@ -207,7 +211,7 @@ impl HotplateEndpoint {
         &self,
         target: Target,
         values: Vec<String>,
-        path: String,
+        path: Option<String>,
         request: &mut Request<'_>,
         generation: &Generation,
     ) -> Response {

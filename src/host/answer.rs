@@ -40,6 +40,16 @@ pub(crate) enum Answer {
     Stream(StreamSpec),
 }
 
+impl Answer {
+    /// What a map or an array is where nothing else is said: JSON.
+    pub(crate) fn json(value: &Dynamic, context: &PluginContext) -> Result<Self, AnswerError> {
+        let bytes = as_json(value, context.output_bytes)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+        Ok(ready(StatusCode::OK, headers, bytes))
+    }
+}
+
 /// A response whose body `closure` writes to the [`StreamWriter`] that it is called with.
 #[derive(Debug)]
 pub(crate) struct StreamSpec {
@@ -298,6 +308,9 @@ impl Content {
         }
         if value.is_blob() {
             return Ok(Self::Bytes(value.into_blob().unwrap_or_default().into()));
+        }
+        if value.is_map() || value.is_array() {
+            return Ok(Self::json(value));
         }
         if let Some(plain) = as_plain(&value) {
             return plain.map(Self::json).map_err(AnswerError::Raised);

@@ -49,8 +49,8 @@ pub(crate) struct RequestData {
     pub(crate) method: Method,
     /// The target as it was sent.
     pub(crate) uri: Uri,
-    /// The path, decoded and canonical.
-    pub(crate) path: String,
+    /// The path, decoded and canonical, where that is not as it was sent.
+    pub(crate) path: Option<String>,
     /// Where in the path the plugin's mount ends.
     pub(crate) subpath_at: usize,
     /// The parameters of the route's path.
@@ -69,6 +69,17 @@ pub(crate) struct RequestData {
     pub(crate) auth: Option<AuthInfo>,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
+}
+
+impl RequestData {
+    /// The path, decoded and canonical.
+    pub(crate) fn path(&self) -> &str {
+        let sent = || {
+            let path = self.uri.path();
+            Some(path.strip_suffix('/').unwrap_or(path)).filter(|path| !path.is_empty())
+        };
+        self.path.as_deref().or_else(sent).unwrap_or("/")
+    }
 }
 
 /// The parameters of a route's path.
@@ -249,8 +260,8 @@ impl ScriptRequest {
         let data = &self.0.data;
         let value = match name {
             "method" => data.method.as_str().into(),
-            "path" => data.path.as_str().into(),
-            "subpath" => data.path.get(data.subpath_at..).unwrap_or_default().into(),
+            "path" => data.path().into(),
+            "subpath" => data.path().get(data.subpath_at..).unwrap_or_default().into(),
             "url" => self.url().into(),
             "params" => return Some(Ok(self.params())),
             "query" => return Some(self.query()),

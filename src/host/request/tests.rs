@@ -25,7 +25,7 @@ fn data(headers: &[(&str, &str)], body: &[u8]) -> RequestData {
     RequestData {
         method: Method::POST,
         uri: "http://localhost:8080/shop/orders/7?a=1&b=x+y&b=%C3%A9&c=".parse().unwrap(),
-        path: "/shop/orders/7".to_owned(),
+        path: Some("/shop/orders/7".to_owned()),
         subpath_at: "/shop/orders".len(),
         params: Params {
             names: ["id".into(), "name".into()].into(),

@@ -80,7 +80,7 @@ impl Mock {
         let query = data.uri.query().unwrap_or_default();
         // The head of an answer is that of the same answer.
         let method = if data.method == Method::HEAD { &Method::GET } else { &data.method };
-        let target = [method.as_str(), data.path.as_str(), query].map(str::as_bytes);
+        let target = [method.as_str(), data.path(), query].map(str::as_bytes);
         let seed = seed(target.into_iter().chain([&*data.body]));
         let made = self.example(seed).or_else(|| self.example(0));
         let mut value = made.unwrap_or_default();
