@@ -274,6 +274,7 @@ fn limits(limits: &ScriptLimits) -> Value {
         "operations": limits.operations,
         "call_depth": limits.call_depth,
         "memory_bytes": limits.memory_bytes,
+        "total_memory_bytes": limits.total_memory_bytes,
         "output_bytes": limits.output_bytes,
         "concurrency": limits.concurrency,
         "queue": limits.queue,

@@ -97,7 +97,12 @@ impl Function {
     /// What it gives for arguments; `None` if it raises an error.
     pub fn call<const N: usize>(&self, arguments: [Dynamic; N]) -> Option<Dynamic> {
         let deadline = Instant::now() + LONG;
-        let limits = Limits { deadline, operations: u64::MAX, memory_bytes: 1 << 30 };
+        let limits = Limits {
+            deadline,
+            operations: u64::MAX,
+            memory_bytes: 1 << 30,
+            total_memory_bytes: u64::MAX,
+        };
         let _budget = budget::enter(limits, Thread::Own);
         self.callback.call(&self.engine, arguments).ok()
     }

@@ -72,6 +72,7 @@ impl Trial {
             deadline: Instant::now() + self.time,
             operations: 50_000_000,
             memory_bytes: self.memory_bytes,
+            total_memory_bytes: u64::MAX,
         };
         let guard = budget::enter(limits, Thread::Own);
         let _run = current::enter(Arc::new(self.plugin()), self.phase);

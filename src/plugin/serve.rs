@@ -98,6 +98,10 @@ impl Plugin {
             Ran::Answer(Answer::Ready(response, _)) => response,
             Ran::Answer(Answer::Stream(stream)) => self.stream(stream, time, executor),
             Ran::Problem(problem) => problem.into_response(),
+            Ran::Spent(Spent::Crowded, _) => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                busy("scripts hold too much memory together")
+            }
             Ran::Spent(Spent::Busy, _) => busy("too many slow requests are being answered"),
             Ran::Spent(spent, place) => self.spent(spent, place, &id.to_string()),
             Ran::Fault(diagnostic) => self.fault(&diagnostic, &id.to_string()),
@@ -248,6 +252,9 @@ impl Plugin {
         route: &Route,
         asked: Asked<'_>,
     ) -> Result<Answer, AnswerError> {
+        if route.checks.is_none() && !value.is_shared() && (value.is_map() || value.is_array()) {
+            return Answer::json(&value, &self.context);
+        }
         let response = ScriptResponse::from_value(value)?;
         let checks = route.checks.as_deref().filter(|checks| checks.promises());
         let (Some(checks), true) = (checks, self.responses != Responses::Off) else {
@@ -295,6 +302,7 @@ impl Plugin {
             deadline,
             operations: self.limits.operations,
             memory_bytes: self.limits.memory_bytes,
+            total_memory_bytes: self.limits.total_memory_bytes,
         }
     }
 

@@ -9,6 +9,9 @@
 //! A script begins on the thread that took the request. Once it has run [`ESCALATE_AFTER`], that
 //! thread gives up the rest of its work to another one, so that a slow script delays nobody else.
 
+mod escalate;
+mod together;
+
 use std::{
     cell::{Cell, RefCell},
     fmt,
@@ -26,12 +29,6 @@ use super::{Native, effect, memory};
 /// How long a script may hold a thread that serves other requests too.
 const ESCALATE_AFTER: Duration = Duration::from_millis(2);
 
-/// How long to wait for another thread to take over a worker's queue.
-const HANDOVER: Duration = Duration::from_millis(20);
-
-/// After how long a slow script makes sure again that it holds up nobody; then twice as long, and so on.
-const AGAIN: Duration = Duration::from_millis(8);
-
 /// Ticks between two looks at the clock.
 const CLOCK_EVERY: u64 = 16;
 
@@ -44,6 +41,8 @@ pub(crate) struct Limits {
     pub(crate) operations: u64,
     /// How many bytes it may hold at a time.
     pub(crate) memory_bytes: u64,
+    /// How many bytes all scripts of the process may hold together, what each has without asking aside.
+    pub(crate) total_memory_bytes: u64,
 }
 
 /// Why a run was stopped.
@@ -55,6 +54,8 @@ pub(crate) enum Spent {
     Operations,
     /// Too much memory held at a time.
     Memory,
+    /// Too much memory held by all scripts together.
+    Crowded,
     /// Too many slow scripts at work already.
     Busy,
 }
@@ -65,6 +66,7 @@ impl fmt::Display for Spent {
             Self::Time => "the script ran longer than `script_ms` (`load_ms` while loading) allows",
             Self::Operations => "the script used more `operations` than allowed",
             Self::Memory => "the script held more than `memory_bytes` at a time",
+            Self::Crowded => "all scripts together held more than `total_memory_bytes`",
             Self::Busy => "too many slow scripts are running",
         })
     }
@@ -100,6 +102,10 @@ struct Meter {
     /// How often it was made sure that this thread holds up nobody.
     rounds: Cell<u32>,
     spent: Cell<Option<Spent>>,
+    /// The balance of memory at the start.
+    base: Cell<i64>,
+    /// Bytes of what all may hold together that this script was given.
+    given: Cell<i64>,
     thread: RefCell<Option<Thread>>,
     escalated: RefCell<Option<Arc<Slow>>>,
     /// How long natives blocked a thread of our own.
@@ -111,7 +117,7 @@ thread_local! {
     static TICKS: Cell<u64> = const { Cell::new(0) };
     /// The number of operations at which the clock is looked at; 0 once anything is spent.
     static NEXT_LOOK: Cell<u64> = const { Cell::new(u64::MAX) };
-    /// The balance of memory that may not be exceeded; none may be once anything is spent.
+    /// The balance of memory from which on more has to be asked for; none is given once anything is spent.
     static MOST_HELD: Cell<i64> = const { Cell::new(i64::MAX) };
 }
 
@@ -122,6 +128,8 @@ thread_local! {
             escalate_at: Cell::new(None),
             rounds: Cell::new(0),
             spent: Cell::new(None),
+            base: Cell::new(0),
+            given: Cell::new(0),
             thread: RefCell::new(None),
             escalated: RefCell::new(None),
             blocked: Cell::new(Duration::ZERO),
@@ -138,6 +146,8 @@ pub(crate) struct Guard {
     escalate_at: Option<Instant>,
     rounds: u32,
     spent: Option<Spent>,
+    base: i64,
+    given: i64,
     thread: Option<Thread>,
     escalated: Option<Arc<Slow>>,
     blocked: Duration,
@@ -155,7 +165,11 @@ pub(crate) fn enter(limits: Limits, thread: Thread) -> Guard {
 /// Starts a budget on this thread; `now` is now, for those who have just looked at the clock.
 pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
     memory::prepare();
-    let most = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
+    let base = memory::balance();
+    let most = match limits.memory_bytes {
+        u64::MAX => i64::MAX,
+        bytes => i64::try_from(bytes).unwrap_or(i64::MAX).min(together::FREE),
+    };
     METER.with(|meter| {
         let (escalate_at, own) = match &thread {
             Thread::Worker(_) => (Some(now + ESCALATE_AFTER), None),
@@ -164,11 +178,13 @@ pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
         Guard {
             ticks: TICKS.replace(0),
             next_look: NEXT_LOOK.replace(CLOCK_EVERY),
-            most_held: MOST_HELD.replace(memory::balance().saturating_add(most)),
+            most_held: MOST_HELD.replace(base.saturating_add(most)),
             limits: meter.limits.replace(Some(limits)),
             escalate_at: meter.escalate_at.replace(escalate_at),
             rounds: meter.rounds.replace(0),
             spent: meter.spent.replace(None),
+            base: meter.base.replace(base),
+            given: meter.given.replace(0),
             thread: meter.thread.replace(Some(thread)),
             escalated: meter.escalated.take(),
             blocked: meter.blocked.take(),
@@ -218,6 +234,9 @@ impl Drop for Guard {
             meter.rounds.set(self.rounds);
             meter.blocked.set(self.blocked);
             meter.spent.set(self.spent);
+            meter.base.set(self.base);
+            let given = meter.given.replace(self.given);
+            together::give_back(given);
             meter.thread.replace(self.thread.take());
             if let Some(slow) = meter.escalated.replace(self.escalated.take()) {
                 slow.running.fetch_sub(1, Ordering::Relaxed);
@@ -237,8 +256,10 @@ pub(crate) fn tick() -> Option<Dynamic> {
 pub(crate) fn ticks(operations: u64) -> Option<Dynamic> {
     let ticks = TICKS.get() + operations;
     TICKS.set(ticks);
-    if is_full() {
-        return METER.with(|meter| meter.stop(Spent::Memory));
+    if is_full()
+        && let Err(spent) = METER.with(|meter| meter.take_memory(0))
+    {
+        return METER.with(|meter| meter.stop(spent));
     }
     if ticks >= NEXT_LOOK.get() {
         return METER.with(|meter| meter.look(ticks));
@@ -282,43 +303,6 @@ impl Meter {
         MOST_HELD.set(i64::MIN);
         self.ended()
     }
-
-    /// Gives the worker's other work to another thread; false when too many did so already.
-    ///
-    /// Tokio takes the queue back when this thread is ready before the other one has begun, and nothing
-    /// tells whether it did. So this thread waits a little, and a script that goes on does it again, at
-    /// ever longer intervals; where the queue is gone already, that costs nothing but the wait.
-    fn escalate(&self) -> bool {
-        let Some(Thread::Worker(slow)) = self.thread.borrow().clone() else { return true };
-        if !self.reserve(slow) {
-            return false;
-        }
-        let began = Instant::now();
-        let (sender, taken) = std::sync::mpsc::channel::<()>();
-        tokio::spawn(async move { drop(sender) });
-        tokio::task::block_in_place(|| {
-            // Whether it ran or the time is over: the wait is what counts.
-            taken.recv_timeout(HANDOVER).unwrap_or_default();
-            std::thread::sleep(ESCALATE_AFTER.saturating_sub(began.elapsed()));
-        });
-        let rounds = self.rounds.get();
-        self.rounds.set(rounds + 1);
-        self.escalate_at.set(Some(Instant::now() + AGAIN * 2_u32.pow(rounds.min(10))));
-        true
-    }
-
-    /// Counts this script among the slow ones; false when there are too many.
-    fn reserve(&self, slow: Arc<Slow>) -> bool {
-        if self.escalated.borrow().is_some() {
-            return true;
-        }
-        if slow.running.fetch_add(1, Ordering::Relaxed) >= slow.most {
-            slow.running.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
-        self.escalated.replace(Some(slow));
-        true
-    }
 }
 
 /// Whether the script holds more memory than it may; [`ticks`] ends it then.
@@ -333,11 +317,11 @@ pub(crate) fn check() -> Native<()> {
         if meter.limits.get().is_none() {
             return Ok(());
         }
-        if is_full() {
-            meter.stop(Spent::Memory);
-        } else {
-            meter.look(TICKS.get());
-        }
+        let memory = if is_full() { meter.take_memory(0) } else { Ok(()) };
+        match memory {
+            Err(spent) => meter.stop(spent),
+            Ok(()) => meter.look(TICKS.get()),
+        };
         match meter.spent.get() {
             Some(_) => Err(terminated()),
             None => Ok(()),
@@ -352,8 +336,10 @@ pub(crate) fn charge(bytes: usize) -> Native<()> {
         if memory::balance().saturating_add(asked) <= MOST_HELD.get() {
             return Ok(());
         }
-        meter.stop(Spent::Memory);
-        Err(terminated())
+        meter.take_memory(asked).map_err(|spent| {
+            meter.stop(spent);
+            terminated()
+        })
     })
 }
 

@@ -184,7 +184,12 @@ fn limits(fields: &mut Fields) -> Limits {
         script_threads: fields
             .number("script_threads", 1..=1_024)
             .unwrap_or(default.script_threads),
-        script: ScriptLimits::default().overlaid(&overrides(fields)),
+        script: ScriptLimits {
+            total_memory_bytes: fields
+                .number("total_memory_bytes", 1_048_576..=MAX_BYTES)
+                .unwrap_or(default.script.total_memory_bytes),
+            ..ScriptLimits::default().overlaid(&overrides(fields))
+        },
     }
 }
 

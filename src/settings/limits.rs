@@ -45,6 +45,8 @@ pub struct ScriptLimits {
     pub call_depth: usize,
     /// Bytes of memory that one call may hold.
     pub memory_bytes: u64,
+    /// Bytes of memory that the calls of all plugins may hold together: no plugin has its own.
+    pub total_memory_bytes: u64,
     /// Bytes of one answer's body.
     pub output_bytes: usize,
     /// Calls that may be off the workers at the same time because they take long.
@@ -115,6 +117,7 @@ impl Default for ScriptLimits {
             operations: 50_000_000,
             call_depth: 64,
             memory_bytes: 64 << 20,
+            total_memory_bytes: 512 << 20,
             output_bytes: 16 << 20,
             concurrency: 32,
             queue: 128,
@@ -168,6 +171,7 @@ impl ScriptLimits {
             operations: own.operations.unwrap_or(self.operations),
             call_depth: own.call_depth.unwrap_or(self.call_depth),
             memory_bytes: own.memory_bytes.unwrap_or(self.memory_bytes),
+            total_memory_bytes: self.total_memory_bytes,
             output_bytes: own.output_bytes.unwrap_or(self.output_bytes),
             concurrency: own.concurrency.unwrap_or(self.concurrency),
             queue: own.queue.unwrap_or(self.queue),

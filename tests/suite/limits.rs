@@ -269,6 +269,33 @@ fn every_limit_may_be_a_plugins_own_and_is_shown() {
 }
 
 #[test]
+fn all_scripts_together_hold_no_more_than_they_may() {
+    let holds = "get(|req| { let held = blob(12000000); sleep(1.0); held.len() });";
+    let server =
+        Project::new(&[("holds.rhai", holds), ("ok.rhai", "get(|req| blob(900000).len());")])
+            .config("[limits]\nmemory_bytes = 16777216\ntotal_memory_bytes = 33554432\n")
+            .start();
+    for _ in 0..2 {
+        let mut all: Vec<_> = (0..6).map(|_| server.connect()).collect();
+        for connection in &mut all {
+            connection.begin(&Ask::get("/holds"));
+        }
+        // Who holds little need not ask.
+        assert_eq!(server.get("/ok").ok(), "900000");
+        let answers: Vec<_> = all.iter_mut().map(|c| c.answer(false).expect("an answer")).collect();
+        let (held, refused): (Vec<_>, Vec<_>) =
+            answers.iter().partition(|answer| answer.status == 200);
+        assert_eq!((held.len(), refused.len()), (2, 4));
+        for answer in refused {
+            assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+            assert!(answer.text().contains("too much memory together"), "{}", answer.text());
+        }
+    }
+    assert_eq!(server.plugin("holds")["limits"]["total_memory_bytes"], 33_554_432);
+    assert_eq!(server.plugin("holds")["refused"], 8);
+}
+
+#[test]
 fn a_byte_order_mark_is_ignored() {
     let server =
         Server::start(&[("bom.rhai", "\u{feff}get(|r| \"ok\");\r\nget(\"/x\", |r| \"x\");\r\n")]);

@@ -88,6 +88,7 @@ impl Site {
             deadline: Instant::now() + TIME * times,
             operations: OPERATIONS * u64::from(times),
             memory_bytes: MEMORY_BYTES,
+            total_memory_bytes: u64::MAX,
         };
         let outcome = plugin.outcome(function, request(id), limits)?;
         let outcome = outcome.replace(&*self.data.path().to_string_lossy(), "DATA");
@@ -104,7 +105,7 @@ fn request(id: RequestId) -> RequestData {
     RequestData {
         method: Method::POST,
         uri: "http://localhost/p/1?a=1&b=2&n=12&name=ann&q=x".parse().unwrap(),
-        path: "/p/1".to_owned(),
+        path: Some("/p/1".to_owned()),
         subpath_at: 2,
         params: Params {
             names: ["id", "name", "n", "rest"].map(Arc::from).into(),

@@ -370,6 +370,7 @@ async fn a_write_waits_no_longer_than_the_script_may_run() {
             deadline: std::time::Instant::now() + std::time::Duration::from_millis(30),
             operations: u64::MAX,
             memory_bytes: u64::MAX >> 1,
+            total_memory_bytes: u64::MAX,
         };
         let guard = budget::enter(limits, budget::Thread::Own);
         let error = streaming("loop { out.write(\"x\") }", out).unwrap_err();

@@ -15,12 +15,17 @@ pub(super) fn deadline(limits: &ScriptLimits) -> Instant {
 
 /// What reading and checking a script may use: time alone, for nothing of it runs.
 pub(super) fn of_reading(deadline: Instant) -> Limits {
-    Limits { deadline, operations: u64::MAX, memory_bytes: u64::MAX }
+    Limits { deadline, operations: u64::MAX, memory_bytes: u64::MAX, total_memory_bytes: u64::MAX }
 }
 
 /// What running the top level may use, and making routes of what it declared.
 pub(super) fn of_running(limits: &ScriptLimits, deadline: Instant) -> Limits {
-    Limits { deadline, operations: limits.operations, memory_bytes: limits.memory_bytes }
+    Limits {
+        deadline,
+        operations: limits.operations,
+        memory_bytes: limits.memory_bytes,
+        total_memory_bytes: limits.total_memory_bytes,
+    }
 }
 
 /// Refuses a script whose reading and checking took too long.
@@ -44,6 +49,6 @@ pub(super) fn in_words(spent: Spent, limits: &ScriptLimits) -> String {
         Spent::Memory => {
             format!("loading held more than {} bytes (`memory_bytes`)", limits.memory_bytes)
         }
-        Spent::Busy => spent.to_string(),
+        Spent::Busy | Spent::Crowded => spent.to_string(),
     }
 }

@@ -1,0 +1,55 @@
+//! What all scripts of the process may hold of its memory together.
+//!
+//! A script holds a little without asking. When that is over it takes a part of what all may hold, in steps, and
+//! gives all of it back at its end: a call that needs little never touches the account.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::{MOST_HELD, Meter, Spent};
+use crate::script::memory;
+
+/// Bytes that a script may hold without asking for a part of what all may hold together.
+pub(super) const FREE: i64 = 1 << 20;
+
+/// Bytes of that part that a script is given beyond what it asks for, so that it does not ask for each.
+const STEP: i64 = 4 << 20;
+
+/// Bytes of memory, an account of the process like the memory itself, that scripts were given.
+static GIVEN: AtomicI64 = AtomicI64::new(0);
+
+/// Gives back what a script took.
+pub(super) fn give_back(given: i64) {
+    if given != 0 {
+        GIVEN.fetch_sub(given, Ordering::Relaxed);
+    }
+}
+
+impl Meter {
+    /// Takes of what all may hold together, so that the script may hold `asked` bytes more than it does.
+    #[cold]
+    pub(super) fn take_memory(&self, asked: i64) -> Result<(), Spent> {
+        if let Some(spent) = self.spent.get() {
+            return Err(spent);
+        }
+        let Some(limits) = self.limits.get() else { return Ok(()) };
+        let most = i64::try_from(limits.memory_bytes).unwrap_or(i64::MAX);
+        let base = self.base.get();
+        let wanted = memory::balance().saturating_add(asked).saturating_sub(base);
+        if wanted > most {
+            return Err(Spent::Memory);
+        }
+        let may_hold = wanted.saturating_add(STEP).min(most);
+        let given = self.given.get();
+        let more = may_hold.saturating_sub(FREE).saturating_sub(given).max(0);
+        // One script alone may always have what is its own.
+        let total = limits.total_memory_bytes.max(limits.memory_bytes);
+        let total = i64::try_from(total).unwrap_or(i64::MAX);
+        let take = |all: i64| all.checked_add(more).filter(|all| *all <= total);
+        if GIVEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
+            return Err(Spent::Crowded);
+        }
+        self.given.set(given + more);
+        MOST_HELD.set(base.saturating_add(may_hold));
+        Ok(())
+    }
+}
