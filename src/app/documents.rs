@@ -1,6 +1,6 @@
 //! Requests for documents: whether a plugin comes first, the answer, and its line in the log.
 
-use http::{Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use poem::Response;
 
 use super::logged::content_length;
@@ -65,11 +65,35 @@ pub(super) async fn serve(
         true => documents.serve(mount, path, &ask(request, generation)).await,
         false => caller.refuse(Denied::Unauthorized, &generation.settings),
     };
+    if mount.is_guarded() {
+        keep_private(response.headers_mut());
+    }
     if request.method() == Method::HEAD {
         drop(response.take_body());
     }
     log(documents, request, &response, generation);
     response
+}
+
+/// Lets no cache that others share keep what asks for a key, whatever the folder says of caching (RFC 9111, 5.2.2).
+fn keep_private(headers: &mut HeaderMap) {
+    let said = headers.get(header::CACHE_CONTROL).and_then(|said| said.to_str().ok());
+    let is_for_all = |part: &&str| {
+        let part = part.to_ascii_lowercase();
+        part == "public" || part.starts_with("s-maxage")
+    };
+    let mut parts: Vec<&str> = said.unwrap_or_default().split(',').map(str::trim).collect();
+    parts.retain(|part| !part.is_empty() && !is_for_all(part));
+    if !parts
+        .iter()
+        .any(|part| part.eq_ignore_ascii_case("private") || part.eq_ignore_ascii_case("no-store"))
+    {
+        parts.insert(0, "private");
+    }
+    if let Ok(kept) = HeaderValue::from_str(&parts.join(", ")) {
+        headers.insert(header::CACHE_CONTROL, kept);
+    }
+    headers.append(header::VARY, HeaderValue::from_static("authorization, x-custom-auth"));
 }
 
 /// Whether a caller has the key that a folder asks for.

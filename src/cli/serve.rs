@@ -43,9 +43,10 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
     let redirect = redirect.map(|port| server::bind((settings.network.bind, port).into()));
     let redirect = redirect.transpose().map_err(|error| Failure::Redirect(error.reason()))?;
     let ports = Ports { listener, tls, redirect };
+    // Before the pidfile: whoever reads that may send a signal.
+    let early = EarlyHangup::keep()?;
     // A folder that takes no pidfile is told before the scripts are loaded, too.
     let pidfile = settings.paths.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let early = EarlyHangup::keep()?;
     let runtime = serve::runtime(settings.network.worker_count())?;
     let site = Hotplate::builder()
         .sources(sources)

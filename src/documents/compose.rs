@@ -79,9 +79,17 @@ fn put(html: &str, mark: &str, part: &str) -> String {
     let mut pieces = html.split(mark);
     all.push_str(pieces.next().unwrap_or_default());
     for piece in pieces {
-        // What is no tag has its angle brackets escaped; what was included is whole.
+        // What was included is whole. A bare `<` of a text opens nothing.
         let opens = |name: &str| all.rfind(name);
-        if opens("<") <= opens(">") {
+        let begins = |at: usize| {
+            let next = all.get(at + 1..).unwrap_or_default().chars().next();
+            next.is_some_and(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?'))
+        };
+        // Not beyond the last `>`, so that a text of many bare ones is not walked through for each part.
+        let closed = opens(">").map_or(0, |at| at + 1);
+        let open = all.get(closed..).unwrap_or_default();
+        let is_in_tag = open.match_indices('<').any(|(at, _)| begins(closed + at));
+        if !is_in_tag {
             match opens("<code") > opens("</code") {
                 true => all.push_str(&escaped(part)),
                 false => all.push_str(part),

@@ -194,29 +194,51 @@ fn titled(html: &str, title: &str) -> String {
     format!("{before}{new}{after}")
 }
 
-/// Where the first tag of that name begins and ends that is in no comment.
+/// Where the first tag of that name begins and ends that is in no comment. Each part of the text is looked at
+/// once for either.
 fn tag(lower: &str, name: &str) -> Option<(usize, usize)> {
+    let next = |known: Option<usize>, at: usize, what: &str| match known? {
+        place if place >= at => Some(place),
+        _ => Some(at + lower.get(at..)?.find(what)?),
+    };
     let mut at = 0;
+    let mut found = lower.find(name);
+    let mut comment = lower.find("<!--");
     loop {
-        let rest = lower.get(at..)?;
-        let found = rest.find(name)?;
-        if let Some(comment) = rest.find("<!--").filter(|comment| *comment < found) {
-            at += comment + rest.get(comment..)?.find("-->")?;
+        found = next(found, at, name);
+        comment = next(comment, at, "<!--");
+        let begins = found?;
+        if let Some(comment) = comment.filter(|comment| *comment < begins) {
+            at = comment + lower.get(comment..)?.find("-->")?;
             continue;
         }
-        let after = rest.get(found + name.len()..)?;
+        at = begins + name.len();
+        let after = lower.get(at..)?;
         if after.starts_with(|next: char| next == '>' || next == '/' || next.is_ascii_whitespace())
         {
-            let end = found + name.len() + after.find('>')? + 1;
-            return Some((at + found, at + end));
+            return Some((begins, at + after.find('>')? + 1));
         }
-        at += found + name.len();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::titled;
+    use super::{tag, titled};
+
+    #[test]
+    fn a_tag_is_found_in_one_go() {
+        // Looked through anew at each of them, these take minutes.
+        let began = std::time::Instant::now();
+        for part in ["<body-x", "<!---->", "<!----><body-x", "<!-- <body> -->"] {
+            let page = part.repeat((1 << 20) / part.len());
+            assert_eq!(tag(&page, "<body"), None);
+            let (begins, ends) = (page.len(), page.len() + 6);
+            assert_eq!(tag(&(page + "<body>"), "<body"), Some((begins, ends)), "{part}");
+        }
+        assert_eq!(tag("<!-- <a> --><a b><a>", "<a"), Some((12, 17)));
+        assert_eq!(tag("<!-- <a>", "<a"), None);
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    }
 
     #[test]
     fn a_title_goes_into_the_head() {

@@ -17,8 +17,11 @@ use super::{
 };
 use crate::diagnostic::Diagnostic;
 
-/// The longest that a file which has lost something is waited for.
+/// How long a file that has lost something must not have changed before it is believed.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The longest that such a file is waited for.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// How often it is looked at meanwhile.
 const STEP: Duration = Duration::from_millis(10);
@@ -76,16 +79,17 @@ impl Running {
     ) -> Result<Again, Vec<Diagnostic>> {
         let patience = Duration::from_millis(in_force.watch.settle_ms).saturating_mul(4);
         let patience = patience.min(PATIENCE);
+        let waits = |doubt| if doubt == Doubt::Less { LONGEST } else { patience };
         let began = Instant::now();
         loop {
             let read = load::load_over(sources, &self.started)?;
-            let doubt = self.doubt(&read.loaded, patience);
+            let doubt = self.doubt(&read.loaded);
             match doubt {
-                Some(_) if began.elapsed() < patience => std::thread::sleep(STEP),
+                Some(doubt) if began.elapsed() < waits(doubt) => std::thread::sleep(STEP),
                 Some(Doubt::Gone) => return Err(vec![gone(&sources.config_file())]),
                 Some(Doubt::Blank) => return Err(vec![blank(&sources.config_file())]),
                 Some(Doubt::Less) | None => {
-                    self.text = read.loaded.text;
+                    self.text = read.loaded.text.map(|text| text.0);
                     return Ok(Again {
                         settings: read.loaded.settings,
                         restart_needed: read.restart_needed,
@@ -96,16 +100,17 @@ impl Running {
         }
     }
 
-    fn doubt(&self, loaded: &Loaded, patience: Duration) -> Option<Doubt> {
+    fn doubt(&self, loaded: &Loaded) -> Option<Doubt> {
         let before = self.text.as_ref()?;
         let (Some(file), Some(text)) = (&loaded.file, &loaded.text) else {
             return Some(Doubt::Gone);
         };
-        if text.trim().is_empty() && !before.trim().is_empty() {
+        let (said, says) = (keys(before), keys(&text.0));
+        // The name of the whole is always there.
+        if says.len() <= 1 && said.len() > 1 {
             return Some(Doubt::Blank);
         }
-        let is_less = || !keys(before).is_subset(&keys(text));
-        (changed_within(file, patience) && is_less()).then_some(Doubt::Less)
+        (changed_within(file, PATIENCE) && !said.is_subset(&says)).then_some(Doubt::Less)
     }
 }
 
@@ -149,7 +154,7 @@ fn gone(file: &Path) -> Diagnostic {
 }
 
 fn blank(file: &Path) -> Diagnostic {
-    let message = format!("{} is empty: what it said stays in force", name_of(file));
+    let message = format!("{} sets nothing: what it said stays in force", name_of(file));
     Diagnostic::error("config-gone", message)
         .help("write it again; to go on with the defaults, restart")
 }

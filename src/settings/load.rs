@@ -73,13 +73,23 @@ pub struct Loaded {
     /// What is accepted but probably not meant.
     pub warnings: Vec<Diagnostic>,
     /// The text of the file, which may hold secrets.
-    pub(super) text: Option<String>,
+    pub(super) text: Option<Hidden>,
+}
+
+/// A text that nothing shows.
+#[derive(Clone)]
+pub(super) struct Hidden(pub(super) String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 impl Loaded {
     /// The text of the file, for when it is read again.
     pub(crate) fn take_text(&mut self) -> Option<String> {
-        self.text.take()
+        self.text.take().map(|text| text.0)
     }
 }
 
@@ -212,7 +222,10 @@ fn load_with(sources: &Sources, started: Option<&Settings>) -> Result<LoadedOver
         settings.paths.plugins = absolute(&working_dir.join(folder));
     }
     if sources.overrides.tls_dev == Some(true) {
-        settings.tls.switch_to_development(&settings.paths.data);
+        // Its certificate is in the folder that the server began with.
+        let data = &started.unwrap_or(&settings).paths.data;
+        let data = data.clone();
+        settings.tls.switch_to_development(&data);
     }
     let restart_needed = started.map_or_else(Vec::new, |started| settings.keep_fixed(started));
     // Whoever renews a certificate tells nobody: its files are watched.
@@ -238,7 +251,7 @@ fn load_with(sources: &Sources, started: Option<&Settings>) -> Result<LoadedOver
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }
-    let text = file.is_some().then_some(document.text);
+    let text = file.is_some().then_some(Hidden(document.text));
     let loaded = Loaded { settings, project_root, file, warnings: diagnostics, text };
     Ok(LoadedOver { loaded, restart_needed })
 }

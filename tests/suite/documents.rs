@@ -235,6 +235,26 @@ fn a_folder_for_those_with_a_key_is_for_nobody_else() {
 }
 
 #[test]
+fn what_asks_for_a_key_is_kept_by_no_cache_that_others_share() {
+    for (said, sent) in [
+        ("max-age=600", "private, max-age=600"),
+        ("public, max-age=600, s-maxage=900", "private, max-age=600"),
+        ("no-store", "no-store"),
+        ("Private, max-age=1", "Private, max-age=1"),
+    ] {
+        let config = format!(
+            "[auth]\napikey = \"all\"\n\
+             [[documents.mounts]]\nfolder = \"html\"\nauth = \"global\"\ncache_control = \"{said}\"\n"
+        );
+        let server = project(&[("html/a.txt", "secret")], &config).start();
+        for _ in 0..2 {
+            let answer = server.ask(Ask::get("/html/a.txt").header("X-Custom-Auth", "all"));
+            assert_eq!(answer.header("cache-control"), Some(sent));
+        }
+    }
+}
+
+#[test]
 fn a_folder_asks_for_no_key_that_nobody_has() {
     let config = "[[documents.mounts]]\nfolder = \"html\"\nauth = \"global\"\n";
     let ended = project(&[("html/a.txt", "a")], config).run();

@@ -205,6 +205,7 @@ fn files_times_and_titles_are_put_in_their_places() {
             "# A @INCLUDE=img.html@ B\n\nA `@INCLUDE=img.html@` and ![@INCLUDE=img.html@](y.png)\n",
         ),
         ("html/img.html", "<img src=\"x.png\">"),
+        ("html/f.html", "<p>1 < 2 @INCLUDE=b.md@</p>"),
         ("html/c.html", "<aside>@INCLUDE=b.md@</aside>"),
         (
             "html/d.html",
@@ -225,6 +226,8 @@ fn files_times_and_titles_are_put_in_their_places() {
     assert!(html.contains("<h1 id=\"a--b\">A <img src=\"x.png\"> B</h1>"), "{html}");
     assert!(html.contains("<code>&lt;img src=&quot;x.png&quot;&gt;</code>"), "{html}");
     assert!(html.contains("alt=\"\"") && html.contains("<title>A  B</title>"), "{html}");
+    let html = server.get("/html/f.html").ok();
+    assert!(html.contains("1 < 2 <p><em>b</em></p>"), "{html}");
     let html = server.get("/html/d.html").ok();
     assert!(html.contains("<title>N &amp; N</title>"), "{html}");
     assert!(html.contains("<p><em>b</em></p>\n <aside>@INCLUDE"), "{html}");

@@ -313,10 +313,14 @@ fn what_is_no_configuration_is_told_with_its_line() {
 fn documents_that_asked_for_a_key_ask_for_one_here() {
     let ini = "[paths]\nplugins = plugins\n[auth]\napikey = all\n[plugin_parms]\nfileserve = auth_type=KIND&apikey=own\n\
         [file_server]\ndocuments = pages:${ENV:HOME}/pages\n[network]\nport = int:0\n";
-    for (kind, may, may_not) in
-        [("global", &["all"][..], &["own", ""][..]), ("plugin", &["own", "all"], &["other", ""])]
-    {
-        let project = project(&ini.replace("KIND", kind));
+    for (kind, may, may_not) in [
+        ("auth_type=global", &["all"][..], &["own", ""][..]),
+        ("auth_type=plugin", &["own", "all"], &["other", ""]),
+        // As the examples of pserve's documentation say it.
+        ("auth=global", &["all"], &["own", ""]),
+        ("auth=plugin", &["own", "all"], &["other", ""]),
+    ] {
+        let project = project(&ini.replace("auth_type=KIND", kind));
         fs::create_dir_all(project.root().join("pages")).unwrap();
         fs::write(project.root().join("pages/a.txt"), "private").unwrap();
         fs::create_dir(project.root().join("config")).unwrap();

@@ -67,6 +67,17 @@ fn truncated_and_written_slowly() {
 }
 
 #[test]
+fn written_with_a_long_pause_where_it_parses() {
+    stays_guarded(|path, text| {
+        let (first, rest) = text.split_once("[plugins.private]").unwrap();
+        let mut file = fs::File::create(path).unwrap();
+        file.write_all(first.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(600));
+        write!(file, "[plugins.private]{rest}").unwrap();
+    });
+}
+
+#[test]
 fn moved_away_and_written_anew() {
     stays_guarded(|path, text| {
         let backup = path.with_extension("toml~");
@@ -111,7 +122,9 @@ fn a_file_that_is_gone_or_empty_leaves_all_as_it_was_and_is_told_of() {
     fs::remove_file(&path).unwrap();
     told("hotplate.toml is not there any more");
     fs::write(&path, "\n").unwrap();
-    told("hotplate.toml is empty");
+    told("hotplate.toml sets nothing");
+    fs::write(&path, "# [plugins.private]\n").unwrap();
+    told("hotplate.toml sets nothing");
     // What is taken out of a file that says something counts, after a moment.
     fs::write(&path, "[plugins.shown]\nversion = 7\n").unwrap();
     wait_until("the guard is gone", || server.get("/private").status == 200);

@@ -29,10 +29,25 @@ impl Carried<'_> {
         match said("auth_type").map(|text| text.written().to_lowercase()).as_deref() {
             Some("global") => self.documents = Asked { asks: true, apikey: None },
             Some("plugin") => self.documents = Asked { asks: true, apikey: said("apikey") },
-            _ => {}
+            Some(_) => {
+                let why = "its auth_type is neither global nor plugin, which asks for no key";
+                self.leave("plugin_parms", parms, why);
+            }
+            // As with plugins: what is meant, not what pserve reads.
+            None => match said("auth").map(|text| text.written().to_lowercase()).as_deref() {
+                Some(kind @ ("global" | "plugin")) => {
+                    let apikey = if kind == "plugin" { said("apikey") } else { None };
+                    self.documents = Asked { asks: true, apikey };
+                    let why = "`auth`: pserve reads only auth_type and asks for no key; here it is asked for";
+                    self.leave("plugin_parms", parms, why);
+                }
+                Some(_) => self.leave("plugin_parms", parms, "`auth`: pserve reads only auth_type"),
+                None => {}
+            },
         }
-        for name in
-            parameters.keys().filter(|name| !matches!(name.as_str(), "auth_type" | "apikey"))
+        for name in parameters
+            .keys()
+            .filter(|name| !matches!(name.as_str(), "auth" | "auth_type" | "apikey"))
         {
             let why = format!("`{name}`: documents are served without a plugin");
             self.leave("plugin_parms", parms, &why);
