@@ -207,6 +207,8 @@ struct Reloader {
     logged: Vec<Diagnostic>,
     /// What is wrong with the configuration, until it is mended.
     config_faults: Vec<Diagnostic>,
+    /// Which settings were said to need a restart.
+    restart_told: Vec<String>,
     /// What came of applying it.
     applied: Applied,
     contract: Contract,
@@ -230,6 +232,7 @@ impl Reloader {
             watcher: None,
             logged: Vec::new(),
             config_faults: Vec::new(),
+            restart_told: Vec::new(),
             applied: Applied::default(),
         }
     }

@@ -67,9 +67,11 @@ impl Reloader {
         let (settings, restart) = match self.running.read(sources, &in_force) {
             Ok(read) => {
                 self.config_faults = read.warnings;
-                for key in &read.restart_needed {
+                let is_new = |key: &&String| !self.restart_told.contains(*key);
+                for key in read.restart_needed.iter().filter(is_new) {
                     tracing::warn!(key, "this setting changed; restart to apply it");
                 }
+                self.restart_told.clone_from(&read.restart_needed);
                 if *in_force == read.settings {
                     (in_force, read.restart_needed)
                 } else {

@@ -146,3 +146,14 @@ fn development_is_refused_where_others_can_reach_the_socket_that_is_open() {
     assert!(reload.text().contains("development mode is refused on 0.0.0.0"), "{}", reload.text());
     assert!(!ask("/broken").text().contains("nothing"));
 }
+
+#[test]
+fn what_needs_a_restart_is_told_once() {
+    let server = Project::new(&[("t.rhai", "get(|| settings.n);")]).config("").start();
+    for n in 0..4 {
+        server.save_config(&format!("[limits]\nscript_threads = 7\n[plugins.t]\nn = {n}\n"));
+        wait_until("it is read", || server.get("/t").text() == n.to_string());
+        assert_eq!(server.report()["restart_needed"], serde_json::json!(["limits.script_threads"]));
+    }
+    assert_eq!(server.log().matches("restart to apply it").count(), 1);
+}
