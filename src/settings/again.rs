@@ -105,12 +105,11 @@ impl Running {
         let (Some(file), Some(text)) = (&loaded.file, &loaded.text) else {
             return Some(Doubt::Gone);
         };
-        let (said, says) = (keys(before), keys(&text.0));
-        // The name of the whole is always there.
-        if says.len() <= 1 && said.len() > 1 {
+        if text.0.trim().is_empty() && !before.trim().is_empty() {
             return Some(Doubt::Blank);
         }
-        (changed_within(file, PATIENCE) && !said.is_subset(&says)).then_some(Doubt::Less)
+        let is_less = || !keys(before).is_subset(&keys(&text.0));
+        (changed_within(file, PATIENCE) && is_less()).then_some(Doubt::Less)
     }
 }
 
@@ -154,7 +153,7 @@ fn gone(file: &Path) -> Diagnostic {
 }
 
 fn blank(file: &Path) -> Diagnostic {
-    let message = format!("{} sets nothing: what it said stays in force", name_of(file));
+    let message = format!("{} is empty: what it said stays in force", name_of(file));
     Diagnostic::error("config-gone", message)
         .help("write it again; to go on with the defaults, restart")
 }
