@@ -83,22 +83,27 @@ thread_local! {
 }
 
 /// A run in force on this thread until it is dropped; then the one before it, if any.
-pub(crate) struct Guard(Option<Run>, Logged, Option<Arc<Visit>>, bool);
+pub(crate) struct Guard {
+    run: Option<Run>,
+    logged: Logged,
+    visit: Option<Arc<Visit>>,
+    development: bool,
+}
 
 /// Says which plugin's script runs on this thread from now on.
 pub(crate) fn enter(plugin: Arc<PluginContext>, phase: Phase) -> Guard {
     let development = DEVELOPMENT.replace(plugin.development);
-    let before = RUN.with(|run| run.replace(Some(Run { plugin, phase })));
-    Guard(before, LOGGED.take(), VISIT.take(), development)
+    let run = RUN.with(|run| run.replace(Some(Run { plugin, phase })));
+    Guard { run, logged: LOGGED.take(), visit: VISIT.take(), development }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let before = self.0.take();
+        let before = self.run.take();
         RUN.with(|run| run.replace(before));
-        VISIT.set(self.2.take());
-        LOGGED.set(self.1);
-        DEVELOPMENT.set(self.3);
+        VISIT.set(self.visit.take());
+        LOGGED.set(self.logged);
+        DEVELOPMENT.set(self.development);
     }
 }
 

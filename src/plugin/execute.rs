@@ -71,16 +71,14 @@ impl Executor {
         Some(Thread::Worker(Arc::clone(slow)))
     }
 
-    /// Runs `job` of a plugin, whose share that is, to its end, wherever there is room; `None` when there was no thread for it, or it panicked.
+    /// Runs `job` of a plugin, whose share that is, to its end, where it need not run at once; `None` when there
+    /// was no thread for it, or it panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         pace: Pace,
         share: &Share,
         job: impl FnOnce(Thread) -> T + Send + 'static,
     ) -> Option<T> {
-        if let Some(thread) = self.at_once(pace) {
-            return Some(job(thread));
-        }
         let room = match (&self.workers, pace) {
             (None, _) => self.pool.place(share),
             (Some(slow), Pace::New | Pace::Quick) => match self.pool.place(share) {

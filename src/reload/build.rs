@@ -125,11 +125,10 @@ impl<'a> Workshop<'a> {
                 };
                 let thread = std::thread::Builder::new().name("hotplate-load".to_owned());
                 let begun = thread.stack_size(STACK).spawn_scoped(scope, work);
-                let failed = begun.as_ref().err();
-                if let Some(error) = failed {
+                let warn = |error: &std::io::Error| {
                     tracing::warn!(%error, "a loading thread could not be started");
-                }
-                begun.ok()
+                };
+                begun.inspect_err(warn).ok()
             };
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
             let mut threads = Vec::new();

@@ -46,18 +46,8 @@ pub(super) fn of_query(query: &str, name: &str) -> Dynamic {
         }
         return found;
     }
-    for pair in query.as_bytes().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let end = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-        let (there, value) = pair.split_at(end);
-        let has_other_name = !is_encoded(there) && there != name.as_bytes();
-        if has_other_name {
-            continue;
-        }
-        if !is_encoded(pair) {
-            add(String::from_utf8_lossy(value.get(1..).unwrap_or_default()).as_ref().into());
-        } else if let Some((there, value)) = form_urlencoded::parse(pair).next()
-            && there == name
-        {
+    for (there, value) in form_urlencoded::parse(query.as_bytes()) {
+        if there == name {
             add(value.as_ref().into());
         }
     }
