@@ -167,7 +167,9 @@ impl Plugin {
             plugin.texts.place(&component.file, component.position)
         };
         let (component, there) = (self.components.get(name)?, first.components.get(name)?);
-        if there.json == component.json {
+        // Where it is from one library in two versions, that plugin is stale and its schema goes with it.
+        let is_older = component.file == there.file && self.texts.differ_from(&first.texts);
+        if there.json == component.json || is_older {
             return None;
         }
         let message = format!("the schema `{name}` is another one in the plugin {}", first.name);

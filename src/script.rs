@@ -72,6 +72,14 @@ impl Texts {
         self.0.get(file)
     }
 
+    /// Whether a file that is in both has another text in each.
+    pub(crate) fn differ_from(&self, other: &Self) -> bool {
+        let differs = |(file, script): (&String, &compile::Compiled)| {
+            other.0.get(file).is_some_and(|there| there.text != script.text)
+        };
+        self.0.iter().any(differs)
+    }
+
     /// Where a name stands in the map that a call of a file has as an argument; the call where the map
     /// is not written there.
     pub(crate) fn argument(

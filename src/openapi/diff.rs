@@ -7,6 +7,7 @@ mod body;
 mod change;
 mod documents;
 mod keywords;
+mod lists;
 mod numbers;
 mod operation;
 mod parameters;

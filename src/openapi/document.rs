@@ -12,6 +12,10 @@ use super::{
 };
 use crate::{schema::COMPONENTS, settings::ApiInfo};
 
+/// Says of an operation that longer paths which begin like its own are answered as well, which OpenAPI has no
+/// word for.
+pub(super) const GOES_ON: &str = "x-tail";
+
 /// One place of the API, at which several operations may stand.
 struct Item<'a> {
     template: &'a str,
@@ -117,10 +121,16 @@ impl<'a> Made<'a> {
             names: &path.names,
             operations: Map::new(),
         });
-        if item.operations.contains_key(&self.operation.method) {
+        if let Some(there) = item.operations.get_mut(&self.operation.method) {
+            if let (true, Some(there)) = (path.has_tail, there.as_object_mut()) {
+                there.insert(GOES_ON.to_owned(), true.into());
+            }
             return;
         }
         let mut members = self.operation.members.clone();
+        if path.has_tail {
+            members.insert(GOES_ON.to_owned(), true.into());
+        }
         if item.names != path.names {
             rename_parameters(&mut members, &path.names, item.names);
         }

@@ -22,30 +22,32 @@ pub(super) struct Standing<'a> {
 
 impl Workshop<'_> {
     /// Loads `jobs`, and of those that stand the ones that were made with schemas which are other ones
-    /// now. `before` are the versions to fall back on.
+    /// now. `stale` are versions that are served because the newest has failed, and `before` those to fall
+    /// back on.
     pub(super) fn load_sharing<'j>(
         &self,
         jobs: &'j [Job<'j>],
         standing: &'j [Standing<'j>],
+        stale: &[Arc<Plugin>],
         before: impl Fn(&str) -> Option<Arc<Plugin>>,
     ) -> Vec<(&'j Job<'j>, Loaded)> {
         let kept = || standing.iter().map(|there| &*there.plugin);
+        // What is out of date says last what a name means.
+        let stale = || stale.iter().map(|plugin| &**plugin);
         let first: Vec<&Job<'_>> = jobs.iter().collect();
-        let results = self.load_all(&first, &Shared::of(kept()));
+        let results = self.load_all(&first, &Shared::of(kept().chain(stale())));
         let mut loaded: BTreeMap<&str, (&Job<'_>, Loaded)> =
             first.iter().zip(results).map(|(job, result)| (job.name, (*job, result))).collect();
         let failed = loaded.iter().filter(|(_, (_, result))| result.is_err());
-        let fallen_back: BTreeMap<&str, Arc<Plugin>> =
-            failed.filter_map(|(name, _)| Some((*name, before(name)?))).collect();
-        let fresh = loaded.iter().filter_map(|(name, (_, result))| match result {
-            Ok(plugin) => Some(plugin),
-            Err(_) => fallen_back.get(name).map(|before| &**before),
-        });
-        let shared = Shared::of(kept().chain(fresh));
-        let stale =
+        let fallen_back: Vec<Arc<Plugin>> =
+            failed.filter_map(|(name, _)| before(name)).collect();
+        let fresh = loaded.values().filter_map(|(_, result)| result.as_ref().ok());
+        let fallen_back = fallen_back.iter().map(|before| &**before);
+        let shared = Shared::of(kept().chain(fresh).chain(fallen_back).chain(stale()));
+        let differs =
             |result: &Loaded| result.as_ref().is_ok_and(|plugin| !plugin.is_made_with(&shared));
         let mut again: Vec<&Job<'_>> =
-            loaded.values().filter(|(_, result)| stale(result)).map(|(job, _)| *job).collect();
+            loaded.values().filter(|(_, result)| differs(result)).map(|(job, _)| *job).collect();
         let users = standing.iter().filter(|there| !there.plugin.is_made_with(&shared));
         again.extend(users.map(|there| &there.job));
         let results = self.load_all(&again, &shared);

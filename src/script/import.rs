@@ -151,14 +151,17 @@ fn missing(
 ) -> Diagnostic {
     let names = shelf.names();
     let diagnostic = fault("import-not-found", format!("there is no library `{}`", import.path));
-    let near = crate::diagnostic::nearest(&import.path, names.iter().map(String::as_str));
-    match near {
+    let below = format!("lib/{}", import.path);
+    let meant = names.iter().find(|name| **name == below).map(String::as_str);
+    let near =
+        || crate::diagnostic::nearest(&import.path, names.iter().map(String::as_str));
+    match meant.or_else(near) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!(
             "libraries stand below `lib/`: save it as `{}.rhai`",
             match import.path.strip_prefix("lib/") {
                 Some(_) => import.path.clone(),
-                None => format!("lib/{}", import.path),
+                None => below,
             }
         )),
     }

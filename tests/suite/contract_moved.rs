@@ -80,3 +80,25 @@ fn a_renamed_plugin_that_breaks_is_not_served() {
     });
     assert_eq!(server.get("/shop/b/c").json(), json!({ "id": 1, "email": "e" }));
 }
+
+#[test]
+fn a_tail_that_becomes_a_parameter_breaks() {
+    const TAIL: &str = "get(\"/{*path}\", |r| r.params.path);";
+    const ONE: &str = "get(\"/{path}\", |r| r.params.path);";
+    for (before, after) in [(TAIL, ONE), (&format!("{TAIL} get(\"/{{one}}\", |r| 1);"), ONE)] {
+        let project = Project::new(&[("files.rhai", before)])
+            .config("[contract]\non_breaking = \"refuse\"\n")
+            .env("HOTPLATE_WATCH__MODE", "off");
+        accept(&project);
+        let server = project.start();
+        server.save("files.rhai", after);
+        let report = server.report();
+        assert_eq!(report["failed"], json!(["files"]), "{report}");
+        let fault = &server.plugin("files")["diagnostics"][0];
+        assert_tells(fault, &["longer paths are not answered any more", "longer-paths-removed"]);
+        assert_eq!(server.get("/files/a/b").ok(), "a/b");
+        server.save("files.rhai", &format!("{TAIL} get(\"/{{one}}\", |r| 2);"));
+        let report = server.report();
+        assert_eq!(report["failed"], json!([]), "{report}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Ask, Project, Server, assert_problem, assert_tells};
 
@@ -110,6 +110,59 @@ fn of_two_schemas_with_one_name_the_one_just_changed_fails() {
         "All plugins reloaded",
         "the same schema twice is one schema"
     );
+}
+
+#[test]
+fn a_stale_plugin_does_not_hold_those_that_share_its_library() {
+    const USER: &str = "import \"lib/s\" as s; get(\"/\", #{ returns: s::USER }, |r| #{ id: 1 });";
+    let server = Project::new(&[
+        ("lib/s.rhai", "export const USER = schema(\"User\", #{ id: int() });"),
+        ("u.rhai", USER),
+        ("v.rhai", USER),
+        ("w.rhai", "get(\"/\", #{ returns: array(ref(\"User\")) }, |r| []);"),
+    ])
+    .env("HOTPLATE_WATCH__MODE", "off")
+    .start();
+    server.save("u.rhai", "get(\"/\", |r| ");
+    assert_eq!(server.report()["failed"], json!(["u"]));
+    let more = "export const USER = schema(\"User\", #{ id: int(), name: string() });";
+    server.save("lib/s.rhai", more);
+    server.save("v.rhai", &USER.replace("id: 1", "id: 1, name: \"v\""));
+    let report = server.report();
+    assert_eq!(report["failed"], json!(["u"]), "{report}");
+    assert_eq!(server.get("/v").json(), json!({ "id": 1, "name": "v" }));
+    assert_eq!(server.get("/u").json(), json!({ "id": 1 }));
+    let document = server.get("/openapi.json").json();
+    let answer = |path: &str| {
+        let content = "responses/200/content/application~1json/schema";
+        let path = path.replace('/', "~1");
+        document.pointer(&format!("/paths/{path}/get/{content}")).cloned().unwrap_or_default()
+    };
+    let named = |schema: &Value| {
+        let name = schema["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        document["components"]["schemas"][name]["required"].clone()
+    };
+    assert_eq!(named(&answer("/v")), json!(["id", "name"]));
+    assert_eq!(named(&answer("/u")), json!(["id"]));
+    assert_eq!(named(&answer("/w")["items"]), json!(["id", "name"]));
+    server.save("u.rhai", &USER.replace("id: 1", "id: 2, name: \"u\""));
+    assert_eq!(server.report()["failed"], json!([]));
+    assert_eq!(server.get("/u").json(), json!({ "id": 2, "name": "u" }));
+}
+
+#[test]
+fn the_schema_of_a_stale_plugin_goes_on_to_mean_what_it_did() {
+    let server = Project::new(&[
+        ("a.rhai", "schema(\"A\", #{ id: int() }); get(\"/\", |r| 1);"),
+        ("b.rhai", "get(\"/\", #{ returns: ref(\"A\") }, |r| #{ id: 1 });"),
+    ])
+    .env("HOTPLATE_WATCH__MODE", "off")
+    .start();
+    server.save("a.rhai", "get(\"/\", |r| ");
+    assert_eq!(server.report()["failed"], json!(["a"]));
+    server.save("b.rhai", "get(\"/\", #{ returns: ref(\"A\") }, |r| #{ id: 2 });");
+    assert_eq!(server.report()["failed"], json!(["a"]));
+    assert_eq!(server.get("/b").json(), json!({ "id": 2 }));
 }
 
 #[test]

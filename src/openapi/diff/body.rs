@@ -340,7 +340,7 @@ fn media<'a>(
         location: format!("{} {name}", site.location),
         whole: of_type(&site.whole),
         part: of_type(&site.part),
-        is_text: name == "application/x-www-form-urlencoded",
+        is_text: matches!(name, "application/x-www-form-urlencoded" | "multipart/form-data"),
     };
     let mut changes = schema::compare(documents, &within, old.get("schema"), new.get("schema"));
     let mut tell = |rule: RouteRule, what: &str| {

@@ -18,6 +18,9 @@ use super::{
 const WIDER: [(&str, &str); 4] =
     [("int32", "int64"), ("float", "double"), ("email", "idn-email"), ("hostname", "idn-hostname")];
 
+/// Formats of numbers, by the types of which they are.
+const OF_NUMBERS: [&str; 4] = ["int32", "int64", "float", "double"];
+
 /// Keywords that are compared by rules of their own.
 const JUDGED: [&str; 21] = [
     "multipleOf",
@@ -147,8 +150,17 @@ impl<'a> Comparer<'a, '_> {
     }
 
     /// A format, of strings or of numbers.
-    fn format(&mut self, old: &View<'a>, new: &View<'a>) {
-        let of = |view: &View<'a>| view.keyword("format").and_then(Value::as_str);
+    pub(super) fn format(&mut self, old: &View<'a>, new: &View<'a>) {
+        let of = |view: &View<'a>| {
+            let name = view.keyword("format").and_then(Value::as_str)?;
+            // Every number of JSON is one: it says what programs may keep it in.
+            (name != "double").then_some(name)
+        };
+        let of_number = |name: Option<&str>| name.is_none_or(|name| OF_NUMBERS.contains(&name));
+        if of_number(of(old)) && of_number(of(new)) && old.types != new.types {
+            // The change of types says it.
+            return;
+        }
         match (of(old), of(new)) {
             (None, Some(b)) => self.tell(SchemaRule::FormatTightened, &format!("format {b} set")),
             (Some(a), None) => {
@@ -302,7 +314,6 @@ impl<'a> Comparer<'a, '_> {
 
     /// Whatever has no rule of its own.
     pub(super) fn unknown(&mut self, old: &View<'a>, new: &View<'a>) {
-        self.format(old, new);
         self.discriminator(old, new);
         let differs = |key: &str| match (old.keywords.get(key), new.keywords.get(key)) {
             (None, None) => false,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
+    super::document::GOES_ON,
     body,
     change::{Change, Operation},
     documents::Documents,
@@ -94,6 +95,15 @@ fn about(
                 (RouteRule::CallbacksChanged, what)
             }
             "servers" => (RouteRule::ServerRemoved, "servers changed".to_owned()),
+            GOES_ON => match b {
+                Some(Value::Bool(true)) => {
+                    (RouteRule::LongerPathsAdded, "longer paths are answered too".to_owned())
+                }
+                _ => {
+                    let what = "longer paths are not answered any more".to_owned();
+                    (RouteRule::LongerPathsRemoved, what)
+                }
+            },
             key if key.starts_with("x-") => {
                 (RouteRule::ExtensionChanged, format!("`{key}` changed"))
             }

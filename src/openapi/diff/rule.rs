@@ -78,6 +78,8 @@ rules! {
         RouteAdded "route-added" Compatible,
         MethodRemoved "method-removed" Breaking,
         MethodAdded "method-added" Compatible,
+        LongerPathsRemoved "longer-paths-removed" Breaking,
+        LongerPathsAdded "longer-paths-added" Compatible,
         PathParameterRenamed "path-parameter-renamed" Cosmetic,
         OperationIdChanged "operation-id-changed" Cosmetic,
         OperationDeprecated "operation-deprecated" Compatible,

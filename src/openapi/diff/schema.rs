@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     change::{Change, Operation, Severity, Side},
     documents::{Documents, Node},
-    numbers,
+    lists, numbers,
     place::{Step, shown, within},
     rule::{Effect, Rule, SchemaRule},
     types::Types,
@@ -139,12 +139,15 @@ impl<'a> Comparer<'a, '_> {
         self.nullability(old, new);
         let Some(common) = self.types(old, new) else { return };
         self.values(old, new);
-        self.bounds(old, new, common);
-        if common.meets(Types::NUMBER) {
-            self.multiple_of(old, new);
-        }
-        if common.meets(Types::STRING) {
-            self.strings(old, new);
+        if !lists::decide(old, new) {
+            self.bounds(old, new, common);
+            if common.meets(Types::NUMBER) {
+                self.multiple_of(old, new);
+            }
+            if common.meets(Types::STRING) {
+                self.strings(old, new);
+            }
+            self.format(old, new);
         }
         if common.meets(Types::ARRAY) {
             self.arrays(old, new);

@@ -15,6 +15,8 @@ const OPERATIONS: &[(&str, Severity, &str, &str)] = &[
     ("operation-id-changed", COSMETIC, r#"{"operationId":"a"}"#, r#"{"operationId":"b"}"#),
     ("operation-deprecated", COMPATIBLE, "{}", r#"{"deprecated":true}"#),
     ("operation-reinstated", COMPATIBLE, r#"{"deprecated":true}"#, "{}"),
+    ("longer-paths-removed", BREAKING, r#"{"x-tail":true}"#, "{}"),
+    ("longer-paths-added", COMPATIBLE, "{}", r#"{"x-tail":true}"#),
     ("summary-changed", COSMETIC, r#"{"summary":"a"}"#, r#"{"summary":"b"}"#),
     ("description-changed", COSMETIC, "{}", r#"{"description":"b"}"#),
     ("tags-changed", COSMETIC, r#"{"tags":["a"]}"#, r#"{"tags":["b"]}"#),

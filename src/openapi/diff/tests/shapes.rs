@@ -22,6 +22,8 @@ const SAME: &[(&str, &str)] = &[
     (r#"{"const":1}"#, r#"{"enum":[1.0]}"#),
     (r#"{"type":"integer","minimum":1}"#, r#"{"type":"integer","exclusiveMinimum":0}"#),
     (r#"{"type":"number","minimum":1}"#, r#"{"type":"number","minimum":1.0}"#),
+    (r#"{"type":"number","format":"double"}"#, r#"{"type":"number"}"#),
+    (r#"{"enum":[1,2],"format":"int64","minimum":1}"#, r#"{"enum":[1,2]}"#),
     (r#"{"type":"string","minLength":0}"#, r#"{"type":"string"}"#),
     (r#"{"type":"string","minimum":3}"#, r#"{"type":"string","minItems":4}"#),
     (r#"{"allOf":[{"type":"string"},{"minLength":1}]}"#, r#"{"type":"string","minLength":1}"#),
@@ -131,12 +133,93 @@ fn a_variant_that_another_one_has_room_for_makes_no_difference() {
 
 #[test]
 fn text_takes_a_free_string_for_anything() {
-    let form = |schema: Value| {
-        let content = json!({ "application/x-www-form-urlencoded": { "schema": { "properties": { "a": schema } } } });
-        with_operation(json!({ "requestBody": { "content": content } }))
-    };
-    let (number, text) = (form(json!({ "type": "integer" })), form(json!({ "type": "string" })));
-    let short = form(json!({ "type": "string", "maxLength": 1 }));
-    assert_eq!(graded(&compare(&number, &text)), ["compatible request-type-widened"]);
-    assert_eq!(graded(&compare(&number, &short)), ["breaking request-type-changed"]);
+    for media in ["application/x-www-form-urlencoded", "multipart/form-data"] {
+        let form = |schema: Value| {
+            let content = json!({ media: { "schema": { "properties": { "a": schema } } } });
+            with_operation(json!({ "requestBody": { "content": content } }))
+        };
+        let (number, text) =
+            (form(json!({ "type": "integer" })), form(json!({ "type": "string" })));
+        let short = form(json!({ "type": "string", "maxLength": 1 }));
+        assert_eq!(graded(&compare(&number, &text)), ["compatible request-type-widened"]);
+        assert_eq!(graded(&compare(&number, &short)), ["breaking request-type-changed"]);
+    }
+}
+
+/// What a script writes, the severity in requests and in answers, and what comes in its place.
+const BUILT: &[(&str, &str, &str, &str)] = &[
+    // int() → float()
+    (
+        r#"{"type":"integer","format":"int64"}"#,
+        r#"{"type":"number","format":"double"}"#,
+        "compatible request-type-widened",
+        "breaking response-type-widened",
+    ),
+    // float() → int()
+    (
+        r#"{"type":"number","format":"double"}"#,
+        r#"{"type":"integer","format":"int64"}"#,
+        "breaking request-type-narrowed",
+        "compatible response-type-narrowed",
+    ),
+    // int() → literal(1)
+    (
+        r#"{"type":"integer","format":"int64"}"#,
+        r#"{"type":"integer","const":1}"#,
+        "breaking request-const-added",
+        "compatible response-const-added",
+    ),
+    // one_of([1, 2]) → int().min(1)
+    (
+        r#"{"type":"integer","enum":[1,2]}"#,
+        r#"{"type":"integer","format":"int64","minimum":1}"#,
+        "compatible request-enum-removed",
+        "breaking response-enum-removed",
+    ),
+    // string().format("date") → one_of(["2026-01-31"])
+    (
+        r#"{"type":"string","format":"date"}"#,
+        r#"{"type":"string","enum":["2026-01-31"]}"#,
+        "breaking request-enum-added",
+        "compatible response-enum-added",
+    ),
+    // one_of([float(), string()]) → int()
+    (
+        r#"{"anyOf":[{"type":"number","format":"double"},{"type":"string"}]}"#,
+        r#"{"type":"integer","format":"int64"}"#,
+        "breaking request-variant-removed breaking request-variant-removed",
+        "compatible response-variant-removed compatible response-variant-removed",
+    ),
+];
+
+#[test]
+fn the_formats_that_builders_add_are_no_reason_of_their_own() {
+    for (old, new, request, response) in BUILT {
+        for (side, wanted) in [(Side::Request, request), (Side::Response, response)] {
+            let changes = compare(&with_schema(side, parsed(old)), &with_schema(side, parsed(new)));
+            assert_eq!(graded(&changes).join(" "), *wanted, "{old} → {new}");
+        }
+    }
+}
+
+#[test]
+fn a_listed_value_beyond_a_limit_of_the_other_side_is_told() {
+    says(
+        Side::Request,
+        json!({ "type": "integer", "enum": [0, 1] }),
+        json!({ "type": "integer", "minimum": 1 }),
+        &[
+            "GET /t: request body minimum set to 1: breaking",
+            "GET /t: request body no longer limited to an enum: compatible",
+        ],
+    );
+    says(
+        Side::Response,
+        json!({ "type": "string", "format": "date" }),
+        json!({ "type": "string", "enum": ["soon"] }),
+        &[
+            "GET /t: response body format date removed: breaking",
+            "GET /t: response body limited to an enum: compatible",
+        ],
+    );
 }
