@@ -17,6 +17,7 @@ mod retire;
 mod run;
 mod share;
 pub(crate) mod unpublished;
+mod untold;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +28,7 @@ use std::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use self::{contract::Contract, report::Report, retire::Retired};
+use self::{contract::Contract, report::Report, retire::Retired, untold::Untold};
 use crate::{
     diagnostic::Diagnostic,
     generation::assemble::Candidate,
@@ -201,6 +202,7 @@ struct Reloader {
     /// Plugins whose files may still be being written, and since when they are held back.
     held: BTreeMap<String, Instant>,
     waiting: Vec<Waiting>,
+    untold: Untold,
     retired: Retired,
     watcher: Option<Watcher>,
     /// What was logged last, so that nothing is logged at every look.
@@ -228,6 +230,7 @@ impl Reloader {
             unloaded: BTreeSet::new(),
             held: BTreeMap::new(),
             waiting: Vec::new(),
+            untold: Untold::default(),
             retired: Retired::default(),
             watcher: None,
             logged: Vec::new(),

@@ -86,6 +86,19 @@ impl Report {
         self.failed.dedup();
     }
 
+    /// No more of it than what it changed.
+    pub(crate) fn what_changed(&self) -> Self {
+        Self {
+            added: self.added.clone(),
+            changed: self.changed.clone(),
+            removed: self.removed.clone(),
+            changes: self.changes.clone(),
+            loaded_plugins: self.loaded_plugins.clone(),
+            milliseconds: self.milliseconds,
+            ..Self::default()
+        }
+    }
+
     /// Sets the time it took.
     pub(crate) fn took(&mut self, time: Duration) {
         self.milliseconds = (time.as_secs_f64() * 1e6).round() / 1e3;
@@ -103,8 +116,16 @@ impl Report {
         merge(&mut self.added, before.added);
         merge(&mut self.changed, before.changed);
         merge(&mut self.removed, before.removed);
+        // What came and went left nothing, and what went and came is another version.
         let (added, removed) = (self.added.clone(), self.removed.clone());
+        self.added.retain(|name| !removed.contains(name));
+        self.removed.retain(|name| !added.contains(name));
+        let both = added.iter().filter(|name| removed.contains(name));
+        self.changed.extend(both.filter(|name| self.loaded_plugins.contains(name)).cloned());
+        let (added, removed) = (&self.added, &self.removed);
         self.changed.retain(|name| !added.contains(name) && !removed.contains(name));
+        self.changed.sort();
+        self.changed.dedup();
         self.changes.splice(0..0, before.changes);
         let fresh = self.added.len() + self.changed.len();
         self.unchanged = self.loaded_plugins.len().saturating_sub(fresh);

@@ -190,8 +190,16 @@ impl Reloader {
     /// Answers those who asked, unless a file is still being written that they may have meant.
     fn answer(&mut self, report: &Report) {
         let settled = self.held.is_empty();
+        if self.waiting.is_empty() {
+            return self.untold.keep(report);
+        }
+        let news = self.untold.take();
         for mut waiting in std::mem::take(&mut self.waiting) {
-            let mut report = report.clone().after(waiting.report.take());
+            let before = match waiting.report.take() {
+                None => news.clone(),
+                told => told,
+            };
+            let mut report = report.clone().after(before);
             if settled || waiting.since.elapsed() > PATIENCE {
                 report.hold(self.held.keys());
                 // Whoever asked may have gone away.

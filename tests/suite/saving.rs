@@ -8,6 +8,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde_json::json;
+
 use crate::harness::{Ask, Project, Server, assert_tells, wait_until};
 
 fn text(version: usize) -> String {
@@ -244,4 +246,27 @@ fn a_change_that_is_held_back_is_not_told_as_loaded() {
     let answer = server.ask(Ask::post("/reload/all"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.json()["failed"], serde_json::json!([]));
+}
+
+#[test]
+fn a_report_tells_what_the_watcher_loaded_just_before() {
+    let server = Project::new(&[("u.rhai", "get(|| 1);"), ("v.rhai", "get(|| 1);")]).start();
+    assert_eq!(server.report()["changed"], json!([]));
+    server.save("u.rhai", "get(#{ returns: int() }, || 2);");
+    server.save("w.rhai", "get(|| 2);");
+    server.remove("v.rhai");
+    wait_until("all to be noticed", || {
+        server.get("/u").text() == "2"
+            && server.get("/w").status == 200
+            && server.get("/v").status == 404
+    });
+    let report = server.report();
+    assert_eq!(report["changed"], json!(["u"]), "{report}");
+    assert_eq!(report["added"], json!(["w"]), "{report}");
+    assert_eq!(report["removed"], json!(["v"]), "{report}");
+    assert!(!report["changes"].as_array().unwrap().is_empty(), "{report}");
+    let again = server.report();
+    for key in ["added", "changed", "removed", "changes"] {
+        assert_eq!(again[key], json!([]), "{again}");
+    }
 }
