@@ -216,7 +216,8 @@ impl ScriptResponse {
         );
         if bodiless {
             headers.remove(header::CONTENT_TYPE);
-            inspect(status, &headers, Some(&[]))?;
+            // What it would have held counts for what was promised.
+            inspect(status, &headers, content.is_nothing().then_some(&[]))?;
             return Ok(ready(status, headers, Bytes::new()));
         }
         let mut typed = |usual: &'static str| {
@@ -299,6 +300,16 @@ impl ScriptResponse {
 }
 
 impl Content {
+    /// Whether nothing would be sent.
+    fn is_nothing(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Plain(text) | Self::Text(text, _) => text.is_empty(),
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Json(_) | Self::Stream(_) | Self::File(_) => false,
+        }
+    }
+
     fn of(value: Dynamic) -> Result<Self, AnswerError> {
         if value.is_unit() {
             return Ok(Self::Empty);

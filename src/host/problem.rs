@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::script::json;
 
+/// The media type of problem documents, RFC 9457.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
 /// Members with a meaning of their own; `retry_after` becomes a header.
 const RESERVED: [&str; 6] = ["type", "title", "status", "detail", "instance", "retry_after"];
 
@@ -135,7 +138,7 @@ impl Problem {
     /// The header fields that it is sent with.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(4);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.status.is_server_error() {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }

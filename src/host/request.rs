@@ -351,7 +351,14 @@ impl ScriptRequest {
             Some(object) => object,
             None => self.body()?.try_cast::<Map>().unwrap_or_default(),
         };
-        vars.extend(self.query()?.try_cast::<Map>().unwrap_or_default());
+        let sent = self.0.data.uri.query().unwrap_or_default();
+        for (name, value) in self.query()?.try_cast::<Map>().unwrap_or_default() {
+            // What was sent is more than what stands for what was not.
+            let is_sent = !fields::of_query(sent, &name).is_unit();
+            if is_sent || !vars.contains_key(&name) {
+                vars.insert(name, value);
+            }
+        }
         Ok(Dynamic::from_map(vars))
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::security::Access;
 use crate::{
-    host::declare::pattern::Pattern,
+    host::{declare::pattern::Pattern, problem},
     plugin::spec::{Answer, Spec},
     schema::COMPONENTS,
 };
@@ -108,7 +108,7 @@ fn response(status: u16, answer: &Answer, otherwise: Option<&str>) -> Value {
     let said = answer.description.as_deref().or(phrase).unwrap_or("An answer.");
     let content = match (&answer.content, otherwise) {
         (Some((media, schema)), _) => Some((media.as_str(), schema.json().clone())),
-        (None, Some(name)) => Some(("application/problem+json", schema_reference(name))),
+        (None, Some(name)) => Some((problem::MEDIA_TYPE, schema_reference(name))),
         (None, None) => None,
     };
     match content {
@@ -125,21 +125,22 @@ fn schema_reference(name: &str) -> Value {
 
 /// The answers of the server itself, by their names.
 pub(super) fn components() -> Map<String, Value> {
-    let problem = |own: &Own| {
+    let described = |own: &Own| {
         let content = json!({
-            "application/problem+json": { "schema": schema_reference(PROBLEM) },
+            (problem::MEDIA_TYPE): { "schema": schema_reference(PROBLEM) },
         });
         json!({ "description": own.description, "content": content })
     };
     let mut components: Map<String, Value> =
         [BAD_REQUEST, FORBIDDEN, UNSUPPORTED, INVALID, TOO_MANY, OTHER]
             .iter()
-            .map(|own| (own.name.to_owned(), problem(own)))
+            .map(|own| (own.name.to_owned(), described(own)))
             .collect();
-    // Whoever has no key that fits is answered as by the administration.
-    if let Some(content) = components.get_mut(FORBIDDEN.name).and_then(|own| own.get_mut("content"))
-    {
-        *content = json!({ "application/json": { "schema": schema_reference(REFUSAL) } });
+    // Whoever has no key that fits is answered as by the administration, whoever has one by the handler.
+    let forbidden = components.get_mut(FORBIDDEN.name).and_then(|own| own.get_mut("content"));
+    if let Some(content) = forbidden.and_then(Value::as_object_mut) {
+        let refusal = json!({ "schema": schema_reference(REFUSAL) });
+        content.insert("application/json".to_owned(), refusal);
     }
     if let Some(own) = components.get_mut(TOO_MANY.name).and_then(Value::as_object_mut) {
         let header = json!({ "Retry-After": {

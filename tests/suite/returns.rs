@@ -184,3 +184,29 @@ fn a_mock_grows_into_the_real_thing() {
     server.wait_for("/t", "{\"n\":42}");
     assert_eq!(server.get("/t").header("x-hotplate-mock"), None);
 }
+
+#[test]
+fn failures_are_what_the_document_says_too() {
+    let server = Server::dev(&[(
+        "t.rhai",
+        r#"get("/text", #{ errors: #{ "404": "there is none" } }, |r| status(404, #{ x: 1 }));
+        get("/raised", #{ errors: #{ "404": "there is none" } }, |r| not_found("x"));
+        get("/other", #{ returns: int() }, |r| status(418, "t"));
+        get("/mine", #{ returns: int() }, |r| unavailable());
+        get("/free", |r| status(418, #{ x: 1 }));
+        get("/none", #{ returns: #{ "204": () } }, |r| 5);
+        get("/empty", #{ returns: #{ "204": () } }, |r| ());"#,
+    )]);
+    let tells = |path: &str, what: &str| {
+        let answer = server.get(path);
+        assert_problem(&answer, 500);
+        assert_tells(&answer.json(), &[what, "broken-promise"]);
+    };
+    tells("/t/text", "answered 404 with application/json, and promised application/problem+json");
+    tells("/t/other", "answered 418 with text/plain, which `errors` does not name");
+    tells("/t/none", "answered 204 with a body, and promised none");
+    assert_problem(&server.get("/t/raised"), 404);
+    assert_problem(&server.get("/t/mine"), 503);
+    assert_eq!(server.get("/t/free").status, 418);
+    assert_eq!(server.get("/t/empty").status, 204);
+}

@@ -490,3 +490,55 @@ fn nothing_runs_for_a_request_that_does_not_fit() {
     assert_problem(&server.get("/t?n=x"), 422);
     assert_eq!(server.get("/t/count").ok(), "1");
 }
+
+#[test]
+fn what_is_no_utf8_is_never_made_into_something_else() {
+    let server = serve(
+        r#"get("/", #{ query: #{ s: string().optional() }, headers: #{ x_s: string().optional() },
+                       cookies: #{ c: string().optional() } }, |req| req.query.s ?? "none");
+        post("/", #{ body: form(#{ d: string(), n: int().optional() }) }, |req| req.body);
+        post("/free", |req| req.body);
+        post("/form", |req| req.form());"#,
+    );
+    let broken = |place: &str, name: &str| {
+        let detail = "is not valid UTF-8";
+        json!([{ "in": place, "name": name, "detail": detail }])
+    };
+    assert_refused(&server.get("/t?s=%ff"), &broken("query", "s"));
+    assert_refused(&server.get("/t?a=1&s=a%C3&b"), &broken("query", "s"));
+    let cookie = Ask::get("/t").header("Cookie", "a=1; c=%fe");
+    assert_refused(&server.ask(cookie), &broken("cookie", "c"));
+    let raw = b"GET /t HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-S: \xff\r\n\r\n";
+    assert_refused(&server.raw(raw), &broken("header", "x-s"));
+    // What nobody declared harms nobody, and what is U+FFFD itself is text.
+    assert_eq!(server.get("/t?other=%ff").ok(), "none");
+    assert_eq!(server.get("/t?s=%EF%BF%BD&x=%ff").ok(), "\u{fffd}");
+    let urlencoded = "application/x-www-form-urlencoded";
+    for (path, body) in [("/t", "d=%ff"), ("/t", "d=1&n=%ff"), ("/t", "d=1&%ff=2")] {
+        let answer = server.ask(Ask::post(path).body(urlencoded, body));
+        assert_problem(&answer, 400);
+        assert!(answer.text().contains("the body is not valid UTF-8"), "{}", answer.text());
+    }
+    for path in ["/t/free", "/t/form"] {
+        assert_problem(&server.ask(Ask::post(path).body(urlencoded, "d=%ff")), 400);
+    }
+    let mut part = b"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\na\xff\r\n--b\r\nContent-Disposition: form-data; name=\"d\"\r\n\r\n1\r\n--b--\r\n".to_vec();
+    let kind = "multipart/form-data; boundary=b";
+    for path in ["/t", "/t/free", "/t/form"] {
+        let answer = server.ask(Ask::post(path).body(kind, part.clone()));
+        assert_problem(&answer, 400);
+        assert!(answer.text().contains("in the field `x` from byte 1 on"), "{}", answer.text());
+    }
+    part.retain(|byte| *byte != 0xff);
+    assert_eq!(server.ask(Ask::post("/t/free").body(kind, part)).status, 200);
+}
+
+#[test]
+fn what_was_sent_beats_the_default_of_a_query_in_vars() {
+    let server = serve(
+        r#"post("/", #{ query: #{ page: int().default(1), size: int().default(5) } }, |req| req.vars);"#,
+    );
+    let answer = server.post("/t?size=7", &json!({ "page": 9, "size": 8, "x": 1 }));
+    assert_eq!(answer.json(), json!({ "page": 9, "size": 7, "x": 1 }));
+    assert_eq!(server.post("/t", &json!({})).json(), json!({ "page": 1, "size": 5 }));
+}

@@ -36,10 +36,13 @@ pub(super) fn parsed(headers: &HeaderMap, body: &Bytes) -> Native<Dynamic> {
         Kind::Text => text(headers, body).map(Dynamic::from),
         Kind::Multipart => {
             let fields = parts(headers, body)?.into_iter().map(|part| {
-                let value = if part.is_file { Dynamic::from(part.file) } else { text_of(&part) };
-                (part.name, value)
+                let value = match part.is_file {
+                    true => Dynamic::from(part.file),
+                    false => text_of(&part)?,
+                };
+                Ok((part.name, value))
             });
-            Ok(fields::grouped(fields).into())
+            Ok(fields::grouped(fields.collect::<Native<Vec<_>>>()?.into_iter()).into())
         }
         Kind::Other => {
             refuse_encoded(headers)?;
@@ -87,13 +90,12 @@ pub(super) fn form(headers: &HeaderMap, body: &Bytes) -> Native<Map> {
     refuse_encoded(headers)?;
     match kind(headers) {
         _ if body.is_empty() => Ok(Map::new()),
-        Kind::Form => Ok(fields::urlencoded(body)),
+        Kind::Form if fields::is_utf8(body) => Ok(fields::urlencoded(body)),
+        Kind::Form => Err(raise(StatusCode::BAD_REQUEST, "the body is not valid UTF-8")),
         Kind::Multipart => {
             let texts = parts(headers, body)?.into_iter().filter(|part| !part.is_file);
-            Ok(fields::grouped(texts.map(|part| {
-                let text = text_of(&part);
-                (part.name, text)
-            })))
+            let texts = texts.map(|part| Ok((part.name.clone(), text_of(&part)?)));
+            Ok(fields::grouped(texts.collect::<Native<Vec<_>>>()?.into_iter()))
         }
         Kind::Json | Kind::Text | Kind::Other => Err(raise(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -125,9 +127,10 @@ fn parts(headers: &HeaderMap, body: &Bytes) -> Native<Vec<Part>> {
     })
 }
 
-/// A field as text; what is not UTF-8 is replaced.
-fn text_of(part: &Part) -> Dynamic {
-    String::from_utf8_lossy(&part.file.bytes).as_ref().into()
+/// A field as text.
+fn text_of(part: &Part) -> Native<Dynamic> {
+    let fault = |why| raise(StatusCode::BAD_REQUEST, format!("the body {why}"));
+    Ok(part.text().map_err(fault)?.into())
 }
 
 fn refuse_encoded(headers: &HeaderMap) -> Native<()> {

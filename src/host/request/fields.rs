@@ -1,7 +1,7 @@
 //! Names with values: the query, a form, cookies, parameters of the path.
 
 use http::{HeaderMap, header};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode, percent_decode_str};
 use rhai::{Array, Dynamic, Map};
 
 /// Names that occur once; of several the first counts.
@@ -16,6 +16,31 @@ pub(super) fn single<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Dy
 /// An urlencoded query or form: strings, and arrays of strings for names given several times.
 pub(crate) fn urlencoded(bytes: &[u8]) -> Map {
     grouped(form_urlencoded::parse(bytes).map(|(name, value)| (name, value.as_ref().into())))
+}
+
+/// Whether an urlencoded query, form or cookie is UTF-8 when it is decoded. What separates its parts is ASCII,
+/// so each part is then too.
+pub(crate) fn is_utf8(encoded: &[u8]) -> bool {
+    percent_decode(encoded).decode_utf8().is_ok()
+}
+
+/// Whether anything that a name has in a query is not UTF-8.
+pub(crate) fn is_broken_in_query(query: &str, name: &str) -> bool {
+    let pairs = query.split('&').filter(|pair| !is_utf8(pair.as_bytes()));
+    pairs
+        .flat_map(|pair| form_urlencoded::parse(pair.as_bytes()))
+        .any(|(there, _)| there == name)
+}
+
+/// Whether a cookie's value is not UTF-8.
+pub(crate) fn is_broken_in_cookies(headers: &HeaderMap, name: &str) -> bool {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let mut pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let first = pairs.find(|pair| {
+        let there = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        there.trim_ascii() == name.as_bytes()
+    });
+    first.is_some_and(|pair| !is_utf8(pair))
 }
 
 /// What one name has in a query, as in [`urlencoded`]; unit if nothing.

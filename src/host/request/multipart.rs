@@ -28,6 +28,16 @@ pub(crate) struct Part {
     pub(crate) file: File,
 }
 
+impl Part {
+    /// What it holds as text; in words, why it is none.
+    pub(crate) fn text(&self) -> Result<&str, String> {
+        std::str::from_utf8(&self.file.bytes).map_err(|error| {
+            let (name, place) = (&self.name, error.valid_up_to());
+            format!("is not valid UTF-8 in the field `{name}` from byte {place} on")
+        })
+    }
+}
+
 /// Reads all parts; in words, why that cannot be done.
 pub(crate) fn parse(headers: &HeaderMap, body: &Bytes) -> Result<Vec<Part>, String> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderMap, StatusCode, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     host::{
         answer::{OfNull, Usual},
+        problem::MEDIA_TYPE as PROBLEM,
         request::body::essence,
     },
     plugin::spec::{Answer, Spec},
-    schema::check::Checker,
+    schema::{Components, Schema, check::Checker},
 };
 
 /// An answer on its way out.
@@ -31,7 +32,8 @@ pub(super) struct Answers {
     promised: BTreeMap<u16, Promised>,
     /// How a plain value is answered.
     pub(super) usual: Usual,
-    /// Whether a success must be one of those that are promised.
+    /// Whether a success must be one of those that are promised, and another failure a problem document, as
+    /// the document says then.
     names_successes: bool,
 }
 
@@ -48,8 +50,12 @@ impl Answers {
         for (status, answer) in &spec.returns {
             promised.insert(*status, Promised::new(*status, answer)?);
         }
-        for (status, answer) in spec.errors.iter().filter(|(_, answer)| answer.content.is_some()) {
-            promised.insert(*status, Promised::new(*status, answer)?);
+        for (status, answer) in &spec.errors {
+            let promise = match answer.content.is_some() {
+                true => Promised::new(*status, answer)?,
+                false => Promised::problem()?,
+            };
+            promised.insert(*status, promise);
         }
         let names_successes = !spec.returns.is_empty();
         Ok(Self { promised, usual: usual(spec), names_successes })
@@ -62,9 +68,7 @@ impl Answers {
     pub(super) fn broken(&self, sent: &Sent<'_>) -> Option<String> {
         let status = sent.status.as_u16();
         let Some(promised) = self.promised.get(&status) else {
-            let is_success = (200..400).contains(&status);
-            return (is_success && self.names_successes)
-                .then(|| format!("answered {status}, which `returns` does not name"));
+            return self.names_successes.then(|| unnamed(status, sent)).flatten();
         };
         let empty = sent.body.is_some_and(<[u8]>::is_empty);
         let Some(kind) = &promised.kind else {
@@ -97,6 +101,18 @@ impl Answers {
     }
 }
 
+/// Why an answer that no promise names is none of those that the document has room for.
+fn unnamed(status: u16, sent: &Sent<'_>) -> Option<String> {
+    if (200..400).contains(&status) {
+        return Some(format!("answered {status}, which `returns` does not name"));
+    }
+    let kind = essence(sent.headers, &header::CONTENT_TYPE);
+    (status >= 400 && kind != PROBLEM).then(|| {
+        let kind = if kind.is_empty() { "nothing" } else { &kind };
+        format!("answered {status} with {kind}, which `errors` does not name: others are {PROBLEM}")
+    })
+}
+
 /// Whether a media type is the promised one.
 fn fits(promised: &str, sent: &str) -> bool {
     match promised.split_once('/') {
@@ -107,6 +123,13 @@ fn fits(promised: &str, sent: &str) -> bool {
 }
 
 impl Promised {
+    /// A problem document.
+    fn problem() -> Result<Self, String> {
+        let json = json!({ "type": "object", "required": ["title", "status"] });
+        let checker = Checker::new(&Schema::new(json, Components::new()))?;
+        Ok(Self { kind: Some(PROBLEM.to_owned()), checker: Some(checker) })
+    }
+
     fn new(status: u16, answer: &Answer) -> Result<Self, String> {
         let Some((kind, schema)) = &answer.content else {
             return Ok(Self { kind: None, checker: None });

@@ -12,6 +12,7 @@ use crate::{
         request::{
             RequestData,
             body::{ENCODED, essence, is_encoded},
+            fields,
             file::File,
             multipart,
             typed::Typed,
@@ -195,6 +196,9 @@ impl BodyCheck {
                 self.settle(Value::String(text.to_owned()), typed, wrong);
             }
             Kind::Urlencoded => {
+                if !fields::is_utf8(&data.body) {
+                    return Err(unread("is not valid UTF-8"));
+                }
                 let texts = form_urlencoded::parse(&data.body)
                     .map(|(name, value)| (name.into_owned(), Given::Text(value.into_owned())));
                 self.form(texts.collect(), typed, wrong);
@@ -204,14 +208,13 @@ impl BodyCheck {
                     .map_err(|why| unread(&format!("is not valid multipart/form-data: {why}")))?;
                 let given = parts.into_iter().map(|part| {
                     let is_text = self.field(&part.name).is_some_and(|field| field.file.is_none());
-                    if part.is_file && !is_text {
-                        (part.name, Given::File(part.file))
-                    } else {
-                        let text = String::from_utf8_lossy(&part.file.bytes).into_owned();
-                        (part.name, Given::Text(text))
-                    }
+                    let given = match part.is_file && !is_text {
+                        true => Given::File(part.file),
+                        false => Given::Text(part.text().map_err(|why| unread(&why))?.to_owned()),
+                    };
+                    Ok((part.name, given))
                 });
-                self.form(given.collect(), typed, wrong);
+                self.form(given.collect::<Result<_, Problem>>()?, typed, wrong);
             }
             Kind::Bytes => self.bytes(&data.headers, &data.body, typed, wrong),
         }

@@ -12,6 +12,9 @@ use crate::{
     script::json,
 };
 
+/// What is said of bytes that are no text.
+const BROKEN: &str = "is not valid UTF-8";
+
 /// A parameter, compiled.
 #[derive(Debug)]
 pub(super) struct ParameterCheck {
@@ -83,8 +86,11 @@ impl ParameterCheck {
     }
 
     /// Puts the value where all of its location are, in place of the text.
-    fn put(&self, all: &mut Map, wrong: &mut Vec<Wrong>) {
+    fn put(&self, all: &mut Map, data: &RequestData, wrong: &mut Vec<Wrong>) {
         let given = all.remove(self.name.as_str());
+        if given.is_some() && self.is_broken(data) {
+            return self.refuse(BROKEN, wrong);
+        }
         let value = match &given {
             None => self.value(&[], wrong),
             Some(given) => match given.read_lock::<Array>() {
@@ -100,15 +106,27 @@ impl ParameterCheck {
         }
     }
 
+    /// Whether what was sent is not UTF-8.
+    fn is_broken(&self, data: &RequestData) -> bool {
+        match self.location {
+            Location::Query => data.uri.query().is_some_and(|query| {
+                !fields::is_utf8(query.as_bytes()) && fields::is_broken_in_query(query, &self.name)
+            }),
+            Location::Cookie => fields::is_broken_in_cookies(&data.headers, &self.name),
+            // A path that is not UTF-8 belongs to no route.
+            Location::Path | Location::Header => false,
+        }
+    }
+
     fn header(&self, headers: &HeaderMap, typed: &mut Typed, wrong: &mut Vec<Wrong>) {
-        let lines: Vec<String> = headers
-            .get_all(self.name.as_str())
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-            .collect();
+        let sent = headers.get_all(self.name.as_str());
+        if sent.iter().any(|value| std::str::from_utf8(value.as_bytes()).is_err()) {
+            return self.refuse(BROKEN, wrong);
+        }
+        let lines = sent.iter().filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
         let given: Vec<&str> = match self.reading.is_list {
-            true => lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect(),
-            false => lines.iter().map(String::as_str).collect(),
+            true => lines.flat_map(|line| line.split(',')).map(str::trim).collect(),
+            false => lines.collect(),
         };
         let value = match given.as_slice() {
             // A header that is there and holds nothing is a list without items.
@@ -132,16 +150,16 @@ pub(super) fn check(
         match parameter.location {
             Location::Path => {
                 let all = typed.params.get_or_insert_with(|| path(data));
-                parameter.put(all, wrong);
+                parameter.put(all, data, wrong);
             }
             Location::Query => {
                 let query = || fields::urlencoded(data.uri.query().unwrap_or_default().as_bytes());
-                parameter.put(typed.query.get_or_insert_with(query), wrong);
+                parameter.put(typed.query.get_or_insert_with(query), data, wrong);
             }
             Location::Cookie => {
                 let cookies =
                     || fields::cookies(&data.headers).try_cast::<Map>().unwrap_or_default();
-                parameter.put(typed.cookies.get_or_insert_with(cookies), wrong);
+                parameter.put(typed.cookies.get_or_insert_with(cookies), data, wrong);
             }
             Location::Header => parameter.header(&data.headers, typed, wrong),
         }

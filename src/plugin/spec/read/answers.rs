@@ -10,13 +10,13 @@ use super::{
     body::{JSON, refuse_files},
 };
 use crate::{
-    host::schema::{Presence, media_types},
+    host::{
+        problem,
+        schema::{Presence, media_types},
+    },
     plugin::spec::Answer,
     schema::{Schema, walk},
 };
-
-/// The media type of errors.
-pub(crate) const PROBLEM: &str = "application/problem+json";
 
 /// Statuses whose answers have no body.
 const BODILESS: [u16; 3] = [204, 205, 304];
@@ -116,7 +116,7 @@ fn problem(schema: &Schema) -> Answer {
     required.dedup();
     let json = json!({ "type": "object", "properties": properties, "required": required });
     let schema = Schema::gather(json, schema.components());
-    Answer { description, content: Some((PROBLEM.to_owned(), schema)) }
+    Answer { description, content: Some((problem::MEDIA_TYPE.to_owned(), schema)) }
 }
 
 fn status(path: &[&str; 2], range: std::ops::RangeInclusive<u16>) -> Read<u16> {
