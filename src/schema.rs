@@ -4,6 +4,7 @@
 
 pub(crate) mod check;
 pub(crate) mod example;
+pub(crate) mod inline;
 mod sentence;
 mod settle;
 pub(crate) mod walk;

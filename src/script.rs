@@ -55,6 +55,26 @@ impl Text {
         let (line, column) = (position.line().unwrap_or(0), position.position().unwrap_or(0));
         crate::diagnostic::Place::at(&*self.file, shown, line, column)
     }
+
+    /// Where a function of it begins: its `fn`.
+    fn begin_of(&self, function: &rhai::ScriptFuncDef) -> rhai::Position {
+        let body = function.body.start_position();
+        let Some(last) = body.line() else { return rhai::Position::NONE };
+        let lines: Vec<&str> = self.text.lines().take(last).collect();
+        for (index, line) in lines.iter().enumerate().rev() {
+            let found = line.rmatch_indices("fn").map(|(at, _)| at).find(|at| {
+                let rest = line.get(at + 2..).unwrap_or_default();
+                let after = rest.trim_start().strip_prefix(function.name.as_str());
+                after.is_some_and(|after| after.trim_start().starts_with('('))
+            });
+            if let Some(at) = found {
+                let column = line.get(..at).unwrap_or_default().chars().count() + 1;
+                let clamped = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+                return rhai::Position::new(clamped(index + 1), clamped(column));
+            }
+        }
+        body
+    }
 }
 
 /// The texts that a fault may point into, by file.

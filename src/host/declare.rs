@@ -19,7 +19,7 @@ use rhai::{
 use serde_json::Value;
 
 use self::{callback::Callback, job::DeclaredJob, pattern::Pattern};
-use crate::script::{Native, mistake::Mistake};
+use crate::script::{Native, import::is_importing, mistake::Mistake};
 
 /// The request methods that routes may have, in the order that `Allow` lists them.
 pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -232,6 +232,11 @@ fn add_route(
     spec: Map,
     handler: Option<FnPtr>,
 ) -> Native<()> {
+    if is_importing() {
+        let message = format!("`{called}` declares a route, and a library has none");
+        let help = "declare it in a plugin, or in a function of the library that plugins call";
+        return Err(Mistake::new("library-route", message).help(help).raised());
+    }
     let pattern = Pattern::parse(path).map_err(|error| raise(error.to_string()))?;
     let handler = handler.map(|handler| Callback::new(context, handler, 1)).transpose()?;
     let methods = methods.to_vec();

@@ -104,6 +104,18 @@ impl ScriptSchema {
         Err(wrong_but(format!("a schema is wanted here, not {kind}"), help))
     }
 
+    /// The schema that a script's value stands for as a part of another one.
+    fn part(value: &Dynamic) -> Native<Self> {
+        let part = Self::of(value)?;
+        if part.medium == Medium::Form {
+            return Err(wrong_but(
+                "a form is a whole body and no part of anything",
+                "write the map of its fields, without `form(…)`",
+            ));
+        }
+        Ok(part)
+    }
+
     /// Whether a property or parameter of it may be absent: it is optional, or has a default.
     pub(crate) fn may_be_absent(&self) -> bool {
         self.presence == Presence::Optional

@@ -229,8 +229,14 @@ fn rename_schemas(value: &mut Value, renamed: &BTreeMap<String, String>) {
 
 /// The name of an operation as a short sentence, for an operation that says nothing of itself.
 fn in_words(name: &str) -> String {
-    let words = name.replace('_', " ");
-    let mut letters = words.trim().chars();
+    let is_digest = |text: &str| text.len() == 8 && text.bytes().all(|c| c.is_ascii_hexdigit());
+    let word = |part: &'_ str| match part.split_once('.') {
+        Some((readable, digest)) if is_digest(digest) => readable.to_owned(),
+        _ => part.to_owned(),
+    };
+    let words: Vec<String> = name.split('_').map(word).filter(|word| !word.is_empty()).collect();
+    let words = words.join(" ");
+    let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().collect::<String>() + letters.as_str()
     })

@@ -115,9 +115,9 @@ impl Reloader {
         }
         standing.sort_by_key(|there| there.job.name);
         let before = |name: &str| self.known.get(name).and_then(|known| known.plugin.clone());
-        let still_failed = findings.iter().filter(|(_, (_, found))| matches!(found, Finding::StillFailed));
-        let stale: Vec<Arc<Plugin>> =
-            still_failed.filter_map(|(name, _)| before(name)).collect();
+        let still_failed =
+            findings.iter().filter(|(_, (_, found))| matches!(found, Finding::StillFailed));
+        let stale: Vec<Arc<Plugin>> = still_failed.filter_map(|(name, _)| before(name)).collect();
         for (job, loaded) in workshop.load_sharing(&jobs, &standing, &stale, before) {
             candidates.remove(job.name);
             let finding = Finding::Loaded(Box::new(loaded), version_of(job));

@@ -23,9 +23,9 @@ use crate::{
     openapi::{
         Fragment,
         contract::{self, Accepted, ByShape, Owners, Standing},
-        diff::Change,
+        diff::{self, Change},
     },
-    plugin::Plugin,
+    plugin::{Plugin, route::Route},
     settings::{OnBreaking, Settings},
     source::{digest::Digest, watch::Changed},
 };
@@ -250,7 +250,7 @@ fn already(
 ) -> HashSet<String> {
     let settings = &next.settings;
     let name = kept.name();
-    let shapes = changes.iter().map(|change| crate::openapi::diff::shape(&change.path)).collect();
+    let shapes = changes.iter().map(|change| diff::shape(&change.path)).collect();
     let fragment = Fragment::of_plugin(kept, settings.plugin(name).auth);
     let others = next.api.fragments(settings).filter(|(other, _)| *other != name);
     // First, for where others have its routes now, it would win.
@@ -325,7 +325,7 @@ fn told(
         let message =
             format!("the accepted API is broken: {change} (rule `{}`)", change.rule_name());
         let fault = of_plugin(make("contract-broken", message)).help(ACCEPT);
-        match place_of(change, next, owners) {
+        match place_of(change, plugin, next, owners) {
             Some(place) => fault.at(place),
             None => fault,
         }
@@ -342,11 +342,26 @@ fn told(
     faults
 }
 
-/// Where the route that a change is of is declared now.
-fn place_of(change: &Change, next: &Generation, owners: &Owners<'_>) -> Option<Place> {
-    let (name, line) = owners.of(change)?;
-    let routes = next.serving(name)?.routes();
-    let route = routes.iter().find(|route| route.place.line == line)?;
+/// Where the route that a change is of is declared now; a hidden one has no owner.
+fn place_of(
+    change: &Change,
+    plugin: &str,
+    next: &Generation,
+    owners: &Owners<'_>,
+) -> Option<Place> {
+    let owner = owners.of(change);
+    let mut routes = next.serving(owner.map_or(plugin, |(name, _)| name))?.routes().iter();
+    let route = if let Some((_, line)) = owner {
+        routes.find(|route| route.place.line == line)?
+    } else {
+        let shape = diff::shape(&change.path);
+        let has_method = |route: &Route| match change.method.as_deref() {
+            None => true,
+            Some(method) => route.methods.contains(&method),
+        };
+        routes
+            .find(|route| has_method(route) && diff::shape(&route.pattern.to_string()) == shape)?
+    };
     Some(route.place.clone())
 }
 

@@ -39,8 +39,7 @@ impl Workshop<'_> {
         let mut loaded: BTreeMap<&str, (&Job<'_>, Loaded)> =
             first.iter().zip(results).map(|(job, result)| (job.name, (*job, result))).collect();
         let failed = loaded.iter().filter(|(_, (_, result))| result.is_err());
-        let fallen_back: Vec<Arc<Plugin>> =
-            failed.filter_map(|(name, _)| before(name)).collect();
+        let fallen_back: Vec<Arc<Plugin>> = failed.filter_map(|(name, _)| before(name)).collect();
         let fresh = loaded.values().filter_map(|(_, result)| result.as_ref().ok());
         let fallen_back = fallen_back.iter().map(|before| &**before);
         let shared = Shared::of(kept().chain(fresh).chain(fallen_back).chain(stale()));

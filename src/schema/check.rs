@@ -81,13 +81,8 @@ impl Checker {
             Err(fault) => return vec![fault],
         }
         let _count = self.count(value, TO_TELL);
-        let mut faults = Vec::new();
-        for error in self.validator.iter_errors(value) {
-            sentence::tell(&error, &mut faults);
-            if faults.len() >= MOST_FAULTS {
-                break;
-            }
-        }
+        let errors: Vec<_> = self.validator.iter_errors(value).take(MOST_FAULTS).collect();
+        let mut faults = sentence::tell(&errors);
         faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
         faults.truncate(MOST_FAULTS);
         if faults.is_empty() {
@@ -204,9 +199,8 @@ impl Keyword<'_> for Integer {
     }
 }
 
-/// Whether a value is a JSON Schema of draft 2020-12 that can stand in a document: its references lead to
-/// named schemas.
-pub(crate) fn check_schema(schema: &Value) -> Result<(), String> {
+/// Whether a schema can stand in a document: its references lead to named schemas.
+pub(crate) fn check_references(schema: &Value) -> Result<(), String> {
     let mut left = vec![schema];
     while let Some(part) = left.pop() {
         let refers = ["$ref", "$dynamicRef"].iter().find_map(|key| part.get(key)?.as_str());
@@ -220,6 +214,11 @@ pub(crate) fn check_schema(schema: &Value) -> Result<(), String> {
             walk::each(parts, |part| left.push(part));
         }
     }
+    Ok(())
+}
+
+/// Whether a value is a JSON Schema of draft 2020-12.
+pub(crate) fn check_schema(schema: &Value) -> Result<(), String> {
     jsonschema::draft202012::meta::validate(schema).map_err(|error| match error.instance_path() {
         path if path.as_str().is_empty() => error.to_string(),
         path => format!("at `{}`: {error}", path.as_str()),

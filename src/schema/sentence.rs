@@ -14,8 +14,35 @@ const MOST_POINTED: usize = 200;
 /// The most characters of a list of allowed values that are told.
 const MOST_LISTED: usize = 200;
 
+/// What errors say.
+pub(super) fn tell(errors: &[ValidationError<'_>]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    tell_all(errors, &mut faults);
+    faults
+}
+
+/// Adds what errors say; which values are allowed says which type they have.
+fn tell_all(errors: &[ValidationError<'_>], faults: &mut Vec<Fault>) {
+    let listed: Vec<&str> = errors
+        .iter()
+        .filter(|error| is_listed(error.kind()))
+        .map(|error| error.instance_path().as_str())
+        .collect();
+    for error in errors {
+        let is_type = matches!(error.kind(), Kind::Type { .. });
+        if !(is_type && listed.contains(&error.instance_path().as_str())) {
+            tell_one(error, faults);
+        }
+    }
+}
+
+/// Whether it says which values are allowed.
+fn is_listed(kind: &Kind) -> bool {
+    matches!(kind, Kind::Constant { .. } | Kind::Enum { .. })
+}
+
 /// Adds what one error says.
-pub(super) fn tell(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
+fn tell_one(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
     let pointer = short(error.instance_path().as_str());
     let mut add = |pointer: String, message: String| faults.push(Fault { pointer, message });
     match error.kind() {
@@ -30,8 +57,9 @@ pub(super) fn tell(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
             match likeliest(context, &pointer) {
-                Some(errors) => errors.iter().for_each(|error| tell(error, faults)),
-                None => add(pointer, one_of(context)),
+                Likely::Alternative(errors) => tell_all(errors, faults),
+                Likely::Unnamed(at, what) => add(at, what),
+                Likely::None => add(pointer, one_of(context)),
             }
         }
         kind => add(pointer, sentence(kind, error)),
@@ -51,17 +79,88 @@ fn short(pointer: &str) -> String {
     }
 }
 
-/// The only alternative that a value of this type can have been meant for.
-fn likeliest<'a>(
-    context: &'a [Vec<ValidationError<'static>>],
-    pointer: &str,
-) -> Option<&'a Vec<ValidationError<'static>>> {
+/// What a value that fits no alternative was probably meant to be.
+enum Likely<'a> {
+    /// The only one that it can have been meant for.
+    Alternative(&'a [ValidationError<'static>]),
+    /// All want a property, at this pointer, of which this is wrong.
+    Unnamed(String, String),
+    /// Nobody can say.
+    None,
+}
+
+/// The alternative for a value of this type, and with this name where a property tells alternatives apart.
+fn likeliest<'a>(context: &'a [Vec<ValidationError<'static>>], pointer: &str) -> Likely<'a> {
     let misses = |error: &ValidationError<'_>| {
-        error.instance_path().as_str() == pointer
-            && matches!(error.kind(), Kind::Type { .. } | Kind::Constant { .. } | Kind::Enum { .. })
+        let is_type = matches!(error.kind(), Kind::Type { .. });
+        (is_type || is_listed(error.kind())) && error.instance_path().as_str() == pointer
     };
-    let mut close = context.iter().filter(|errors| !errors.iter().any(misses));
-    close.next().filter(|errors| close.next().is_none() && !errors.is_empty())
+    let close: Vec<_> = context.iter().filter(|errors| !errors.iter().any(misses)).collect();
+    let named: Vec<_> = match close.as_slice() {
+        [_] => close,
+        several => {
+            if let Some(missing) = missing(several, pointer) {
+                return missing;
+            }
+            let names: Vec<_> = several.iter().map(|errors| misnamed(errors, pointer)).collect();
+            if let Some(unnamed) = unnamed(&names) {
+                return unnamed;
+            }
+            let rest = several.iter().zip(names).filter(|(_, name)| name.is_none());
+            rest.map(|(errors, _)| *errors).collect()
+        }
+    };
+    match named.as_slice() {
+        [errors] if !errors.is_empty() => Likely::Alternative(errors),
+        _ => Likely::None,
+    }
+}
+
+/// The property that names an alternative and has another value: where it is, and what it must be.
+fn misnamed<'e>(
+    errors: &'e [ValidationError<'static>],
+    pointer: &str,
+) -> Option<(&'e str, &'e Value)> {
+    errors.iter().find_map(|error| {
+        let at = error.instance_path().as_str();
+        let name = at.strip_prefix(pointer)?.strip_prefix('/')?;
+        match error.kind() {
+            Kind::Constant { expected_value } if !name.contains('/') => {
+                Some((at, &**expected_value))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// Where all alternatives demand a property that is not there, that it is missing.
+fn missing<'a>(several: &[&Vec<ValidationError<'static>>], pointer: &str) -> Option<Likely<'a>> {
+    let of = |errors: &[ValidationError<'static>]| -> Vec<String> {
+        let here = errors.iter().filter(|error| error.instance_path().as_str() == pointer);
+        here.filter_map(|error| match error.kind() {
+            Kind::Required { property } => property.as_str().map(str::to_owned),
+            _ => None,
+        })
+        .collect()
+    };
+    let (first, rest) = several.split_first()?;
+    let rest: Vec<Vec<String>> = rest.iter().map(|errors| of(errors)).collect();
+    let name = of(first).into_iter().find(|name| rest.iter().all(|names| names.contains(name)))?;
+    Some(Likely::Unnamed(below(pointer, &name), "is missing".to_owned()))
+}
+
+/// Where one and the same property names all alternatives, that it names none of them.
+fn unnamed<'a>(names: &[Option<(&str, &Value)>]) -> Option<Likely<'a>> {
+    let (at, _) = (*names.first()?)?;
+    let mut wanted = Vec::new();
+    for name in names {
+        let (there, value) = (*name)?;
+        if there != at {
+            return None;
+        }
+        wanted.push(value.clone());
+    }
+    Some(Likely::Unnamed(short(at), format!("must be one of {}", listed(&wanted))))
 }
 
 /// What a value must be that fits none of several alternatives, where each says it in few words.
@@ -73,7 +172,9 @@ fn one_of(context: &[Vec<ValidationError<'static>>]) -> String {
         let Some(text) = text.strip_prefix("must be ") else {
             return "fits none of the alternatives".to_owned();
         };
-        wanted.push(text.to_owned());
+        if !wanted.iter().any(|there| there == text) {
+            wanted.push(text.to_owned());
+        }
     }
     format!("must be {}", wanted.join(", or "))
 }

@@ -5,6 +5,7 @@
 //! all that import it, however deeply.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -153,8 +154,7 @@ fn missing(
     let diagnostic = fault("import-not-found", format!("there is no library `{}`", import.path));
     let below = format!("lib/{}", import.path);
     let meant = names.iter().find(|name| **name == below).map(String::as_str);
-    let near =
-        || crate::diagnostic::nearest(&import.path, names.iter().map(String::as_str));
+    let near = || crate::diagnostic::nearest(&import.path, names.iter().map(String::as_str));
     match meant.or_else(near) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic.help(format!(
@@ -179,6 +179,33 @@ fn misspelt(path: &str) -> Option<String> {
         name => format!("lib/{name}"),
     };
     (right != path).then(|| below(right))
+}
+
+thread_local! {
+    /// Whether the top level of a library runs.
+    static IMPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it is there, the top level of a library runs.
+struct Importing {
+    outer: bool,
+}
+
+impl Importing {
+    fn begin() -> Self {
+        Self { outer: IMPORTING.replace(true) }
+    }
+}
+
+impl Drop for Importing {
+    fn drop(&mut self) {
+        IMPORTING.set(self.outer);
+    }
+}
+
+/// Whether the top level of a library runs on this thread, and not that of a plugin.
+pub(crate) fn is_importing() -> bool {
+    IMPORTING.get()
 }
 
 /// Resolves imports from the libraries gathered before anything ran.
@@ -206,6 +233,7 @@ impl ModuleResolver for Resolver {
         let Some(library) = self.0.find(path) else {
             return Err(Box::new(EvalAltResult::ErrorModuleNotFound(path.to_owned(), position)));
         };
+        let _importing = Importing::begin();
         let mut module =
             Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &library.ast)
                 .map_err(|error| EvalAltResult::ErrorInModule(path.to_owned(), error, position))?;

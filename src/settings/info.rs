@@ -4,6 +4,7 @@
 //! fault means that nothing is loaded.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -151,6 +152,7 @@ fn known_keys() -> Vec<String> {
 
 fn info(fields: &mut Fields) -> ApiInfo {
     let default = ApiInfo::default();
+    let (mut urls, mut names) = (BTreeSet::new(), BTreeSet::new());
     ApiInfo {
         title: fields.parsed("title", said).unwrap_or(default.title),
         version: fields.parsed("version", said).unwrap_or(default.version),
@@ -166,27 +168,40 @@ fn info(fields: &mut Fields) -> ApiInfo {
         }),
         license: fields.section_if_there("license", license),
         servers: fields.tables("servers", |fields| {
-            Some(ApiServer {
-                url: fields.required("url", server)?,
-                description: fields.parsed("description", said),
-            })
+            let description = fields.parsed("description", said);
+            let url = once(fields, "url", server, &mut urls)?;
+            Some(ApiServer { url, description })
         }),
         tags: fields.tables("tags", |fields| {
-            Some(ApiTag {
-                name: fields.required("name", said)?,
-                description: fields.parsed("description", said),
-            })
+            let description = fields.parsed("description", said);
+            let name = once(fields, "name", said, &mut names)?;
+            Some(ApiTag { name, description })
         }),
     }
 }
 
+/// What tells a table from the others of its kind.
+fn once(
+    fields: &mut Fields,
+    key: &'static str,
+    parse: impl FnOnce(&str) -> Result<String, &'static str>,
+    seen: &mut BTreeSet<String>,
+) -> Option<String> {
+    let path = fields.path_of(key);
+    let read = fields.required(key, parse)?;
+    if !seen.insert(read.clone()) {
+        let message = format!("`{path}` is \"{read}\" twice");
+        let mut fault = Diagnostic::error("config-bad-value", message);
+        fault.place = fields.reader().place_of(&path);
+        fields.reader().report(fault);
+    }
+    Some(read)
+}
+
 fn license(fields: &mut Fields) -> Option<ApiLicense> {
     let both = ["identifier", "url"].iter().all(|key| fields.left().contains_key(*key));
-    let read = ApiLicense {
-        name: fields.required("name", said)?,
-        identifier: fields.parsed("identifier", said),
-        url: fields.parsed("url", page),
-    };
+    let (identifier, url) = (fields.parsed("identifier", said), fields.parsed("url", page));
+    let read = ApiLicense { name: fields.required("name", said)?, identifier, url };
     if both {
         let message = "`license` has `identifier` and `url`, of which OpenAPI takes one".to_owned();
         let mut fault = Diagnostic::error("config-bad-value", message);

@@ -102,3 +102,16 @@ fn a_tail_that_becomes_a_parameter_breaks() {
         assert_eq!(report["failed"], json!([]), "{report}");
     }
 }
+
+#[test]
+fn a_route_that_hides_breaks_and_is_told_at_its_line() {
+    let project = Project::new(&[("a.rhai", "get(\"/x\", |r| 1);\nget(\"/{id}\", |r| 2);")])
+        .config("[contract]\non_breaking = \"refuse\"\n")
+        .env("HOTPLATE_WATCH__MODE", "off");
+    accept(&project);
+    let server = project.start();
+    server.save("a.rhai", "get(\"/x\", |r| 1);\nget(\"/{id}\", #{ hidden: true }, |r| 2);");
+    assert_eq!(server.report()["failed"], json!(["a"]));
+    let fault = &server.plugin("a")["diagnostics"][0];
+    assert_tells(fault, &["/a/{id}: route removed", "a.rhai:2:1"]);
+}

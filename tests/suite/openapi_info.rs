@@ -97,6 +97,11 @@ fn what_is_wrong_in_it_is_told_at_its_place() {
             "[[tags]]\nname = \"x\"\nabout = \"y\"\n",
             &["openapi/info.toml:3", "unknown key `tags.about`"],
         ),
+        (
+            "[[servers]]\nurl = \"/a\"\n[[servers]]\nurl = \"/a/\"\n",
+            &["openapi/info.toml:4", "`servers.url` is \"/a\" twice"],
+        ),
+        ("[[tags]]\nname = \"x\"\n[[tags]]\nname = \"x\"\n", &["is \"x\" twice"]),
         ("version = \"${ENV:NO_SUCH}\"\n", &["`NO_SUCH` is not set"]),
         ("title = \n", &["openapi/info.toml:1", "not valid TOML"]),
     ] {
@@ -105,6 +110,8 @@ fn what_is_wrong_in_it_is_told_at_its_place() {
         std::fs::write(project.root().join("openapi/info.toml"), text).unwrap();
         let ended = project.run();
         assert!(!ended.status.success());
+        let tells_unknown = parts.iter().any(|part| part.contains("unknown key"));
+        assert_eq!(ended.stderr.contains("unknown key"), tells_unknown, "{}", ended.stderr);
         assert_tells(&ended.stderr.into(), parts);
     }
 }

@@ -160,6 +160,13 @@ fn a_tail_matches_nothing_too() {
     assert_eq!(server.get("/f").ok(), "[]");
     assert_eq!(server.get("/f/").ok(), "[]");
     assert_eq!(server.get("/f/a/b").ok(), "[a/b]");
+    let declared =
+        "get(\"/{*rest}\", #{ params: #{ rest: string().max(3) } }, |r| `[${r.params.rest}]`);";
+    server.save("f.rhai", declared);
+    server.report();
+    assert_eq!(server.get("/f").ok(), "[]");
+    assert_eq!(server.get("/f/a/b").ok(), "[a/b]");
+    assert_eq!(server.get("/f/a/b/c").status, 422);
 }
 
 #[test]

@@ -542,3 +542,53 @@ fn what_was_sent_beats_the_default_of_a_query_in_vars() {
     assert_eq!(answer.json(), json!({ "page": 9, "size": 7, "x": 1 }));
     assert_eq!(server.post("/t", &json!({})).json(), json!({ "page": 1, "size": 5 }));
 }
+
+#[test]
+fn the_alternative_that_was_meant_says_what_is_wrong() {
+    let server = serve(
+        r#"post("/", #{ body: one_of([
+            #{ kind: literal("a"), n: int() },
+            #{ kind: literal("b"), s: string() },
+        ]) }, |req| 1);
+        post("/n", #{ body: #{ a: literal(()), b: literal("x"), c: one_of([1, 2]) } }, |req| 1);"#,
+    );
+    let fault =
+        |pointer: &str, detail: &str| json!({ "in": "body", "pointer": pointer, "detail": detail });
+    for (body, pointer, detail) in [
+        (json!({ "kind": "a", "n": "x" }), "/n", "must be an integer"),
+        (json!({ "kind": "b", "s": 5 }), "/s", "must be a string"),
+        (json!({ "kind": "c", "s": 5 }), "/kind", "must be one of \"a\", \"b\""),
+        (json!({ "n": 5 }), "/kind", "is missing"),
+        (json!(5), "", "must be an object"),
+    ] {
+        assert_refused(&server.post("/t", &body), &json!([fault(pointer, detail)]));
+    }
+    // Each part once: which values are allowed says their type.
+    assert_refused(
+        &server.post("/t/n", &json!({ "a": 1, "b": 5, "c": "x" })),
+        &json!([
+            fault("/a", "must be null"),
+            fault("/b", "must be \"x\""),
+            fault("/c", "must be one of 1, 2"),
+        ]),
+    );
+}
+
+#[test]
+fn json_schemas_may_have_definitions_of_their_own() {
+    let server = serve(
+        r##"const POINT = json_schema(#{
+            "$defs": #{ n: #{ "type": "integer", "minimum": 0 } },
+            "type": "object",
+            "properties": #{ x: #{ "$ref": "#/$defs/n" }, y: #{ "$ref": "#/$defs/n" } },
+        });
+        post("/", #{ body: POINT }, |req| req.body);
+        post("/any", #{ body: json_schema(true) }, |req| req.body);"##,
+    );
+    assert_eq!(server.post("/t", &json!({ "x": 1, "y": 2 })).status, 200);
+    let errors = json!([{ "in": "body", "pointer": "/y", "detail": "must be at least 0" }]);
+    assert_refused(&server.post("/t", &json!({ "x": 1, "y": -2 })), &errors);
+    assert_eq!(server.post("/t/any", &json!([1])).json(), json!([1]));
+    let document = server.get("/openapi.json").text();
+    assert!(!document.contains("$defs"), "{document}");
+}

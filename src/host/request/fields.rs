@@ -27,9 +27,7 @@ pub(crate) fn is_utf8(encoded: &[u8]) -> bool {
 /// Whether anything that a name has in a query is not UTF-8.
 pub(crate) fn is_broken_in_query(query: &str, name: &str) -> bool {
     let pairs = query.split('&').filter(|pair| !is_utf8(pair.as_bytes()));
-    pairs
-        .flat_map(|pair| form_urlencoded::parse(pair.as_bytes()))
-        .any(|(there, _)| there == name)
+    pairs.flat_map(|pair| form_urlencoded::parse(pair.as_bytes())).any(|(there, _)| there == name)
 }
 
 /// Whether a cookie's value is not UTF-8.

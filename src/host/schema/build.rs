@@ -7,7 +7,12 @@ use super::{
     Json, Medium, Presence, ScriptSchema, object::object, plain, referring, wrong, wrong_but,
 };
 use crate::{
-    schema::{Components, check::check_schema, walk},
+    schema::{
+        Components,
+        check::{check_references, check_schema},
+        inline::inlined,
+        walk,
+    },
     script::Native,
 };
 
@@ -49,7 +54,7 @@ pub(super) fn simple(name: &str) -> ScriptSchema {
 
 /// `array(x)`, `map(x)`.
 pub(super) fn holding(keyword: &str, kind: &str, item: &Dynamic) -> Native<ScriptSchema> {
-    let item = ScriptSchema::of(item)?;
+    let item = ScriptSchema::part(item)?;
     if item.presence == Presence::Optional {
         return Err(wrong_but(
             format!(
@@ -109,7 +114,7 @@ fn alternatives(choices: &Array, is_schema: impl Fn(&Dynamic) -> bool) -> Native
     let mut several = Vec::new();
     for choice in choices {
         let choice = match is_schema(choice) {
-            true => ScriptSchema::of(choice)?,
+            true => ScriptSchema::part(choice)?,
             false => literal(choice)?,
         };
         if choice.presence == Presence::Optional {
@@ -166,14 +171,16 @@ fn check_field(name: &str, field: &Value, components: &Components) -> Native<()>
 
 /// `json_schema(#{…})`: JSON Schema 2020-12 as it is.
 pub(super) fn json_schema(map: &Map) -> Native<ScriptSchema> {
+    let unfit = |why: String| wrong(format!("this JSON Schema cannot be used: {why}"));
     let value = plain("json_schema", &Dynamic::from(map.clone()))?;
+    let value = inlined(value).map_err(unfit)?;
+    check_references(&value).map_err(unfit)?;
     check_schema(&value)
         .map_err(|error| wrong(format!("this is no JSON Schema of draft 2020-12: {error}")))?;
     let schema = ScriptSchema::new(value);
     let unnamed = crate::schema::Schema::new(schema.value(), Components::new());
     if unnamed.unknown().is_empty() {
-        crate::schema::check::Checker::new(&unnamed)
-            .map_err(|error| wrong(format!("this JSON Schema cannot be used: {error}")))?;
+        crate::schema::check::Checker::new(&unnamed).map_err(unfit)?;
     }
     schema.fitting()
 }

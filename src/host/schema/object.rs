@@ -59,7 +59,7 @@ impl ScriptSchema {
                     "a property with such a name is written by `json_schema(#{ … })`",
                 ));
             }
-            let property = Self::of(value).map_err(|error| in_property(name, error))?;
+            let property = Self::part(value).map_err(|error| in_property(name, error))?;
             let absent = property.may_be_absent();
             properties.insert(name.to_string(), property.value());
             schema.require(|names| {
@@ -155,7 +155,7 @@ impl ScriptSchema {
         if let Ok(any) = value.as_bool() {
             return schema.with("additionalProperties", any).fitting();
         }
-        let other = Self::of(value)?;
+        let other = Self::part(value)?;
         let mut schema = schema.with("additionalProperties", other.value());
         schema.brings(&other);
         schema.fitting()

@@ -7,6 +7,7 @@ use super::{
     bounds::End,
     build::{self, holding, simple},
     object::object,
+    wrong,
 };
 use crate::{
     host::{
@@ -69,6 +70,11 @@ fn beginnings(module: &mut Module) {
                 Ok(schema)
             },
         );
+    global("json_schema", &["any: bool", "Schema"], "Any value, as `true` is in JSON Schema.")
+        .set_into_module(module, |any: bool| match any {
+            true => Ok(build::simple("any_value")),
+            false => Err(wrong("no value fits `json_schema(false)`")),
+        });
 }
 
 fn names(module: &mut Module) {

@@ -95,15 +95,14 @@ fn about(
                 (RouteRule::CallbacksChanged, what)
             }
             "servers" => (RouteRule::ServerRemoved, "servers changed".to_owned()),
-            GOES_ON => match b {
-                Some(Value::Bool(true)) => {
+            GOES_ON => {
+                if let Some(Value::Bool(true)) = b {
                     (RouteRule::LongerPathsAdded, "longer paths are answered too".to_owned())
-                }
-                _ => {
+                } else {
                     let what = "longer paths are not answered any more".to_owned();
                     (RouteRule::LongerPathsRemoved, what)
                 }
-            },
+            }
             key if key.starts_with("x-") => {
                 (RouteRule::ExtensionChanged, format!("`{key}` changed"))
             }

@@ -92,6 +92,8 @@ impl ParameterCheck {
             return self.refuse(BROKEN, wrong);
         }
         let value = match &given {
+            // Only a tail may match nothing.
+            None if self.location == Location::Path && self.required => self.value(&[""], wrong),
             None => self.value(&[], wrong),
             Some(given) => match given.read_lock::<Array>() {
                 Some(several) => {

@@ -123,12 +123,15 @@ pub(crate) fn read(spec: &Map, reading: Reading<'_>) -> Read<Spec> {
     };
     let timeout = match text(spec, "timeout")? {
         None => None,
-        Some(written) => Some(duration::parse_duration(&written).ok_or_else(|| {
-            SpecFault::new(
-                &["timeout"],
-                format!("`timeout` in a spec is a duration such as \"2s\", not \"{written}\""),
-            )
-        })?),
+        Some(written) => {
+            let time = duration::parse_duration(&written).filter(|time| !time.is_zero());
+            Some(time.ok_or_else(|| {
+                SpecFault::new(
+                    &["timeout"],
+                    format!("`timeout` in a spec is a duration such as \"2s\", not \"{written}\""),
+                )
+            })?)
+        }
     };
     Ok(Spec {
         summary: text(spec, "summary")?,

@@ -216,15 +216,8 @@ impl<'a> Walker<'a> {
         {
             return;
         }
-        let begins = format!("fn {name}(");
-        let line =
-            self.script.text.text.lines().position(|line| {
-                line.trim_start().trim_start_matches("private ").starts_with(&begins)
-            });
         let message = format!("`fn {name}` would replace hotplate's own `{name}` in this script");
-        let position = line.map_or(Position::NONE, |line| {
-            Position::new(u16::try_from(line + 1).unwrap_or(u16::MAX), 1)
-        });
+        let position = self.script.text.begin_of(function);
         self.fault("replaces-host", message, position, Some("give it another name".to_owned()));
     }
 

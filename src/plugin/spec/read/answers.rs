@@ -12,7 +12,7 @@ use super::{
 use crate::{
     host::{
         problem,
-        schema::{Presence, media_types},
+        schema::{Medium, Presence, media_types},
     },
     plugin::spec::Answer,
     schema::{Schema, walk},
@@ -58,6 +58,11 @@ fn answer(path: &[&str], value: &Dynamic, reading: Reading<'_>) -> Read<Answer> 
                     `returns: #{ \"200\": …, \"204\": null }`";
         return Err(SpecFault::new(path, message).help(help));
     }
+    if script.medium() == Medium::Form {
+        let message = format!("`{}` is a form, and forms are what clients send", path.join("."));
+        let help = "write the map of its fields, without `form(…)`";
+        return Err(SpecFault::new(path, message).help(help));
+    }
     let schema = reading.complete(&script);
     let kind = if walk::is_file(schema.json(), schema.components()) {
         let types = media_types(schema.json(), schema.components());
@@ -84,12 +89,40 @@ pub(super) fn errors(value: Option<&Dynamic>, reading: Reading<'_>) -> Read<BTre
         let answer = if let Ok(text) = value.clone().into_string() {
             Answer { description: Some(text), content: None }
         } else {
-            let script = super::schema(&path, value)?;
-            problem(&reading.complete(&script))
+            let schema = reading.complete(&super::schema(&path, value)?);
+            refuse_misfits(&path, &schema)?;
+            problem(&schema)
         };
         answers.insert(status, answer);
     }
     Ok(answers)
+}
+
+/// Refuses what no problem document fits, so that nothing that is raised would.
+fn refuse_misfits(path: &[&str; 2], schema: &Schema) -> Read<()> {
+    let [_, status] = *path;
+    let kinds = walk::kinds(schema.json(), schema.components());
+    if !kinds.is_empty() && !kinds.iter().any(|kind| matches!(*kind, "object" | "array")) {
+        let message =
+            format!("the error {status} is a problem document, not {}", kinds.join(" or "));
+        let help = format!("say what it means, `\"{status}\": \"…\"`, or a map of members");
+        return Err(SpecFault::new(path, message).help(help));
+    }
+    let own = schema.resolved().get("properties").and_then(Value::as_object);
+    for (name, member) in own.into_iter().flatten() {
+        let (usual, words) = match name.as_str() {
+            "status" => ("integer", "an integer"),
+            "type" | "title" | "detail" => ("string", "a string"),
+            _ => continue,
+        };
+        let kinds = walk::kinds(member, schema.components());
+        if !kinds.is_empty() && !kinds.iter().any(|kind| [usual, "number"].contains(kind)) {
+            let message = format!("`{name}` of a problem document is {words}");
+            let help = "give the member of your own another name";
+            return Err(SpecFault::new(&[path[0], status, name], message).help(help));
+        }
+    }
+    Ok(())
 }
 
 /// An error with members of its own beside those of a problem document; what is no object is the whole
