@@ -17,6 +17,7 @@ mod document;
 mod documents;
 mod environment;
 mod fields;
+mod guards;
 mod info;
 mod interpolate;
 mod keys;

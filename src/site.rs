@@ -1,24 +1,46 @@
 //! The generation that is being served, swapped in one step.
 
-use std::sync::Arc;
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 
-use crate::{generation::Generation, settings::Settings};
+use crate::{diagnostic::Diagnostic, generation::Generation, settings::Settings};
 
 /// Holds the current generation. Requests read it; only the reloader publishes.
 #[derive(Debug)]
 pub(crate) struct Site {
     current: ArcSwap<Generation>,
     published: watch::Sender<u64>,
+    /// The first address by which others than this machine reach it.
+    exposed: OnceLock<IpAddr>,
 }
 
 impl Site {
     /// A site that serves nothing yet.
     pub(crate) fn new(settings: Arc<Settings>) -> Arc<Self> {
         let current = ArcSwap::from_pointee(Generation::empty(settings));
-        Arc::new(Self { current, published: watch::Sender::new(0) })
+        Arc::new(Self { current, published: watch::Sender::new(0), exposed: OnceLock::new() })
+    }
+
+    /// Notes an address that is listened on.
+    pub(crate) fn is_reached_at(&self, address: IpAddr) {
+        if !address.to_canonical().is_loopback() {
+            self.exposed.get_or_init(|| address);
+        }
+    }
+
+    /// Why these settings are not for a server that others can reach, if they can.
+    pub(crate) fn refused(&self, settings: &Settings) -> Option<Diagnostic> {
+        let address = self.exposed.get().filter(|_| settings.server.development)?;
+        let message = format!(
+            "development mode is refused on {address}, which others can reach: it shows sources and faults"
+        );
+        let help = "listen on 127.0.0.1, or leave development mode off";
+        Some(Diagnostic::error("config-exposed", message).help(help))
     }
 
     /// The generation that is served now.

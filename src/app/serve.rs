@@ -4,7 +4,6 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use super::{Hotplate, StartError, redirect::Redirect};
 use crate::{
-    diagnostic::Diagnostic,
     plugin::pool::STACK,
     server::{self, ServerError, ServerLimits, Shutdown, Tls},
     settings::Limits,
@@ -53,13 +52,9 @@ impl Hotplate {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), StartError> {
         let address = listener.local_addr().map_err(ServerError::Listener)?.ip();
-        let is_development = self.inner.site.current().settings.server.development;
-        if is_development && !address.to_canonical().is_loopback() {
-            let message = format!(
-                "development mode is refused on {address}, which others can reach: it shows sources and faults"
-            );
-            let fault = Diagnostic::error("config-exposed", message)
-                .help("listen on 127.0.0.1, or leave development mode off");
+        let site = &self.inner.site;
+        site.is_reached_at(address);
+        if let Some(fault) = site.refused(&site.current().settings) {
             return Err(StartError::Faults(vec![fault]));
         }
         let handle = Shutdown::new();

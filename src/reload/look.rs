@@ -64,7 +64,12 @@ impl Reloader {
         if !asked && !self.applied.unsettled && !self.outside_files().iter().any(may_differ) {
             return (in_force, Vec::new());
         }
-        let (settings, restart) = match self.running.read(sources, &in_force) {
+        let read = self.running.read(sources, &in_force, asked);
+        let read = read.and_then(|read| match self.parts.site.refused(&read.settings) {
+            Some(fault) => Err(vec![fault]),
+            None => Ok(read),
+        });
+        let (settings, restart) = match read {
             Ok(read) => {
                 self.config_faults = read.warnings;
                 let is_new = |key: &&String| !self.restart_told.contains(*key);

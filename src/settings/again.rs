@@ -12,7 +12,7 @@ use std::{
 use toml::{Table, Value};
 
 use super::{
-    Settings,
+    Settings, guards,
     load::{self, Loaded, Sources},
 };
 use crate::diagnostic::Diagnostic;
@@ -68,7 +68,8 @@ impl Running {
     }
 
     /// Reads the configuration again. A file that lost something while it is being saved is waited for, a
-    /// little; one that is gone or empty never counts, for the defaults ask for no key.
+    /// little; one that is gone or empty never counts, for the defaults ask for no key. Nor does one that
+    /// opens something by saying less, unless somebody `asked`.
     ///
     /// # Errors
     /// What is wrong with it; the configuration in force stays.
@@ -76,6 +77,7 @@ impl Running {
         &mut self,
         sources: &Sources,
         in_force: &Settings,
+        asked: bool,
     ) -> Result<Again, Vec<Diagnostic>> {
         let patience = Duration::from_millis(in_force.watch.settle_ms).saturating_mul(4);
         let patience = patience.min(PATIENCE);
@@ -89,6 +91,10 @@ impl Running {
                 Some(Doubt::Gone) => return Err(vec![gone(&sources.config_file())]),
                 Some(Doubt::Blank) => return Err(vec![blank(&sources.config_file())]),
                 Some(Doubt::Less) | None => {
+                    let lost = self.lost_guards(in_force, &read.loaded);
+                    if let (Some(first), false) = (lost.first(), asked) {
+                        return Err(vec![opening(&sources.config_file(), first)]);
+                    }
                     self.text = read.loaded.text.map(|text| text.0);
                     return Ok(Again {
                         settings: read.loaded.settings,
@@ -98,6 +104,12 @@ impl Running {
                 }
             }
         }
+    }
+
+    /// The keys by whose absence something is open now.
+    fn lost_guards(&self, in_force: &Settings, loaded: &Loaded) -> Vec<String> {
+        let Some(text) = self.text.as_ref().and(loaded.text.as_ref()) else { return Vec::new() };
+        guards::lost(in_force, &loaded.settings, &keys(&text.0))
     }
 
     fn doubt(&self, loaded: &Loaded) -> Option<Doubt> {
@@ -150,6 +162,17 @@ fn name_of(file: &Path) -> String {
 fn gone(file: &Path) -> Diagnostic {
     let message = format!("{} is not there any more: what it said stays in force", name_of(file));
     Diagnostic::error("config-gone", message).help("put it back; to go on without it, restart")
+}
+
+fn opening(file: &Path, key: &str) -> Diagnostic {
+    let message = format!(
+        "`{key}` is not in {} any more, which would open what it guards: all that the file said stays in force",
+        name_of(file)
+    );
+    Diagnostic::error("config-opens", message).help(
+        "put it back or set it to what is meant, or ask for it to be applied: \
+         `/reload/all`, or the signal SIGHUP",
+    )
 }
 
 fn blank(file: &Path) -> Diagnostic {

@@ -29,7 +29,7 @@ const MAX_FILE: u64 = 1 << 20;
 const MAX_SYNTAX_FAULTS: usize = 5;
 
 /// Where settings come from.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The configuration file; it must exist. Without one, `config/hotplate.toml` below
     /// `working_dir` is read if it is there.
@@ -90,6 +90,18 @@ impl Loaded {
     /// The text of the file, for when it is read again.
     pub(crate) fn take_text(&mut self) -> Option<String> {
         self.text.take().map(|text| text.0)
+    }
+}
+
+impl std::fmt::Debug for Sources {
+    /// Variables by their names alone: some hold keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources")
+            .field("file", &self.file)
+            .field("working_dir", &self.working_dir)
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("overrides", &self.overrides)
+            .finish()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use hotplate::Hotplate;
+use hotplate::{Hotplate, Settings, Sources};
 use poem::{Route, endpoint::make_sync};
 use rhai::{FuncRegistration, Module};
 use tokio::sync::oneshot;
@@ -113,6 +113,46 @@ fn development_mode_is_for_nobody_who_is_not_on_this_machine() {
     let refused = current_thread().block_on(instance.serve(listener, std::future::pending()));
     let told = refused.unwrap_err().to_string();
     assert!(told.contains("development mode is refused on 0.0.0.0"), "{told}");
+}
+
+#[test]
+fn development_mode_stays_off_while_others_can_reach_the_socket() {
+    let folder = folder(&[("hello.rhai", "get(|r| \"hello\");")]);
+    let config = folder.path().join("hotplate.toml");
+    fs::write(&config, "").unwrap();
+    let sources = Sources { file: Some(config.clone()), ..Sources::default() };
+    let instance = Hotplate::builder().sources(sources).plugins(folder.path()).build().unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    current_thread().block_on(async {
+        let serving = instance.serve(listener, std::future::pending());
+        let asking = async {
+            fs::write(&config, "[server]\ndevelopment = true\n").unwrap();
+            instance.reload().await.unwrap()
+        };
+        tokio::pin!(serving);
+        let report = tokio::select! {
+            _ = &mut serving => panic!("it does not serve"),
+            report = asking => report,
+        };
+        let told = report.diagnostics[0].render(false);
+        assert!(told.contains("development mode is refused on 0.0.0.0"), "{told}");
+    });
+}
+
+#[test]
+fn nothing_that_is_printed_holds_a_key() {
+    let folder = folder(&[("hotplate.toml", "[auth]\napikey = \"in the file\"\n")]);
+    let env = vec![
+        ("HOTPLATE_AUTH__URL_KEY".to_owned(), "false".to_owned()),
+        ("X".to_owned(), "in the environment".to_owned()),
+    ];
+    let file = Some(folder.path().join("hotplate.toml"));
+    let sources = Sources { file, env, ..Sources::default() };
+    let loaded = Settings::load(&sources).unwrap();
+    let builder = Hotplate::builder().sources(sources.clone());
+    for told in [format!("{sources:?}"), format!("{loaded:?}"), format!("{builder:?}")] {
+        assert!(!told.contains("in the "), "{told}");
+    }
 }
 
 #[test]

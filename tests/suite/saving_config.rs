@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use crate::harness::{Ask, Project, Server, wait_until};
 
 /// The guard of the plugin stands at the end, so that it is what a file lacks that is not whole.
@@ -72,7 +74,7 @@ fn written_with_a_long_pause_where_it_parses() {
         let (first, rest) = text.split_once("[plugins.private]").unwrap();
         let mut file = fs::File::create(path).unwrap();
         file.write_all(first.as_bytes()).unwrap();
-        std::thread::sleep(Duration::from_millis(600));
+        std::thread::sleep(Duration::from_millis(1_600));
         write!(file, "[plugins.private]{rest}").unwrap();
     });
 }
@@ -123,10 +125,53 @@ fn a_file_that_is_gone_or_empty_leaves_all_as_it_was_and_is_told_of() {
     told("hotplate.toml is not there any more");
     fs::write(&path, "\n").unwrap();
     told("hotplate.toml is empty");
-    // What is taken out of a file that says something counts, after a moment.
+}
+
+#[test]
+fn what_opens_something_by_saying_less_counts_when_it_is_asked_for() {
+    let server = served();
+    let path = file(&server);
     fs::write(&path, "[plugins.shown]\nversion = 7\n").unwrap();
-    wait_until("the guard is gone", || server.get("/private").status == 200);
-    assert_eq!(server.get("/shown").ok(), "7");
+    server.wait_for_log("`plugins.private.auth` is not in hotplate.toml any more");
+    assert_eq!(server.get("/private").status, 403);
+    assert_eq!(server.get("/shown").ok(), "100");
+    // What loses no guard counts at once.
+    server.save_config(&config(101));
+    wait_until("it counts", || server.get("/shown").text() == "101");
+    fs::write(&path, "[plugins.shown]\nversion = 8\n").unwrap();
+    let reload = server.report();
+    assert_eq!(reload["failed"], json!([]), "{reload}");
+    assert_eq!(server.get("/private").status, 200);
+    assert_eq!(server.get("/shown").ok(), "8");
+    // What is said counts without being asked for.
+    server.save_config(&config(102));
+    wait_until("the guard is back", || server.get("/private").status == 403);
+    server.save_config("[plugins.private]\nauth = \"none\"\n[plugins.shown]\nversion = 9\n");
+    wait_until("the guard is off", || server.get("/private").status == 200);
+}
+
+#[test]
+fn every_guard_that_is_not_said_any_more_holds() {
+    let project = Project::new(&[("t.rhai", "get(|| settings.n);")]).config(
+        "[plugins.t]\nn = 1\n[auth]\napikey = \"k\"\n[openapi]\naccess = \"key\"\n[server]\ndevelopment = true\n\
+         [[documents.mounts]]\npath = \"/d\"\nfolder = \"d\"\nauth = \"global\"\n",
+    );
+    fs::create_dir(project.root().join("d")).unwrap();
+    fs::write(project.root().join("d/a.txt"), "secret").unwrap();
+    let server = project.start();
+    let whole = fs::read_to_string(file(&server)).unwrap();
+    for (key, text) in [
+        ("auth.apikey", whole.replace("apikey = \"k\"\n", "").replace("auth = \"global\"\n", "")),
+        ("openapi.access", whole.replace("access = \"key\"\n", "")),
+        ("documents.mounts.0.auth", whole.replace("auth = \"global\"\n", "")),
+    ] {
+        fs::write(file(&server), text.replace("n = 1", "n = 2")).unwrap();
+        server.wait_for_log(&format!("`{key}` is not in hotplate.toml any more"));
+        assert_eq!(server.get("/t").ok(), "1");
+        for path in ["/plugins", "/openapi.json", "/d/a.txt"] {
+            assert_eq!(server.get(path).status, 403, "{key}: {path}");
+        }
+    }
 }
 
 #[test]
@@ -151,7 +196,7 @@ fn what_needs_a_restart_is_told_once() {
     for n in 0..4 {
         server.save_config(&format!("[limits]\nscript_threads = 7\n[plugins.t]\nn = {n}\n"));
         wait_until("it is read", || server.get("/t").text() == n.to_string());
-        assert_eq!(server.report()["restart_needed"], serde_json::json!(["limits.script_threads"]));
+        assert_eq!(server.report()["restart_needed"], json!(["limits.script_threads"]));
     }
     assert_eq!(server.log().matches("restart to apply it").count(), 1);
 }
