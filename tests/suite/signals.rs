@@ -118,8 +118,6 @@ fn a_hangup_while_it_starts_is_kept() {
         wait_until("it starts", || {
             fs::read_to_string(&pidfile).is_ok_and(|pid| pid.ends_with('\n'))
         });
-        // The handler is there right after the file.
-        std::thread::sleep(Duration::from_millis(50));
         let pid: i32 = fs::read_to_string(&pidfile).unwrap().trim().parse().unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, Signal::HUP).unwrap();

@@ -54,6 +54,10 @@ fn it_is_made_kept_and_made_anew_for_other_names() {
     server.save_config("[network]\nhosts = [\"other.test\"]\n");
     crate::harness::wait_until("it is for the new name", || is_believed(&server, "other.test"));
     assert_ne!(fs::read(folder.join("cert.pem")).unwrap(), first);
+    // The folder for data is the one it began with.
+    server.save_config("[network]\nhosts = [\"third.test\"]\n[paths]\ndata = \"elsewhere\"\n");
+    crate::harness::wait_until("it is for the third name", || is_believed(&server, "third.test"));
+    assert!(!server.root().join("elsewhere").exists());
 }
 
 #[test]
