@@ -48,6 +48,8 @@ pub(crate) struct ServerLimits {
     pub(crate) body: Duration,
     /// Time a connection may be kept without a request, and a peer may go without reading.
     pub(crate) idle: Duration,
+    /// Bytes of its answers that a peer has to take in each second, on average, once it has had that time.
+    pub(crate) rate: u64,
     /// Time that requests get to finish once a drain began.
     pub(crate) grace: Duration,
     /// Announced body size, in bytes, above which a request is refused unread.
@@ -64,6 +66,7 @@ impl Default for ServerLimits {
             header: Duration::from_secs(10),
             body: Duration::from_secs(30),
             idle: Duration::from_secs(60),
+            rate: 1 << 10,
             grace: Duration::from_secs(10),
             body_bytes: 1 << 20,
             header_bytes: 32 << 10,

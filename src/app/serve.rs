@@ -15,6 +15,7 @@ impl From<&Limits> for ServerLimits {
             header: limits.header_timeout(),
             body: limits.body_timeout(),
             idle: limits.idle_timeout(),
+            rate: Self::default().rate,
             grace: limits.grace(),
             body_bytes: limits.body_bytes as u64,
             header_bytes: limits.header_bytes,

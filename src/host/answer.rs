@@ -9,19 +9,21 @@ mod cookie;
 mod fields;
 mod file;
 mod plain;
+mod ready;
 mod stream;
 
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::body::Bytes;
-use poem::{Body, Response, ResponseParts};
+use poem::Response;
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 
 pub(crate) use build::register;
 pub(crate) use file::Asked;
 pub(crate) use plain::as_plain;
 use plain::{as_bytes, as_json};
+use ready::ready;
 pub(crate) use stream::StreamWriter;
 
 use super::{current::PluginContext, problem::Problem, request::Headers};
@@ -46,7 +48,7 @@ impl Answer {
         let bytes = as_json(value, context.output_bytes)?;
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-        Ok(ready(StatusCode::OK, headers, bytes))
+        ready(StatusCode::OK, headers, bytes)
     }
 }
 
@@ -218,7 +220,7 @@ impl ScriptResponse {
             headers.remove(header::CONTENT_TYPE);
             // What it would have held counts for what was promised.
             inspect(status, &headers, content.is_nothing().then_some(&[]))?;
-            return Ok(ready(status, headers, Bytes::new()));
+            return ready(status, headers, Bytes::new());
         }
         let mut typed = |usual: &'static str| {
             if !headers.contains_key(header::CONTENT_TYPE) {
@@ -266,7 +268,7 @@ impl ScriptResponse {
                 return Ok(Answer::Ready(file::answer(status, headers, &file, asked), 0));
             }
         };
-        Ok(ready(status, headers, body))
+        ready(status, headers, body)
     }
 
     /// `#{ status, headers, body }`.
@@ -379,18 +381,6 @@ fn within(bytes: usize, most: usize) -> Result<(), AnswerError> {
         return Err(AnswerError::TooLarge { most });
     }
     Ok(())
-}
-
-fn ready(status: StatusCode, headers: HeaderMap, body: Bytes) -> Answer {
-    let parts = ResponseParts {
-        status,
-        version: Version::default(),
-        headers,
-        extensions: Extensions::new(),
-    };
-    let length = body.len() as u64;
-    let body = if body.is_empty() { Body::empty() } else { Body::from_bytes(body) };
-    Answer::Ready(Response::from_parts(parts, body), length)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
+pub(crate) use self::together::Kept;
 use super::{Native, effect, memory};
 
 /// How long a script may hold a thread that serves other requests too.
@@ -337,6 +338,16 @@ pub(crate) fn charge(bytes: usize) -> Native<()> {
             return Ok(());
         }
         meter.take_memory(asked).map_err(|spent| {
+            meter.stop(spent);
+            terminated()
+        })
+    })
+}
+
+/// Counts bytes that outlive the script, until the result is dropped, against what all scripts may hold.
+pub(crate) fn keep(bytes: usize) -> Native<Kept> {
+    METER.with(|meter| {
+        meter.keep(bytes).map_err(|spent| {
             meter.stop(spent);
             terminated()
         })

@@ -103,6 +103,7 @@ pub(super) struct ResponseBody<E> {
 impl<E> ResponseBody<E> {
     /// The body of the answer to what was in `service`.
     pub(super) fn new(inner: BoxBody<Bytes, io::Error>, service: InService<E>) -> Self {
+        service.context.vitals.answer_begins();
         Self { inner, service, waits: false }
     }
 }
@@ -125,7 +126,8 @@ impl<E> Body for ResponseBody<E> {
                 this.service.context.vitals.producer_done();
             }
         }
-        polled
+        let vitals = &this.service.context.vitals;
+        polled.map_ok(|frame| frame.map_data(|bytes| Unsent::counted(bytes, vitals)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -137,10 +139,39 @@ impl<E> Body for ResponseBody<E> {
     }
 }
 
+/// A part of an answer of HTTP/2, which is kept until the peer's windows let all of it pass.
+struct Unsent {
+    bytes: Bytes,
+    vitals: Arc<Vitals>,
+}
+
+impl Unsent {
+    fn counted(bytes: Bytes, vitals: &Arc<Vitals>) -> Bytes {
+        if bytes.is_empty() || !vitals.is_http2() {
+            return bytes;
+        }
+        vitals.answer_begins();
+        Bytes::from_owner(Self { bytes, vitals: Arc::clone(vitals) })
+    }
+}
+
+impl AsRef<[u8]> for Unsent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.vitals.answer_ends();
+    }
+}
+
 impl<E> Drop for ResponseBody<E> {
     fn drop(&mut self) {
         if self.waits {
             self.service.context.vitals.producer_done();
         }
+        self.service.context.vitals.answer_ends();
     }
 }

@@ -1,6 +1,7 @@
 //! The server as its peers see it: real sockets on the loopback address.
 
 mod ending;
+mod reading;
 
 use std::{
     net::SocketAddr,

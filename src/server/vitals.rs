@@ -8,6 +8,7 @@
 //! - A connection with a request in service, or whose answer waits for its producer, has no deadline
 //!   but that of a write the peer does not take.
 //! - The clock of a head starts at its first byte and is not pushed on by later ones.
+//! - A peer that answers wait for takes so many bytes in each second: a little now and then is not enough.
 
 use std::{
     sync::{
@@ -66,6 +67,12 @@ pub(super) struct Vitals {
     last: Mark,
     /// Since when a write has been waiting for the peer.
     blocked: Mark,
+    /// Since when answers have been waiting for the peer, however little it takes now and then.
+    owing: Mark,
+    /// Bytes that it has taken since.
+    taken: AtomicU64,
+    /// Answers of HTTP/2 that are not sent: a peer need not take them though the socket would.
+    answers: AtomicU32,
     /// Since when we only listen for the peer's end.
     linger: Mark,
     /// Requests in the endpoint.
@@ -76,7 +83,7 @@ pub(super) struct Vitals {
     served: AtomicBool,
     /// Whether a request body was left unread.
     unread: AtomicBool,
-    /// Whether the protocol was switched away from HTTP.
+    /// Whether the protocol is HTTP no more.
     upgraded: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
@@ -91,6 +98,9 @@ impl Vitals {
             head: Mark::new(1),
             last: Mark::new(1),
             blocked: Mark::new(0),
+            owing: Mark::new(0),
+            taken: AtomicU64::new(0),
+            answers: AtomicU32::new(0),
             linger: Mark::new(0),
             services: AtomicU32::new(0),
             producing: AtomicU32::new(0),
@@ -164,6 +174,9 @@ impl Vitals {
     pub(super) fn wrote(&self, bytes: usize) {
         if bytes > HOUSEKEEPING || !self.http2.load(Relaxed) {
             self.last.store(UNTIMED, Relaxed);
+            if self.owing.load(Relaxed) != 0 {
+                self.taken.store(self.taken.load(Relaxed) + bytes as u64, Relaxed);
+            }
         }
         if self.blocked.load(Relaxed) != 0 {
             self.blocked.store(0, Relaxed);
@@ -177,7 +190,48 @@ impl Vitals {
     /// The peer does not take bytes.
     pub(super) fn write_blocked(&self) {
         if self.blocked.load(Relaxed) == 0 {
-            self.blocked.store(self.now(), Relaxed);
+            let now = self.now();
+            self.blocked.store(now, Relaxed);
+            self.owe(now);
+        }
+    }
+
+    /// From `mark` on the peer has to take something, unless it had to already.
+    fn owe(&self, mark: u64) {
+        if self.owing.load(Relaxed) == 0 {
+            self.taken.store(0, Relaxed);
+            self.owing.store(mark, Relaxed);
+        }
+    }
+
+    /// Nothing waits for the peer but what the socket holds.
+    fn owe_nothing(&self) {
+        if self.owing.load(Relaxed) != 0
+            && self.blocked.load(Relaxed) == 0
+            && self.answers.load(Relaxed) == 0
+        {
+            self.owing.store(0, Relaxed);
+        }
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.http2.load(Relaxed)
+    }
+
+    /// An answer, or a part of one, is there to be sent.
+    pub(super) fn answer_begins(&self) {
+        if self.is_http2() {
+            self.answers.fetch_add(1, Relaxed);
+            self.owe(UNTIMED);
+        }
+    }
+
+    /// It was handed to the socket, or is not sent any more.
+    pub(super) fn answer_ends(&self) {
+        if self.is_http2() {
+            self.answers.fetch_sub(1, Relaxed);
+            self.owe_nothing();
         }
     }
 
@@ -233,6 +287,7 @@ impl Vitals {
     /// A request enters the endpoint.
     pub(super) fn enter(&self) {
         self.count(1);
+        self.owe_nothing();
         self.head.store(0, Relaxed);
         self.served.store(true, Relaxed);
     }
@@ -246,11 +301,14 @@ impl Vitals {
     /// An answer begins to wait for its producer.
     pub(super) fn producer_waits(&self) {
         self.producing.fetch_add(1, Relaxed);
+        self.answer_ends();
+        self.owe_nothing();
     }
 
     /// An answer no longer waits for its producer.
     pub(super) fn producer_done(&self) {
         self.producing.fetch_sub(1, Relaxed);
+        self.answer_begins();
         self.progressed();
     }
 
@@ -259,8 +317,26 @@ impl Vitals {
     }
 
     /// When marks that can appear between two timer checks run out; `None` when there are none.
-    /// Gives an incomplete head its time.
     pub(super) fn urgent(&self, limits: &ServerLimits) -> Option<u64> {
+        self.waited(limits).into_iter().chain(self.overdue(limits)).min()
+    }
+
+    /// When the peer will have taken too little of the answers that wait for it.
+    fn overdue(&self, limits: &ServerLimits) -> Option<u64> {
+        let mut since = self.owing.load(Relaxed);
+        if since == 0 {
+            return None;
+        }
+        if since == UNTIMED {
+            since = self.now();
+            self.owing.store(since, Relaxed);
+        }
+        let earned = self.taken.load(Relaxed).saturating_mul(1_000) / limits.rate.max(1);
+        Some(after(since, limits.idle).saturating_add(earned))
+    }
+
+    /// When a head, a write or the peer's end will have taken too long.
+    fn waited(&self, limits: &ServerLimits) -> Option<u64> {
         let mut head = self.head.load(Relaxed);
         let blocked = self.blocked.load(Relaxed);
         let linger = self.linger.load(Relaxed);
@@ -285,8 +361,9 @@ impl Vitals {
 
     /// When the connection has to end unless something happens; `None` while it serves.
     pub(super) fn due(&self, limits: &ServerLimits) -> Option<u64> {
-        let last = self.last_activity();
-        self.urgent(limits).or_else(|| (!self.is_serving()).then(|| after(last, limits.idle)))
+        let last = after(self.last_activity(), limits.idle);
+        let idle = || (!self.is_serving()).then_some(last);
+        self.waited(limits).or_else(idle).into_iter().chain(self.overdue(limits)).min()
     }
 
     /// How long, in milliseconds, the connection is known to have waited for its peer; `None` while
@@ -295,10 +372,8 @@ impl Vitals {
         if self.is_serving() || self.is_upgraded() {
             return None;
         }
-        let since = match self.head.load(Relaxed) {
-            0 | UNTIMED => self.last_activity(),
-            head => head,
-        };
+        let head = self.head.load(Relaxed);
+        let since = if matches!(head, 0 | UNTIMED) { self.last_activity() } else { head };
         Some(self.now().saturating_sub(since))
     }
 
@@ -308,7 +383,6 @@ impl Vitals {
         if last != UNTIMED {
             return last;
         }
-        // Activity between these lines would be timed a little early, never lost for longer.
         let now = self.now();
         self.last.store(now, Relaxed);
         now

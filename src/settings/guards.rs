@@ -9,33 +9,33 @@ use super::{MountAuth, OpenApiAccess, PluginAuth, Settings};
 /// in `after`. Written names begin with a dot, as in `.plugins.shop.auth`.
 pub(super) fn lost(before: &Settings, after: &Settings, written: &BTreeSet<String>) -> Vec<String> {
     let mut lost = Vec::new();
-    let mut lose = |key: String| {
+    let mut missed = |key: String| {
         if !written.contains(&format!(".{key}")) {
             lost.push(key);
         }
     };
     if before.auth.apikey.is_some() && after.auth.apikey.is_none() {
-        lose("auth.apikey".to_owned());
+        missed("auth.apikey".to_owned());
     }
     for (name, plugin) in &before.plugins {
         let is_open = after.plugins.get(name).is_none_or(|now| now.auth == PluginAuth::None);
         if plugin.auth != PluginAuth::None && is_open {
-            lose(format!("plugins.{name}.auth"));
+            missed(format!("plugins.{name}.auth"));
         }
     }
     for mount in before.documents.mounts.iter().filter(|mount| mount.auth != MountAuth::None) {
         let mut now = after.documents.mounts.iter().enumerate();
         let open = now.find(|(_, now)| now.path == mount.path && now.auth == MountAuth::None);
         if let Some((index, _)) = open {
-            lose(format!("documents.mounts.{index}.auth"));
+            missed(format!("documents.mounts.{index}.auth"));
         }
     }
     let is_open = after.openapi_access() == OpenApiAccess::Open;
     if before.openapi.access.is_some_and(|access| access != OpenApiAccess::Open) && is_open {
-        lose("openapi.access".to_owned());
+        missed("openapi.access".to_owned());
     }
     if before.tls.client_ca.is_some() && after.tls.client_ca.is_none() {
-        lose("tls.client_ca".to_owned());
+        missed("tls.client_ca".to_owned());
     }
     lost
 }

@@ -321,3 +321,53 @@ fn a_window_that_never_opens_holds_nothing_for_ever() {
     let mut beside = server.connect();
     assert_eq!(beside.ask(&Ask::post("/t")).text(), "ok");
 }
+
+/// A connection of HTTP/2 whose peer may send nothing on any stream, and the head of `GET /t`.
+fn without_window(server: &Server) -> (crate::harness::Connection, Vec<u8>) {
+    let mut connection = server.connect();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    connection.send(&bytes);
+    let mut head = b"\x82\x86\x44\x02/t\x41\x09".to_vec();
+    head.extend(b"localhost");
+    (connection, head)
+}
+
+#[test]
+fn a_window_that_opens_a_little_at_a_time_holds_nothing_for_ever() {
+    let server = Project::new(&[("t.rhai", "get(|req| \"x\".repeat(1000000));")])
+        .env("HOTPLATE_LIMITS__IDLE_MS", "1000")
+        .start();
+    let (mut connection, head) = without_window(&server);
+    connection.send(&frame(1, 5, 1, &head));
+    let begun = Instant::now();
+    // Each time it takes more than what is sent to keep a connection alive.
+    while connection.try_send(&frame(8, 0, 1, &70_u32.to_be_bytes())).is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is still there");
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    assert!(begun.elapsed() > Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn answers_that_nobody_takes_are_on_the_account_of_all_scripts() {
+    let script = "get(|req| \"x\".repeat(4000000));\npost(|req| \"ok\");";
+    let server = Project::new(&[("t.rhai", script)])
+        .env("HOTPLATE_LIMITS__MEMORY_BYTES", "33554432")
+        .env("HOTPLATE_LIMITS__TOTAL_MEMORY_BYTES", "67108864")
+        .start();
+    let before = server.peak_memory();
+    let (mut connection, head) = without_window(&server);
+    for n in 0..90 {
+        connection.send(&frame(1, 5, 2 * n + 1, &head));
+    }
+    wait_until("others are turned away", || server.get("/t").status == 503);
+    let refused = server.get("/t");
+    assert_problem(&refused, 503);
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(server.ask(Ask::post("/t")).ok(), "ok");
+    let grown = server.peak_memory() - before;
+    assert!(grown < 160 << 20, "{} MiB", grown >> 20);
+    drop(connection);
+    wait_until("there is room again", || server.get("/t").status == 200);
+}

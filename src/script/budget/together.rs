@@ -1,11 +1,12 @@
 //! What all scripts of the process may hold of its memory together.
 //!
 //! A script holds a little without asking. When that is over it takes a part of what all may hold, in steps, and
-//! gives all of it back at its end: a call that needs little never touches the account.
+//! gives all of it back at its end: a call that needs little never touches the account. Answers are on the account
+//! until their clients have taken them.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::{MOST_HELD, Meter, Spent};
+use super::{Limits, MOST_HELD, Meter, Spent};
 use crate::script::memory;
 
 /// Bytes that a script may hold without asking for a part of what all may hold together.
@@ -24,7 +25,33 @@ pub(super) fn give_back(given: i64) {
     }
 }
 
+/// Takes so many bytes of what all may hold together, if they are there.
+fn take(more: i64, limits: &Limits) -> Option<()> {
+    // One script alone may always have what is its own.
+    let total = limits.total_memory_bytes.max(limits.memory_bytes);
+    let total = i64::try_from(total).unwrap_or(i64::MAX);
+    let taken = |all: i64| all.checked_add(more).filter(|all| *all <= total);
+    GIVEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).ok().map(drop)
+}
+
+/// Bytes that outlive the script which made them, as those of an answer do until its client has taken it.
+#[derive(Debug)]
+pub(crate) struct Kept(i64);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        give_back(self.0);
+    }
+}
+
 impl Meter {
+    /// Counts bytes that outlive the script against what all may hold together.
+    pub(super) fn keep(&self, bytes: usize) -> Result<Kept, Spent> {
+        let Some(limits) = self.limits.get() else { return Ok(Kept(0)) };
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        take(bytes, &limits).map(|()| Kept(bytes)).ok_or(Spent::Crowded)
+    }
+
     /// Takes of what all may hold together, so that the script may hold `asked` bytes more than it does.
     #[cold]
     pub(super) fn take_memory(&self, asked: i64) -> Result<(), Spent> {
@@ -41,13 +68,7 @@ impl Meter {
         let may_hold = wanted.saturating_add(STEP).min(most);
         let given = self.given.get();
         let more = may_hold.saturating_sub(FREE).saturating_sub(given).max(0);
-        // One script alone may always have what is its own.
-        let total = limits.total_memory_bytes.max(limits.memory_bytes);
-        let total = i64::try_from(total).unwrap_or(i64::MAX);
-        let take = |all: i64| all.checked_add(more).filter(|all| *all <= total);
-        if GIVEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
-            return Err(Spent::Crowded);
-        }
+        take(more, &limits).ok_or(Spent::Crowded)?;
         self.given.set(given + more);
         MOST_HELD.set(base.saturating_add(may_hold));
         Ok(())
