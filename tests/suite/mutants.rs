@@ -2,15 +2,25 @@
 //! must live, answer every call and serve the others.
 //!
 //! `HOTPLATE_FUZZ_SECONDS` says for how long (8 unless it is set), `HOTPLATE_FUZZ_SEED` with which
-//! mutants to begin: a failure names the seed that brings it back.
+//! mutants to begin: a failure names the seed that brings it back, and leaves the least that does.
 
 use std::{
+    cell::RefCell,
     fmt::Write as _,
     fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
+use proptest::{
+    collection::vec,
+    prelude::{Strategy, any},
+    prop_oneof,
+    sample::{Index, select},
+    test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
+};
 use serde_json::Value;
 
 use crate::harness::{Ask, Project, Server};
@@ -80,37 +90,30 @@ const PIECES: [&str; 44] = [
 const BODIES: [&str; 6] =
     ["{}", "[]", "null", "{\"a\":{\"b\":[1,2.5,\"x\"]}}", "[[[[]]]]", "9223372036854775808"];
 
-/// `SplitMix64`: small, and the same everywhere.
-struct Random(u64);
+/// A choice that a case leaves to chance: it is made anew from its number.
+struct Chance(u64);
 
-impl Random {
-    fn next(&mut self) -> u64 {
+impl Chance {
+    fn below(&mut self, most: usize) -> usize {
+        // The steps of `SplitMix64`.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `most`, or 0.
-    fn below(&mut self, most: usize) -> usize {
-        usize::try_from(self.next() % (most.max(1) as u64)).unwrap()
+        usize::try_from((z ^ (z >> 31)) % (most.max(1) as u64)).unwrap()
     }
 
     fn one_of<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
         all[self.below(all.len())]
     }
-
-    /// Two places in order, no further apart than `most`.
-    fn range(&mut self, length: usize, most: usize) -> (usize, usize) {
-        let from = self.below(length + 1);
-        (from, (from + self.below(most)).min(length))
-    }
 }
 
 fn scripts() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let groups = ["cpu", "memory", "nest", "wire", "native", "parse", "load", "import", "files"];
+    let groups = [
+        "cpu", "memory", "nest", "wire", "native", "parse", "load", "import", "files", "jobs",
+        "lib",
+    ];
     let folders = groups.iter().map(|group| root.join("tests/hostile").join(group));
     let mut found = Vec::new();
     for folder in folders.chain([root.join("plugins"), root.join("tests/broken")]) {
@@ -122,57 +125,94 @@ fn scripts() -> Vec<String> {
     found
 }
 
-fn mutant(random: &mut Random, scripts: &[String]) -> String {
-    let mut text: Vec<char> = scripts[random.below(scripts.len())].chars().collect();
-    for _ in 0..=random.below(4) {
-        mutate(random, &mut text, scripts);
-        text.truncate(LONGEST);
-    }
-    text.into_iter().collect()
+/// One change of a text. Places are parts of whatever length it has by then.
+#[derive(Debug, Clone)]
+enum Change {
+    Cut { at: Index, length: usize },
+    Repeat { at: Index, length: usize, times: usize },
+    Graft { from: Index, at: Index, to: Index },
+    InPlaceOfADigit { at: Index, piece: &'static str },
+    Insert { at: Index, piece: &'static str },
+    Wrap { at: Index, length: usize, with: (&'static str, &'static str), times: usize },
+    Reverse { at: Index, length: usize },
 }
 
-fn mutate(random: &mut Random, text: &mut Vec<char>, scripts: &[String]) {
-    let length = text.len();
-    match random.below(8) {
-        0 => {
-            let (from, to) = random.range(length, 40);
-            text.drain(from..to);
-        }
-        1 => {
-            let (from, to) = random.range(length, 60);
-            let piece = text[from..to].repeat(1 + random.below(200));
-            text.splice(from..from, piece);
-        }
-        2 => {
-            let other: Vec<char> = scripts[random.below(scripts.len())].chars().collect();
-            let (from, to) = random.range(other.len(), other.len());
-            let at = random.below(length + 1);
-            text.splice(at..at, other[from..to].iter().copied());
-        }
-        3 => {
-            let digits: Vec<usize> = (0..length).filter(|&at| text[at].is_ascii_digit()).collect();
-            if !digits.is_empty() {
-                let at = digits[random.below(digits.len())];
-                text.splice(at..=at, random.one_of(&PIECES).chars());
+fn change() -> impl Strategy<Value = Change> {
+    let at = || any::<Index>();
+    let piece = || select(&PIECES[..]);
+    let with = select(&[("(", ")"), ("[", "]"), ("{ ", " }"), ("-", ""), ("|| ", "")][..]);
+    prop_oneof![
+        (at(), 0..40_usize).prop_map(|(at, length)| Change::Cut { at, length }),
+        (at(), 0..60_usize, 1..200_usize).prop_map(|(at, length, times)| Change::Repeat {
+            at,
+            length,
+            times
+        }),
+        (at(), at(), at()).prop_map(|(from, at, to)| Change::Graft { from, at, to }),
+        (at(), piece()).prop_map(|(at, piece)| Change::InPlaceOfADigit { at, piece }),
+        (at(), piece()).prop_map(|(at, piece)| Change::Insert { at, piece }),
+        (at(), 0..30_usize, with, 1..300_usize)
+            .prop_map(|(at, length, with, times)| Change::Wrap { at, length, with, times }),
+        (at(), 0..10_usize).prop_map(|(at, length)| Change::Reverse { at, length }),
+    ]
+}
+
+impl Change {
+    fn apply(&self, text: &mut Vec<char>, scripts: &[String]) {
+        let all = text.len();
+        let piece = |at: &Index, length: usize| {
+            let from = at.index(all + 1);
+            (from, (from + length).min(all))
+        };
+        match self {
+            Self::Cut { at, length } => {
+                let (from, to) = piece(at, *length);
+                text.drain(from..to);
+            }
+            Self::Repeat { at, length, times } => {
+                let (from, to) = piece(at, *length);
+                let repeated = text[from..to].repeat(*times);
+                text.splice(from..from, repeated);
+            }
+            Self::Graft { from, at, to } => {
+                let other: Vec<char> = scripts[from.index(scripts.len())].chars().collect();
+                let begin = to.index(other.len() + 1);
+                let place = at.index(all + 1);
+                text.splice(place..place, other[begin..].iter().copied());
+            }
+            Self::InPlaceOfADigit { at, piece } => {
+                let digits: Vec<usize> = (0..all).filter(|&at| text[at].is_ascii_digit()).collect();
+                if !digits.is_empty() {
+                    let at = *at.get(&digits);
+                    text.splice(at..=at, piece.chars());
+                }
+            }
+            Self::Insert { at, piece } => {
+                let at = at.index(all + 1);
+                text.splice(at..at, piece.chars());
+            }
+            Self::Wrap { at, length, with: (open, close), times } => {
+                let (from, to) = piece(at, *length);
+                text.splice(to..to, close.repeat(*times).chars());
+                text.splice(from..from, open.repeat(*times).chars());
+            }
+            Self::Reverse { at, length } => {
+                let (from, to) = piece(at, *length);
+                text[from..to].reverse();
             }
         }
-        4 | 5 => {
-            let at = random.below(length + 1);
-            text.splice(at..at, random.one_of(&PIECES).chars());
-        }
-        6 => {
-            let (open, close) =
-                [("(", ")"), ("[", "]"), ("{ ", " }"), ("-", ""), ("|| ", "")][random.below(5)];
-            let (from, to) = random.range(length, 30);
-            let times = 1 + random.below(300);
-            text.splice(to..to, close.repeat(times).chars());
-            text.splice(from..from, open.repeat(times).chars());
-        }
-        _ => {
-            let (from, to) = random.range(length, 10);
-            text[from..to].reverse();
-        }
+        text.truncate(LONGEST);
     }
+}
+
+/// Texts that are loaded together, and the number of what else is left to chance.
+fn batches(scripts: Arc<[String]>) -> impl Strategy<Value = (Vec<String>, u64)> {
+    let mutant = (any::<Index>(), vec(change(), 1..5)).prop_map(move |(script, changes)| {
+        let mut text: Vec<char> = scripts[script.index(scripts.len())].chars().collect();
+        changes.iter().for_each(|change| change.apply(&mut text, &scripts));
+        text.into_iter().collect()
+    });
+    (vec(mutant, 1..=BATCH), any::<u64>())
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -181,7 +221,7 @@ fn number(name: &str) -> Option<u64> {
 
 /// A call of each method of each route that is served, or of [`MOST_CALLS`] of a plugin's; in words, whether it
 /// is a HEAD, and the request.
-fn calls(random: &mut Random, listing: &Value) -> Vec<(String, bool, Ask)> {
+fn calls(random: &mut Chance, listing: &Value) -> Vec<(String, bool, Ask)> {
     let mut calls = Vec::new();
     for plugin in listing["plugins"].as_array().into_iter().flatten() {
         let routes = plugin["routes"].as_array().into_iter().flatten();
@@ -209,7 +249,7 @@ fn calls(random: &mut Random, listing: &Value) -> Vec<(String, bool, Ask)> {
 }
 
 /// A path that a pattern matches.
-fn target(random: &mut Random, pattern: &str) -> String {
+fn target(random: &mut Chance, pattern: &str) -> String {
     let mut target = String::new();
     for segment in pattern.split('/').skip(1) {
         let text = match segment.strip_prefix('{') {
@@ -228,19 +268,23 @@ fn target(random: &mut Random, pattern: &str) -> String {
     if target.is_empty() { "/".to_owned() } else { target }
 }
 
-/// Loads a batch of mutants and calls all that are served; what went wrong, if anything did.
-fn batch(server: &Server, seed: u64, scripts: &[String]) -> Result<(), String> {
-    let mut random = Random(seed);
+/// Loads texts and calls all that are served; what went wrong, if anything did.
+fn call_all(server: &Server, texts: &[String], chance: u64) -> Result<(), String> {
     for n in 0..BATCH {
-        server.write(&format!("m{n}.rhai"), mutant(&mut random, scripts).as_bytes());
+        let name = format!("m{n}.rhai");
+        match texts.get(n) {
+            Some(text) => server.write(&name, text.as_bytes()),
+            None => drop(fs::remove_file(server.plugins().join(&name))),
+        }
     }
-    let mut asking = server.connect();
+    let mut asking = server.try_connect()?;
     asking.begin(&Ask::post("/reload/all").header("Connection", "close"));
     let report = asking.answer(false).ok_or("there is no report")?.json();
     report["loaded_plugins"].as_array().ok_or("the report is none")?;
-    let calls = calls(&mut random, &server.get("/plugins").json());
+    let calls = calls(&mut Chance(chance), &server.get("/plugins").json());
     for some in calls.chunks(AT_ONCE) {
-        let mut open: Vec<_> = some.iter().map(|_| server.connect()).collect();
+        let open = some.iter().map(|_| server.try_connect());
+        let mut open = open.collect::<Result<Vec<_>, _>>()?;
         for ((.., ask), connection) in some.iter().zip(&mut open) {
             connection.begin(ask);
         }
@@ -248,11 +292,39 @@ fn batch(server: &Server, seed: u64, scripts: &[String]) -> Result<(), String> {
             connection.answer(*to_head).ok_or(format!("{call} is not answered"))?;
         }
     }
-    let answer = server.get("/ok");
+    let mut asking = server.try_connect()?;
+    let answer = asking.ask(&Ask::get("/ok").header("Connection", "close"));
     if answer.text() != "ok" {
         return Err(format!("the others are answered {}", answer.status));
     }
     Ok(())
+}
+
+fn server() -> Server {
+    Project::new(&[("ok.rhai", "get(|req| \"ok\");")])
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", "50")
+        .env("HOTPLATE_LIMITS__LOAD_MS", "50")
+        .env("HOTPLATE_LIMITS__MEMORY_BYTES", "16777216")
+        .env("HOTPLATE_WATCH__MODE", "off")
+        .start()
+}
+
+/// Whatever is done to a server by a case, the next case has one that lives.
+fn survives(
+    running: &RefCell<Option<Server>>,
+    texts: &[String],
+    chance: u64,
+) -> Result<(), TestCaseError> {
+    let served = running.take().unwrap_or_else(server);
+    let called = catch_unwind(AssertUnwindSafe(|| call_all(&served, texts, chance)));
+    match called {
+        Ok(Ok(())) => {
+            running.replace(Some(served));
+            Ok(())
+        }
+        Ok(Err(why)) => Err(TestCaseError::fail(why)),
+        Err(_) => Err(TestCaseError::fail("it gave no answer, or a broken one")),
+    }
 }
 
 #[test]
@@ -260,27 +332,36 @@ fn mutants_of_hostile_scripts_do_no_more_harm_than_they() {
     let seconds = number("HOTPLATE_FUZZ_SECONDS").unwrap_or(8);
     let by_time = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let first = number("HOTPLATE_FUZZ_SEED").unwrap_or_else(by_time);
-    let scripts = scripts();
-    let server = Project::new(&[("ok.rhai", "get(|req| \"ok\");")])
-        .env("HOTPLATE_LIMITS__SCRIPT_MS", "50")
-        .env("HOTPLATE_LIMITS__LOAD_MS", "50")
-        .env("HOTPLATE_LIMITS__MEMORY_BYTES", "16777216")
-        .env("HOTPLATE_WATCH__MODE", "off")
-        .start();
+    let batches = batches(scripts().into());
+    let running = RefCell::new(None);
     let began = Instant::now();
     let mut seed = first;
     while began.elapsed() < Duration::from_secs(seconds) {
-        if let Err(why) = batch(&server, seed, &scripts) {
+        let config = Config {
+            cases: 1,
+            failure_persistence: None,
+            max_shrink_iters: 1_000,
+            max_shrink_time: 120_000,
+            ..Config::default()
+        };
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(config, rng);
+        let run = runner.run(&batches, |(texts, chance)| survives(&running, &texts, chance));
+        if let Err(TestError::Fail(why, (texts, _))) = &run {
             let left = std::env::temp_dir().join(format!("hotplate-mutants-{seed}"));
             drop(fs::create_dir_all(&left));
-            for n in 0..BATCH {
-                let name = format!("m{n}.rhai");
-                drop(fs::copy(server.plugins().join(&name), left.join(&name)));
+            for (n, text) in texts.iter().enumerate() {
+                drop(fs::write(left.join(format!("m{n}.rhai")), text));
             }
-            panic!("{why}: HOTPLATE_FUZZ_SEED={seed} brings it back; see {}", left.display());
+            let left = left.display();
+            panic!("{why}: HOTPLATE_FUZZ_SEED={seed} brings it back; the least of it is in {left}");
         }
+        run.unwrap();
         seed += 1;
     }
-    eprintln!("seeds {first} to {}, {BATCH} mutants each", seed - 1);
-    assert!(server.terminate().status.success());
+    eprintln!("seeds {first} to {}, up to {BATCH} mutants each", seed - 1);
+    let last = running.take();
+    assert!(last.is_none_or(|server| server.terminate().status.success()));
 }

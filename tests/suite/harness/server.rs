@@ -138,6 +138,12 @@ impl Server {
         Connection::open(self.address).guarding(self.planted.clone())
     }
 
+    /// The same where it may not be there any more; in words, why.
+    pub(crate) fn try_connect(&self) -> Result<Connection, String> {
+        let open = Connection::try_open(self.address).map_err(|error| error.to_string())?;
+        Ok(open.guarding(self.planted.clone()))
+    }
+
     /// Reloads one plugin, or `all`, and gives the report.
     #[track_caller]
     pub(crate) fn reload(&self, name: &str) -> Value {
