@@ -364,10 +364,13 @@ fn answers_that_nobody_takes_are_on_the_account_of_all_scripts() {
         .start();
     let before = server.peak_memory();
     let (mut connection, head) = without_window(&server);
-    for n in 0..90 {
-        connection.send(&frame(1, 5, 2 * n + 1, &head));
-    }
-    wait_until("others are turned away", || server.get("/t").status == 503);
+    let mut streams = (0..99).map(|n| 2 * n + 1);
+    wait_until("others are turned away", || {
+        if let Some(stream) = streams.next() {
+            connection.send(&frame(1, 5, stream, &head));
+        }
+        server.get("/t").status == 503
+    });
     let refused = server.get("/t");
     assert_problem(&refused, 503);
     assert!(refused.header("retry-after").is_some());

@@ -3,7 +3,7 @@
 //! In no answer: a key of its configuration, a secret of its environment or of a file beside its scripts,
 //! the folder it runs in. In no log: the same, but for the folder.
 
-use std::path::Path;
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, sync::Mutex};
 
 /// A secret of the environment.
 pub(super) const OF_ENVIRONMENT: &str = "planted-4f1d9c-in-the-environment";
@@ -26,7 +26,40 @@ pub(crate) struct Planted {
     folder: String,
 }
 
+/// What the servers of this process may not say, by their addresses, for clients that know no more of them.
+static BY_ADDRESS: Mutex<BTreeMap<SocketAddr, Planted>> = Mutex::new(BTreeMap::new());
+
+/// Fails if an answer of the server at an address holds anything that was planted there.
+#[track_caller]
+pub(super) fn assert_not_in_answer_of(address: SocketAddr, told: &str) {
+    let planted = BY_ADDRESS.lock().unwrap().get(&address).cloned();
+    if let Some(planted) = planted {
+        planted.assert_not_in_answer(told);
+    }
+}
+
 impl Planted {
+    /// Remembers it as that of a server.
+    pub(super) fn is_at(&self, address: SocketAddr) {
+        BY_ADDRESS.lock().unwrap().insert(address, self.clone());
+    }
+
+    /// Fails if a log file below a folder holds any of the secrets.
+    #[track_caller]
+    pub(super) fn assert_not_in_files(&self, folder: &Path) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => self.assert_not_in_files(&path),
+                Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "log") => {
+                    let text = fs::read(&path).unwrap_or_default();
+                    self.assert_not_in_log(&String::from_utf8_lossy(&text));
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// What a server in `root` may not say that has this configuration and these variables.
     pub(super) fn of<'a>(
         root: &Path,

@@ -18,7 +18,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
 };
 
-use super::PATIENCE;
+use super::{PATIENCE, planted::assert_not_in_answer_of};
 
 /// Signs certificates.
 pub(crate) struct Authority {
@@ -225,6 +225,7 @@ impl Shaken {
         let mut all = Vec::new();
         self.stream.read_to_end(&mut all)?;
         let all = String::from_utf8_lossy(&all);
+        assert_not_in_answer_of(address, &all);
         let whole = || io::Error::other(format!("no whole answer: {all}"));
         let (head, body) = all.split_once("\r\n\r\n").ok_or_else(whole)?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());

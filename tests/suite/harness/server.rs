@@ -32,7 +32,9 @@ pub(crate) struct Server {
     address: SocketAddr,
     first_line: String,
     log: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
+    /// What it printed after its first line.
+    printed: Arc<Mutex<String>>,
     planted: Planted,
 }
 
@@ -55,7 +57,9 @@ impl Server {
         let log = Arc::new(Mutex::new(String::new()));
         let reader = keep(child.stderr.take().unwrap(), Arc::clone(&log));
         let mut first_line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut first_line).unwrap();
+        let printed = Arc::new(Mutex::new(String::new()));
         let without = |word: &str| {
             word.strip_prefix("http://").or(word.strip_prefix("https://")).map(str::to_owned)
         };
@@ -67,7 +71,9 @@ impl Server {
             panic!("it did not come to serve: {first_line:?}\n{}", log.lock().unwrap());
         };
         let planted = project.planted();
-        Self { project, child, address, first_line, log, reader: Some(reader), planted }
+        planted.is_at(address);
+        let readers = vec![reader, keep(stdout, Arc::clone(&printed))];
+        Self { project, child, address, first_line, log, readers, printed, planted }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -193,7 +199,7 @@ impl Server {
             std::thread::sleep(Duration::from_millis(2));
         };
         let time = began.elapsed();
-        drop(self.reader.take().map(JoinHandle::join));
+        self.readers.drain(..).for_each(|reader| drop(reader.join()));
         self.planted.assert_not_in_log(&self.log());
         Ended { status, stdout: self.first_line.clone(), stderr: self.log(), time }
     }
@@ -243,8 +249,11 @@ impl Drop for Server {
             eprintln!("--- log of the server\n{}", self.log());
             return;
         }
-        drop(self.reader.take().map(JoinHandle::join));
+        self.readers.drain(..).for_each(|reader| drop(reader.join()));
         self.planted.assert_not_in_log(&self.log());
+        self.planted.assert_not_in_log(&self.first_line);
+        self.planted.assert_not_in_log(&self.printed.lock().unwrap());
+        self.planted.assert_not_in_files(self.project.root());
     }
 }
 
