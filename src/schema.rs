@@ -5,6 +5,7 @@
 pub(crate) mod check;
 pub(crate) mod example;
 pub(crate) mod inline;
+pub(crate) mod pattern;
 mod sentence;
 mod settle;
 pub(crate) mod walk;

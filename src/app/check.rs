@@ -127,17 +127,24 @@ impl Unpublished {
 
     /// Accepts it: writes it down as the document that later versions are compared with. Gives how it
     /// differs from what was accepted before, if that can be told.
-    pub(crate) fn accept(&self) -> Result<Option<Vec<Change>>, ContractError> {
+    pub(crate) fn accept(&self) -> Result<Before, ContractError> {
         let file = self.contract.as_deref();
         let file = file.ok_or_else(|| ContractError::Missing(CONTRACT.to_owned()))?;
-        let before = read(file, CONTRACT).ok();
-        let changes = before.map(|accepted| self.changes_from(&accepted));
+        let before = match read(file, CONTRACT) {
+            Ok(accepted) => Before::Accepted(self.changes_from(&accepted)),
+            Err(ContractError::Read { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Before::Nothing
+            }
+            Err(error) => Before::Unreadable(error),
+        };
         let settings = &self.generation.settings;
         let fragments = self.generation.api.fragments(settings).map(|(_, fragment)| fragment);
         let text = contract::pretty(&contract::document_of(fragments, settings));
         replace(file, text.as_bytes())
             .map_err(|source| ContractError::Write { name: CONTRACT.to_owned(), source })?;
-        Ok(changes)
+        Ok(before)
     }
 
     fn changes_from(&self, accepted: &Accepted) -> Vec<Change> {
@@ -145,6 +152,16 @@ impl Unpublished {
         let fragments = self.generation.api.fragments(settings).map(|(_, fragment)| fragment);
         accepted.compare(fragments, settings, None).into_values().flatten().collect()
     }
+}
+
+/// What was accepted before.
+pub(crate) enum Before {
+    /// A document, and how what is accepted now differs from it.
+    Accepted(Vec<Change>),
+    /// None.
+    Nothing,
+    /// Something that is no document.
+    Unreadable(ContractError),
 }
 
 /// How the document in one file differs from that in another.

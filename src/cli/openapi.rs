@@ -32,12 +32,14 @@ pub(super) fn run(options: &OpenApi) -> Result<ExitCode, Failure> {
         return Ok(list(&unpublished.compare()?, options.format));
     }
     if options.accept {
-        let before = unpublished.accept()?;
-        match before {
-            Some(changes) => {
+        match unpublished.accept()? {
+            check::Before::Accepted(changes) => {
                 list(&changes, options.format);
             }
-            None => print("nothing was accepted before\n"),
+            check::Before::Nothing => print("nothing was accepted before\n"),
+            check::Before::Unreadable(why) => {
+                print(&format!("what was accepted before cannot be compared: {why}\n"));
+            }
         }
         print("openapi/contract.json holds what is accepted now\n");
         return Ok(ExitCode::SUCCESS);

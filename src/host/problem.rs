@@ -203,6 +203,38 @@ fn as_json(value: &Dynamic) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
+/// The schema of what is sent where nothing more is declared.
+pub(crate) fn schema() -> Value {
+    serde_json::json!({
+        "type": "object",
+        "description": "What went wrong, as of RFC 9457.",
+        "required": ["title", "status"],
+        "properties": {
+            "type": { "type": "string", "format": "uri-reference",
+                      "description": "The kind of problem." },
+            "title": { "type": "string", "description": "The kind of problem, for people." },
+            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
+            "detail": { "type": "string", "description": "What went wrong this time." },
+            "error_id": { "type": "string", "description": "What the log has it under." },
+            "errors": {
+                "type": "array",
+                "description": "Everything in the request that is not as described.",
+                "items": {
+                    "type": "object",
+                    "required": ["in", "detail"],
+                    "properties": {
+                        "in": { "type": "string", "enum": ["path", "query", "header", "cookie", "body"] },
+                        "name": { "type": "string", "description": "The parameter." },
+                        "pointer": { "type": "string", "format": "json-pointer",
+                                     "description": "The part of the body." },
+                        "detail": { "type": "string", "description": "What is wrong with it." },
+                    },
+                },
+            },
+        },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,7 @@ mod schema;
 mod security;
 #[cfg(test)]
 mod tests;
+mod text;
 mod types;
 mod union;
 mod view;
@@ -146,6 +147,9 @@ fn compare_items<'a>(
         let operation = Operation { method: Some(&name), path: old.0 };
         let rule = match (before.get(key), after.get(key)) {
             (None, None) => continue,
+            (Some(_), None) if key == "head" && after.contains_key("get") => {
+                (RouteRule::HeadLeftToGet, "is answered as GET is")
+            }
             (Some(_), None) => (RouteRule::MethodRemoved, "method removed"),
             (None, Some(_)) => (RouteRule::MethodAdded, "method added"),
             (Some(a), Some(b)) => {

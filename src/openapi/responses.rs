@@ -27,6 +27,26 @@ struct Own {
     description: &'static str,
 }
 
+impl Own {
+    /// The header fields that it has.
+    fn headers(&self) -> Option<Value> {
+        (self.name == TOO_MANY.name).then(|| {
+            json!({ "Retry-After": {
+                "description": "Seconds to wait.",
+                "schema": { "type": "integer", "minimum": 0 },
+            } })
+        })
+    }
+
+    /// What it may hold beside a problem document.
+    fn more(&self) -> Option<(String, Value)> {
+        // Whoever has no key that fits is answered as by the administration, whoever has one by the handler.
+        (self.name == FORBIDDEN.name).then(|| {
+            ("application/json".to_owned(), json!({ "schema": schema_reference(REFUSAL) }))
+        })
+    }
+}
+
 const BAD_REQUEST: Own = Own { name: "BadRequest", description: "The request cannot be read." };
 const FORBIDDEN: Own =
     Own { name: "Forbidden", description: "No key was sent, or none that may do this." };
@@ -55,11 +75,14 @@ pub(super) fn of(
     for (status, answer) in &spec.returns {
         responses.insert(status.to_string(), response(*status, answer, None));
     }
-    for (status, answer) in own(method, pattern, spec, access) {
-        responses.insert(status.to_string(), reference(&answer));
+    let own = own(method, pattern, spec, access);
+    for (status, answer) in &own {
+        responses.insert(status.to_string(), reference(answer));
     }
     for (status, answer) in &spec.errors {
-        responses.insert(status.to_string(), response(*status, answer, Some(PROBLEM)));
+        let mut declared = response(*status, answer, Some(PROBLEM));
+        add_own(&mut declared, *status, own.get(status));
+        responses.insert(status.to_string(), declared);
     }
     let other = match spec.returns.is_empty() {
         // Without `content`: it may be of any type, and there may be none.
@@ -68,6 +91,26 @@ pub(super) fn of(
     };
     responses.insert("default".to_owned(), other);
     responses
+}
+
+/// Statuses that the server may answer with instead of the handler, whatever the route is.
+const ANYWHERE: [u16; 7] = [400, 413, 415, 422, 429, 500, 503];
+
+/// Adds to the answer that a route declares for a status what the server itself answers with it.
+fn add_own(declared: &mut Value, status: u16, own: Option<&Own>) {
+    let Some(members) = declared.as_object_mut() else { return };
+    let (headers, more) = own.map(|own| (own.headers(), own.more())).unwrap_or_default();
+    members.extend(headers.map(|headers| ("headers".to_owned(), headers)));
+    let Some(content) = members.get_mut("content").and_then(Value::as_object_mut) else { return };
+    content.extend(more);
+    if own.is_none() && !ANYWHERE.contains(&status) {
+        return;
+    }
+    let problem = schema_reference(PROBLEM);
+    let there = content.entry(problem::MEDIA_TYPE).or_insert_with(|| json!({ "schema": problem }));
+    if let Some(schema) = there.get_mut("schema").filter(|schema| **schema != problem) {
+        *schema = json!({ "anyOf": [schema.take(), problem] });
+    }
 }
 
 /// What the server answers before or instead of the handler.
@@ -126,69 +169,31 @@ fn schema_reference(name: &str) -> Value {
 /// The answers of the server itself, by their names.
 pub(super) fn components() -> Map<String, Value> {
     let described = |own: &Own| {
-        let content = json!({
-            (problem::MEDIA_TYPE): { "schema": schema_reference(PROBLEM) },
-        });
-        json!({ "description": own.description, "content": content })
+        let mut content = Map::new();
+        content
+            .insert(problem::MEDIA_TYPE.to_owned(), json!({ "schema": schema_reference(PROBLEM) }));
+        content.extend(own.more());
+        let mut described = json!({ "description": own.description, "content": content });
+        if let (Some(members), Some(headers)) = (described.as_object_mut(), own.headers()) {
+            members.insert("headers".to_owned(), headers);
+        }
+        described
     };
-    let mut components: Map<String, Value> =
-        [BAD_REQUEST, FORBIDDEN, UNSUPPORTED, INVALID, TOO_MANY, OTHER]
-            .iter()
-            .map(|own| (own.name.to_owned(), described(own)))
-            .collect();
-    // Whoever has no key that fits is answered as by the administration, whoever has one by the handler.
-    let forbidden = components.get_mut(FORBIDDEN.name).and_then(|own| own.get_mut("content"));
-    if let Some(content) = forbidden.and_then(Value::as_object_mut) {
-        let refusal = json!({ "schema": schema_reference(REFUSAL) });
-        content.insert("application/json".to_owned(), refusal);
-    }
-    if let Some(own) = components.get_mut(TOO_MANY.name).and_then(Value::as_object_mut) {
-        let header = json!({ "Retry-After": {
-            "description": "Seconds to wait.",
-            "schema": { "type": "integer", "minimum": 0 },
-        } });
-        own.insert("headers".to_owned(), header);
-    }
-    components
+    [BAD_REQUEST, FORBIDDEN, UNSUPPORTED, INVALID, TOO_MANY, OTHER]
+        .iter()
+        .map(|own| (own.name.to_owned(), described(own)))
+        .collect()
 }
 
 /// The schemas that those answers refer to, by their names.
 pub(super) fn schemas() -> Map<String, Value> {
-    let problem = json!({
-        "type": "object",
-        "description": "What went wrong, as of RFC 9457.",
-        "required": ["title", "status"],
-        "properties": {
-            "type": { "type": "string", "format": "uri-reference",
-                      "description": "The kind of problem." },
-            "title": { "type": "string", "description": "The kind of problem, for people." },
-            "status": { "type": "integer", "minimum": 400, "maximum": 599 },
-            "detail": { "type": "string", "description": "What went wrong this time." },
-            "error_id": { "type": "string", "description": "What the log has it under." },
-            "errors": {
-                "type": "array",
-                "description": "Everything in the request that is not as described.",
-                "items": {
-                    "type": "object",
-                    "required": ["in", "detail"],
-                    "properties": {
-                        "in": { "type": "string", "enum": ["path", "query", "header", "cookie", "body"] },
-                        "name": { "type": "string", "description": "The parameter." },
-                        "pointer": { "type": "string", "format": "json-pointer",
-                                     "description": "The part of the body." },
-                        "detail": { "type": "string", "description": "What is wrong with it." },
-                    },
-                },
-            },
-        },
-    });
     let refusal = json!({
         "type": "object",
         "description": "Why there is no answer.",
         "required": ["error"],
         "properties": { "error": { "type": "string", "description": "In a few words." } },
     });
-    [(PROBLEM, problem), (REFUSAL, refusal)]
+    [(PROBLEM, problem::schema()), (REFUSAL, refusal)]
         .into_iter()
         .map(|(name, schema)| (name.to_owned(), schema))
         .collect()

@@ -199,7 +199,8 @@ impl Keyword<'_> for Integer {
     }
 }
 
-/// Whether a schema can stand in a document: its references lead to named schemas.
+/// Whether a schema can stand in a document: its references lead to named schemas, and its patterns are as
+/// other tools read them.
 pub(crate) fn check_references(schema: &Value) -> Result<(), String> {
     let mut left = vec![schema];
     while let Some(part) = left.pop() {
@@ -209,6 +210,11 @@ pub(crate) fn check_references(schema: &Value) -> Result<(), String> {
                 "`$ref` leads to `{target}`, but only named schemas can be referred to: \
                  \"{COMPONENTS}Name\""
             ));
+        }
+        if let Some(written) = part.get("pattern").and_then(Value::as_str)
+            && let Err(why) = super::pattern::check(written)
+        {
+            return Err(format!("the pattern `{written}` is not as in JavaScript: {why}"));
         }
         if let Value::Object(parts) = part {
             walk::each(parts, |part| left.push(part));

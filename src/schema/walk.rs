@@ -47,7 +47,7 @@ pub(crate) fn each<'a>(schema: &'a Map<String, Value>, mut visit: impl FnMut(&'a
 }
 
 /// Calls `change` with each schema that stands directly in `schema`.
-pub(super) fn each_mut(schema: &mut Map<String, Value>, mut change: impl FnMut(&mut Value)) {
+pub(crate) fn each_mut(schema: &mut Map<String, Value>, mut change: impl FnMut(&mut Value)) {
     for (keyword, value) in schema {
         match (keyword.as_str(), value) {
             (keyword, Value::Array(items)) if LIST.contains(&keyword) => {

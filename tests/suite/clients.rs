@@ -365,13 +365,14 @@ fn answers_that_nobody_takes_are_on_the_account_of_all_scripts() {
     let before = server.peak_memory();
     let (mut connection, head) = without_window(&server);
     let mut streams = (0..99).map(|n| 2 * n + 1);
+    let mut refused = server.get("/t");
     wait_until("others are turned away", || {
         if let Some(stream) = streams.next() {
             connection.send(&frame(1, 5, stream, &head));
         }
-        server.get("/t").status == 503
+        refused = server.get("/t");
+        refused.status == 503
     });
-    let refused = server.get("/t");
     assert_problem(&refused, 503);
     assert!(refused.header("retry-after").is_some());
     assert_eq!(server.ask(Ask::post("/t")).ok(), "ok");

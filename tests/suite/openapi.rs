@@ -443,3 +443,33 @@ fn a_document_is_never_of_two_generations() {
     let document = document(&server);
     assert!(document["paths"].get("/a/v20").is_some() && document["paths"].get("/b/v20").is_some());
 }
+
+/// Whatever a route says of a status, the server may answer with it as it always does.
+#[test]
+fn what_the_server_itself_answers_is_shown_beside_what_a_route_declares() {
+    let document = document_of(
+        "get(\"/key\", #{ auth: \"x\", returns: int(), errors: #{ \"403\": \"not yours\" } }, |req| 1);\n\
+         post(#{ body: #{ a: int() }, rate_limit: \"1/1h\", errors: #{ \"422\": #{ code: int() }, \
+         \"429\": #{ code: int() }, \"409\": #{ code: int() } } }, |req| 1);",
+    );
+    let content = |path: &str, method: &str, status: &str| {
+        document["paths"][path][method]["responses"][status]["content"].clone()
+    };
+    let forbidden = content("/t/key", "get", "403");
+    let names: Vec<&String> = forbidden.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["application/json", "application/problem+json"]);
+    for status in ["422", "429"] {
+        let schema = &content("/t", "post", status)["application/problem+json"]["schema"];
+        let both = schema["anyOf"].as_array().unwrap();
+        assert_eq!(both[1], json!({ "$ref": "#/components/schemas/hotplate.Problem" }));
+        assert!(
+            both[0]["properties"]["code"].is_object()
+                && both[0]["properties"]["detail"].is_object()
+        );
+    }
+    assert!(
+        document["paths"]["/t"]["post"]["responses"]["429"]["headers"]["Retry-After"].is_object()
+    );
+    let conflict = &content("/t", "post", "409")["application/problem+json"]["schema"];
+    assert!(conflict["properties"]["code"].is_object(), "{conflict}");
+}

@@ -210,3 +210,20 @@ fn failures_are_what_the_document_says_too() {
     assert_eq!(server.get("/t/free").status, 418);
     assert_eq!(server.get("/t/empty").status, 204);
 }
+
+#[test]
+fn a_file_that_is_larger_than_promised_and_json_failures_are_held_to_it() {
+    let server = Server::dev(&[(
+        "t.rhai",
+        r#"get("/blob", #{ returns: file().max("2B") }, |r| bytes("abcdef", "application/octet-stream"));
+        get("/json", #{ errors: #{ "404": map(string()) } }, |r| status(404, #{ error: "no" }));
+        get("/own", #{ errors: #{ "404": #{ error: string() } } }, |r| not_found(#{ error: "no" }));
+        get("/none", #{ errors: #{ "404": #{ error: string() } } }, |r| not_found());"#,
+    )]);
+    assert_tells(&server.get("/t/blob").json(), &["the file must have at most 2 bytes"]);
+    assert_eq!(server.get("/t/json").json(), json!({ "error": "no" }));
+    let own = server.get("/t/own");
+    assert_problem(&own, 404);
+    assert_eq!(own.json()["error"], "no");
+    assert_tells(&server.get("/t/none").json(), &["`/error` is missing"]);
+}

@@ -592,3 +592,59 @@ fn json_schemas_may_have_definitions_of_their_own() {
     let document = server.get("/openapi.json").text();
     assert!(!document.contains("$defs"), "{document}");
 }
+
+#[test]
+fn a_text_that_looks_like_a_number_may_be_meant_as_a_text() {
+    let server = serve(
+        r#"get("/", #{ query: #{
+            a: one_of([int(), string()]).optional(),
+            b: one_of(["1", 2]).optional(),
+            c: one_of([int().max(10), string().max(3)]).optional(),
+            d: array(one_of([int().max(10), string().max(3)])).optional(),
+        } }, |req| req.query);
+        post("/", #{ body: form(#{ a: one_of([int(), string()]), d: array(one_of([1, "2"])) }) }, |req| req.body);"#,
+    );
+    for (query, value) in [
+        ("a=1.5", json!({ "a": "1.5" })),
+        ("a=15", json!({ "a": 15 })),
+        ("b=1", json!({ "b": "1" })),
+        ("b=2", json!({ "b": 2 })),
+        ("c=50", json!({ "c": "50" })),
+        ("d=1&d=50&d=x", json!({ "d": [1, "50", "x"] })),
+    ] {
+        let sent = server.get(&format!("/t?{query}")).json();
+        for (name, value) in value.as_object().unwrap() {
+            assert_eq!(&sent[name], value, "{query}");
+        }
+    }
+    let errors = json!([{ "in": "query", "name": "c", "detail": "must be at most 10" }]);
+    assert_refused(&server.get("/t?c=5000"), &errors);
+    let sent = Ask::post("/t").body("application/x-www-form-urlencoded", "a=1.5&d=1&d=2");
+    assert_eq!(server.ask(sent).json(), json!({ "a": "1.5", "d": [1, "2"] }));
+}
+
+#[test]
+fn what_refers_to_a_schema_with_a_default_may_be_absent() {
+    let server = serve(
+        r#"schema("D", int().default(3));
+        get("/", #{ query: #{ a: ref("D") } }, |req| req.query.a);
+        post("/", #{ body: #{ a: ref("D"), b: int() } }, |req| req.body);"#,
+    );
+    assert_eq!(server.get("/t").json(), json!(3));
+    assert_eq!(server.get("/t?a=4").json(), json!(4));
+    assert_eq!(server.post("/t", &json!({ "b": 1 })).json(), json!({ "a": 3, "b": 1 }));
+}
+
+#[test]
+fn a_field_in_which_no_file_was_chosen_is_absent() {
+    let server = serve(
+        r#"post("/", #{ body: form(#{ t: string(), f: file().types(["image/*"]).optional() }) },
+            |req| json([req.body.t, req.body.f, req.files().len()]));"#,
+    );
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\nx\r\n{}--b--\r\n",
+        file("f", "", "application/octet-stream", "")
+    );
+    let answer = server.ask(Ask::post("/t").body("multipart/form-data; boundary=b", body));
+    assert_eq!(answer.json(), json!(["x", null, 0]));
+}

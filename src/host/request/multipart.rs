@@ -63,13 +63,19 @@ async fn read(mut multipart: multer::Multipart<'static>) -> Result<Vec<Part>, St
         let Some(name) = field.name().map(str::to_owned) else {
             return Err("a part has no name".to_owned());
         };
-        let filename = field.file_name().map(Into::into);
+        let filename = field.file_name();
+        // What a browser sends of a field where no file was chosen.
+        let is_none = filename == Some("");
+        let filename = filename.map(Into::into);
         let content_type = field.content_type().map_or_else(
             || if filename.is_some() { "application/octet-stream" } else { "text/plain" }.into(),
             |kind| kind.to_string().into(),
         );
         let bytes = field.bytes().await.map_err(|error| words(&error))?;
         let is_file = filename.is_some();
+        if is_none && bytes.is_empty() {
+            continue;
+        }
         parts.push(Part { name, is_file, file: File { filename, content_type, bytes } });
     }
     Ok(parts)

@@ -4,7 +4,11 @@ use rhai::Dynamic;
 use serde_json::{Value, json};
 
 use super::{ScriptSchema, files, plain, wrong, wrong_but};
-use crate::{diagnostic::nearest, schema::check::check_pattern, script::Native};
+use crate::{
+    diagnostic::nearest,
+    schema::{check::check_pattern, pattern},
+    script::Native,
+};
 
 /// The formats of texts: those of JSON Schema, and those that OpenAPI adds.
 const TEXT_FORMATS: [&str; 19] = [
@@ -131,6 +135,12 @@ impl ScriptSchema {
                 ),
                 "it is written as in JavaScript, without looking ahead or behind and without \
                  references back; in a script a backslash is written twice, or the text in back-ticks",
+            ));
+        }
+        if let Err(why) = pattern::check(pattern) {
+            return Err(wrong_but(
+                format!("{} is not as in JavaScript: {why}", crate::host::define::quoted(pattern)),
+                "the API document holds it as it is, and other tools read it so",
             ));
         }
         schema.with("pattern", pattern).fitting()

@@ -350,14 +350,37 @@ fn media<'a>(
     if ["example", "examples"].iter().any(|key| old.get(*key) != new.get(*key)) {
         tell(RouteRule::ExamplesChanged, "examples changed");
     }
-    if old.get("encoding") != new.get("encoding") {
-        let rule = match site.side {
-            Side::Request => RouteRule::RequestEncodingChanged,
-            Side::Response => RouteRule::ResponseEncodingChanged,
-        };
-        tell(rule, "encoding changed");
+    let (a, b) = (old.get("encoding"), new.get("encoding"));
+    if a != b {
+        match site.side {
+            Side::Request if takes_as_much(a, b) => {
+                tell(RouteRule::RequestEncodingWidened, "takes more types of files");
+            }
+            Side::Request => tell(RouteRule::RequestEncodingChanged, "encoding changed"),
+            Side::Response => tell(RouteRule::ResponseEncodingChanged, "encoding changed"),
+        }
     }
     changes
+}
+
+/// Whether parts of a form may have all types that they might have before; what says nothing of types takes
+/// them all.
+fn takes_as_much(old: Option<&Value>, new: Option<&Value>) -> bool {
+    let types = |part: &Value| -> Option<Vec<String>> {
+        let fields = part.as_object()?;
+        let only = fields.keys().all(|key| key == "contentType");
+        let listed = fields.get("contentType").and_then(Value::as_str).filter(|_| only)?;
+        Some(listed.split(',').map(essence).collect())
+    };
+    fields(new).all(|(name, now)| {
+        let before = old.and_then(|parts| parts.get(name));
+        match (before.and_then(types), types(now)) {
+            (Some(before), Some(now)) => before
+                .iter()
+                .all(|name| now.iter().any(|range| range == name || covers(range, name))),
+            _ => false,
+        }
+    })
 }
 
 /// A media type without its parameters.
@@ -371,7 +394,7 @@ fn covering<'m, 'a>(types: &'m BTreeMap<String, &'a Value>, name: &str) -> Optio
 }
 
 /// Whether a range, such as `text/*`, has room for a media type.
-fn covers(range: &str, name: &str) -> bool {
+pub(super) fn covers(range: &str, name: &str) -> bool {
     let general = range.strip_suffix('*').filter(|general| general.ends_with('/'));
     range != name && general.is_some_and(|general| general == "*/" || name.starts_with(general))
 }

@@ -14,15 +14,9 @@ use super::{
     view::{View, is_annotation},
 };
 
-/// Formats of which the first allows less than the second.
-const WIDER: [(&str, &str); 4] =
-    [("int32", "int64"), ("float", "double"), ("email", "idn-email"), ("hostname", "idn-hostname")];
-
-/// Formats of numbers, by the types of which they are.
-const OF_NUMBERS: [&str; 4] = ["int32", "int64", "float", "double"];
-
 /// Keywords that are compared by rules of their own.
-const JUDGED: [&str; 21] = [
+const JUDGED: [&str; 22] = [
+    "contentMediaType",
     "multipleOf",
     "pattern",
     "format",
@@ -127,54 +121,6 @@ impl<'a> Comparer<'a, '_> {
                     (false, false) => SchemaRule::MultipleOfChanged,
                 };
                 self.tell(rule, &format!("must be a multiple of {b} instead of {a}"));
-            }
-            _ => {}
-        }
-    }
-
-    /// Pattern, format and what the content of a string is.
-    pub(super) fn strings(&mut self, old: &View<'a>, new: &View<'a>) {
-        match (old.keyword("pattern"), new.keyword("pattern")) {
-            (None, Some(b)) => {
-                self.tell(SchemaRule::PatternTightened, &format!("pattern {} set", shown(b)));
-            }
-            (Some(a), None) => {
-                self.tell(SchemaRule::PatternLoosened, &format!("pattern {} removed", shown(a)));
-            }
-            (Some(a), Some(b)) if a != b => {
-                let what = format!("pattern changed from {} to {}", shown(a), shown(b));
-                self.tell(SchemaRule::PatternChanged, &what);
-            }
-            _ => {}
-        }
-    }
-
-    /// A format, of strings or of numbers.
-    pub(super) fn format(&mut self, old: &View<'a>, new: &View<'a>) {
-        let of = |view: &View<'a>| {
-            let name = view.keyword("format").and_then(Value::as_str)?;
-            // Every number of JSON is one: it says what programs may keep it in.
-            (name != "double").then_some(name)
-        };
-        let of_number = |name: Option<&str>| name.is_none_or(|name| OF_NUMBERS.contains(&name));
-        if of_number(of(old)) && of_number(of(new)) && old.types != new.types {
-            // The change of types says it.
-            return;
-        }
-        match (of(old), of(new)) {
-            (None, Some(b)) => self.tell(SchemaRule::FormatTightened, &format!("format {b} set")),
-            (Some(a), None) => {
-                self.tell(SchemaRule::FormatLoosened, &format!("format {a} removed"));
-            }
-            (Some(a), Some(b)) if a != b => {
-                let rule = if WIDER.contains(&(a, b)) {
-                    SchemaRule::FormatLoosened
-                } else if WIDER.contains(&(b, a)) {
-                    SchemaRule::FormatTightened
-                } else {
-                    SchemaRule::FormatChanged
-                };
-                self.tell(rule, &format!("format changed from {a} to {b}"));
             }
             _ => {}
         }
@@ -315,6 +261,7 @@ impl<'a> Comparer<'a, '_> {
     /// Whatever has no rule of its own.
     pub(super) fn unknown(&mut self, old: &View<'a>, new: &View<'a>) {
         self.discriminator(old, new);
+        self.content(old, new);
         let differs = |key: &str| match (old.keywords.get(key), new.keywords.get(key)) {
             (None, None) => false,
             (Some(a), Some(b)) => !self.documents.same(*a, *b),
@@ -333,8 +280,8 @@ impl<'a> Comparer<'a, '_> {
         }
         for key in strange {
             match key {
-                "patternProperties" | "dependentSchemas" | "contentEncoding"
-                | "contentMediaType" | "contentSchema" | "xml" => {
+                "patternProperties" | "dependentSchemas" | "contentEncoding" | "contentSchema"
+                | "xml" => {
                     let what = format!("`{key}` changed, which cannot be decided");
                     self.tell(SchemaRule::UndecidableChange, &what);
                 }

@@ -42,6 +42,8 @@ struct Promised {
     /// The media type; none where there is no body.
     kind: Option<String>,
     checker: Option<Checker>,
+    /// The most bytes that a file may have.
+    most: Option<u64>,
 }
 
 impl Answers {
@@ -78,6 +80,10 @@ impl Answers {
         if !fits(kind, &sent_kind) {
             let sent_kind = if sent_kind.is_empty() { "nothing" } else { &sent_kind };
             return Some(format!("answered {status} with {sent_kind}, and promised {kind}"));
+        }
+        let size = sent.body.map_or(0, <[u8]>::len) as u64;
+        if let Some(most) = promised.most.filter(|most| size > *most) {
+            return Some(format!("answered {status}, but the file must have at most {most} bytes"));
         }
         let checker = promised.checker.as_ref()?;
         let value: Value = match kind.ends_with("json") {
@@ -127,12 +133,12 @@ impl Promised {
     fn problem() -> Result<Self, String> {
         let json = json!({ "type": "object", "required": ["title", "status"] });
         let checker = Checker::new(&Schema::new(json, Components::new()))?;
-        Ok(Self { kind: Some(PROBLEM.to_owned()), checker: Some(checker) })
+        Ok(Self { kind: Some(PROBLEM.to_owned()), checker: Some(checker), most: None })
     }
 
     fn new(status: u16, answer: &Answer) -> Result<Self, String> {
         let Some((kind, schema)) = &answer.content else {
-            return Ok(Self { kind: None, checker: None });
+            return Ok(Self { kind: None, checker: None, most: None });
         };
         super::within_budget()?;
         let is_file = crate::schema::walk::is_file(schema.json(), schema.components());
@@ -142,7 +148,8 @@ impl Promised {
             let checker = Checker::new(schema);
             Some(checker.map_err(|why| format!("the answer {status}: {why}"))?)
         };
-        Ok(Self { kind: Some(kind.clone()), checker })
+        let most = schema.resolved().get("maxLength").and_then(Value::as_u64);
+        Ok(Self { kind: Some(kind.clone()), checker, most: most.filter(|_| is_file) })
     }
 }
 

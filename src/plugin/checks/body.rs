@@ -5,7 +5,10 @@ use hyper::body::Bytes;
 use rhai::{Array, Dynamic};
 use serde_json::{Map, Value};
 
-use super::{Wrong, texts::Reading};
+use super::{
+    Wrong,
+    texts::{Reading, reread},
+};
 use crate::{
     host::{
         problem::Problem,
@@ -263,6 +266,7 @@ impl BodyCheck {
         let mut values = Map::new();
         let mut files: Vec<(String, File)> = Vec::new();
         let before = wrong.len();
+        let mut doubtful: Vec<(String, String)> = Vec::new();
         for (name, one) in given {
             let field = self.field(&name);
             let is_list = field.is_some_and(|field| field.reading.is_list);
@@ -278,10 +282,16 @@ impl BodyCheck {
                     wrong.push(in_body(Fault { pointer, message }));
                     Value::String(String::new())
                 }
-                Given::Text(text) => field.map_or_else(
-                    || Value::String(text.clone()),
-                    |field| field.reading.value(&text),
-                ),
+                Given::Text(text) => match field {
+                    None => Value::String(text),
+                    Some(field) => {
+                        let value = field.reading.value(&text);
+                        if field.reading.is_doubtful() {
+                            doubtful.push((pointer, text));
+                        }
+                        value
+                    }
+                },
                 Given::File(file) => {
                     if let Some(check) = self.file_of(&name) {
                         wrong.extend(check.faults(&file, &pointer).map(in_body));
@@ -298,7 +308,7 @@ impl BodyCheck {
                 (Some(first), _) => *first = Value::Array(vec![first.take(), value]),
             }
         }
-        self.settle(Value::Object(values), typed, wrong);
+        self.settle(reread(Value::Object(values), &doubtful, &self.checker), typed, wrong);
         if wrong.len() > before {
             return;
         }

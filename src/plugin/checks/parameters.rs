@@ -4,7 +4,10 @@ use http::HeaderMap;
 use rhai::{Array, Dynamic, Map};
 use serde_json::Value;
 
-use super::{Wrong, texts::Reading};
+use super::{
+    Wrong,
+    texts::{Reading, reread},
+};
 use crate::{
     host::request::{Params, RequestData, fields, typed::Typed},
     plugin::spec::{Location, Parameter},
@@ -53,15 +56,31 @@ impl ParameterCheck {
                 return self.default.as_ref().map(json::from_value);
             }
             several if self.reading.is_list => {
-                Value::Array(several.iter().map(|text| self.reading.value(text)).collect())
+                let items = several.iter().map(|text| self.reading.value(text));
+                self.reread(Value::Array(items.collect()), several)
             }
-            [one] => self.reading.value(one),
+            [one] => self.reread(self.reading.value(one), given),
             _ => {
                 self.refuse("is given more than once", wrong);
                 return None;
             }
         };
         self.settled(value, wrong)
+    }
+
+    /// A value, in which what does not fit is the text that it was.
+    fn reread(&self, value: Value, texts: &[&str]) -> Value {
+        if !self.reading.is_doubtful() {
+            return value;
+        }
+        let place = |index: usize| match self.reading.is_list {
+            true => format!("/{index}"),
+            false => String::new(),
+        };
+        let texts = texts.iter().enumerate();
+        let doubtful: Vec<(String, String)> =
+            texts.map(|(index, text)| (place(index), (*text).to_owned())).collect();
+        reread(value, &doubtful, &self.checker)
     }
 
     fn settled(&self, mut value: Value, wrong: &mut Vec<Wrong>) -> Option<Dynamic> {

@@ -2,7 +2,10 @@
 
 use serde_json::{Number, Value};
 
-use crate::schema::{Schema, walk};
+use crate::schema::{Schema, check::Checker, walk};
+
+/// How often faults are looked for in what was read: each time, as many are mended as are told.
+const MOST_ROUNDS: usize = 4;
 
 /// The types that a text may be read as.
 #[derive(Debug, Clone)]
@@ -44,6 +47,37 @@ impl Reading {
             text => Value::String(text.to_owned()),
         }
     }
+}
+
+impl Reading {
+    /// Whether a text may be meant as a text although it could be read as something else.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.kinds.contains(&"string")
+            && ["integer", "number", "boolean"].iter().any(|kind| self.kinds.contains(kind))
+    }
+}
+
+/// A value that was read from texts, or the one with texts in the places where what they were read as does not
+/// fit. `doubtful` are those texts, each with the pointer to its place.
+pub(super) fn reread(value: Value, doubtful: &[(String, String)], checker: &Checker) -> Value {
+    if doubtful.is_empty() || checker.is_valid(&value) {
+        return value;
+    }
+    let mut other = value.clone();
+    for _ in 0..MOST_ROUNDS {
+        for fault in checker.faults(&other) {
+            let text = doubtful.iter().find(|(pointer, _)| *pointer == fault.pointer);
+            if let Some((pointer, text)) = text
+                && let Some(there) = other.pointer_mut(pointer)
+            {
+                *there = Value::String(text.clone());
+            }
+        }
+        if checker.is_valid(&other) {
+            return other;
+        }
+    }
+    value
 }
 
 /// Where anything fits, a text is a text.

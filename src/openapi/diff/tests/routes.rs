@@ -46,6 +46,9 @@ const OPERATIONS: &[(&str, Severity, &str, &str)] = &[
     ("request-body-became-optional", COMPATIBLE, r#"{"requestBody":{"required":true,"content":{}}}"#, r#"{"requestBody":{"content":{}}}"#),
     ("request-media-type-removed", BREAKING, r#"{"requestBody":{"content":{"text/plain":{},"text/csv":{}}}}"#, r#"{"requestBody":{"content":{"text/csv":{}}}}"#),
     ("request-media-type-added", COMPATIBLE, r#"{"requestBody":{"content":{"text/plain":{}}}}"#, r#"{"requestBody":{"content":{"text/plain":{},"text/csv":{}}}}"#),
+    ("request-encoding-widened", COMPATIBLE, r#"{"requestBody":{"content":{"multipart/form-data":{"encoding":{"a":{"contentType":"image/png"}}}}}}"#, r#"{"requestBody":{"content":{"multipart/form-data":{"encoding":{"a":{"contentType":"image/jpeg, image/*"}}}}}}"#),
+    ("request-encoding-widened", COMPATIBLE, r#"{"requestBody":{"content":{"multipart/form-data":{"encoding":{"a":{"contentType":"image/png"}}}}}}"#, r#"{"requestBody":{"content":{"multipart/form-data":{}}}}"#),
+    ("request-encoding-changed", BREAKING, r#"{"requestBody":{"content":{"multipart/form-data":{"encoding":{"a":{"contentType":"image/png, image/gif"}}}}}}"#, r#"{"requestBody":{"content":{"multipart/form-data":{"encoding":{"a":{"contentType":"image/png"}}}}}}"#),
     ("request-encoding-changed", BREAKING, r#"{"requestBody":{"content":{"multipart/form-data":{}}}}"#, r#"{"requestBody":{"content":{"multipart/form-data":{"encoding":{"a":{"contentType":"text/csv"}}}}}}"#),
     ("examples-changed", COSMETIC, r#"{"requestBody":{"content":{"text/plain":{}}}}"#, r#"{"requestBody":{"content":{"text/plain":{"example":"x"}}}}"#),
     ("response-body-removed", BREAKING, r#"{"responses":{"200":{"content":{"text/plain":{}}}}}"#, r#"{"responses":{"200":{}}}"#),
@@ -98,6 +101,12 @@ fn documents() -> Vec<(&'static str, Severity, Value, Value)> {
             "method-removed",
             BREAKING,
             paths(json!({ "/a": { "get": {}, "put": {} } })),
+            paths(json!({ "/a": { "get": {} } })),
+        ),
+        (
+            "head-left-to-get",
+            COMPATIBLE,
+            paths(json!({ "/a": { "get": {}, "head": {} } })),
             paths(json!({ "/a": { "get": {} } })),
         ),
         (

@@ -22,6 +22,7 @@ const SAME: &[(&str, &str)] = &[
     (r#"{"const":1}"#, r#"{"enum":[1.0]}"#),
     (r#"{"type":"integer","minimum":1}"#, r#"{"type":"integer","exclusiveMinimum":0}"#),
     (r#"{"type":"number","minimum":1}"#, r#"{"type":"number","minimum":1.0}"#),
+    (r#"{"type":"string","format":"password"}"#, r#"{"type":"string"}"#),
     (r#"{"type":"number","format":"double"}"#, r#"{"type":"number"}"#),
     (r#"{"enum":[1,2],"format":"int64","minimum":1}"#, r#"{"enum":[1,2]}"#),
     (r#"{"type":"string","minLength":0}"#, r#"{"type":"string"}"#),

@@ -133,12 +133,8 @@ fn problem(schema: &Schema) -> Answer {
     let Some(own) = resolved.get("properties").and_then(Value::as_object) else {
         return Answer { description, content: Some((JSON.to_owned(), schema.clone())) };
     };
-    let mut properties = json!({
-        "type": { "type": "string" },
-        "title": { "type": "string" },
-        "status": { "type": "integer" },
-        "detail": { "type": "string" },
-    });
+    let mut properties =
+        problem::schema().get_mut("properties").map(Value::take).unwrap_or_default();
     let mut required = vec![json!("status"), json!("title")];
     if let Some(properties) = properties.as_object_mut() {
         properties.extend(own.iter().map(|(name, json)| (name.clone(), json.clone())));

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Read, Reading, SpecFault, map, plain};
 use crate::{
-    host::schema::{Medium, media_types},
+    host::schema::{Medium, Presence, media_types},
     plugin::spec::{Body, takes_body},
     schema::{Schema, check::Checker, walk},
 };
@@ -31,7 +31,7 @@ pub(super) fn read(value: &Dynamic, reading: Reading<'_>) -> Read<Body> {
     }
     let script = super::schema(&path, value)?;
     let schema = reading.complete(&script);
-    let required = !script.may_be_absent();
+    let required = script.presence() == Presence::Required && schema.default().is_none();
     let mut encoding = BTreeMap::new();
     let kinds: Vec<String> = match script.medium() {
         Medium::Form => {

@@ -65,8 +65,11 @@ fn parameter(
         }
     })?;
     let schema = super::schema(&path, value)?;
-    if location == Location::Path && schema.may_be_absent() {
-        let what = match schema.presence() {
+    let presence = schema.presence();
+    let schema = reading.complete(&schema);
+    let required = presence == Presence::Required && schema.default().is_none();
+    if location == Location::Path && !required {
+        let what = match presence {
             Presence::Optional => "be optional",
             Presence::Required => "have a default",
         };
@@ -74,8 +77,6 @@ fn parameter(
             format!("the path parameter `{name}` cannot {what}: without it the path is another");
         return Err(SpecFault::new(&path, message).help("declare a second route without it"));
     }
-    let required = !schema.may_be_absent();
-    let schema = reading.complete(&schema);
     if let Some(why) = unfit(location, &schema) {
         let message = format!("the parameter `{name}` cannot be {why}");
         let help = match location {
