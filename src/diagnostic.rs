@@ -81,6 +81,9 @@ pub struct Related {
     pub place: Place,
 }
 
+/// The most characters of a line that are kept to be shown.
+const MOST_SHOWN: usize = 4_000;
+
 impl Place {
     /// A whole file, without a line.
     pub fn file(file: impl Into<String>) -> Self {
@@ -89,10 +92,9 @@ impl Place {
 
     /// A line and column (both from 1) of `text`, whose line is kept to be shown.
     pub fn at(file: impl Into<String>, text: &str, line: usize, column: usize) -> Self {
-        let source = match line {
-            0 => String::new(),
-            _ => text.lines().nth(line - 1).unwrap_or_default().chars().take(400).collect(),
-        };
+        let most = column.saturating_add(100).clamp(400, MOST_SHOWN);
+        let shown = line.checked_sub(1).and_then(|before| text.lines().nth(before));
+        let source = shown.unwrap_or_default().chars().take(most).collect();
         Self { file: file.into(), line, column, length: 1, source }
     }
 

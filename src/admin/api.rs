@@ -76,6 +76,12 @@ enum UnloadAnswer {
     Ending(Json<Refusal>),
 }
 
+/// Whether what a plugin's file and the configuration say is what is served.
+fn is_good_for(report: &Report, name: &str) -> bool {
+    let around = |fault: &Diagnostic| fault.is_error() && fault.plugin.is_none();
+    !report.failed.iter().any(|failed| failed == name) && !report.diagnostics.iter().any(around)
+}
+
 impl Api {
     pub(super) fn new(site: Arc<Site>, reloader: Handle, sessions: Arc<Sessions>) -> Self {
         Self { site, reloader, sessions }
@@ -92,7 +98,7 @@ impl Api {
             Ok(report) => match self.entry(&name) {
                 None => ReloadAnswer::Unknown(unknown(&name)),
                 Some(entry) => {
-                    let success = entry.state == State::Serving && !report.failed.contains(&name);
+                    let success = entry.state == State::Serving && is_good_for(&report, &name);
                     let load = explained(report, &name, entry.state).into();
                     let reply = Reloaded { reloaded: name, success, load };
                     reloaded(success, Reload::One(reply))
@@ -107,7 +113,7 @@ impl Api {
             Ok(report) => match self.entry(&name) {
                 None => LoadAnswer::Unknown(unknown(&name)),
                 Some(entry) => {
-                    let success = entry.state == State::Serving && !report.failed.contains(&name);
+                    let success = entry.state == State::Serving && is_good_for(&report, &name);
                     let load = explained(report, &name, entry.state).into();
                     let reply = Json(Loaded { loaded: name, success, load });
                     if success { LoadAnswer::Done(reply) } else { LoadAnswer::Failed(reply) }

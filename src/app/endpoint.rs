@@ -230,7 +230,10 @@ impl HotplateEndpoint {
             return caller.refuse(Denied::Unauthorized, settings);
         };
         let (peer, _) = request.connection();
+        let shows_faults =
+            settings.server.development && self.caller(request).check_host(settings).is_ok();
         let data = RequestData {
+            shows_faults,
             client_ip: client::address(peer, request.headers(), &settings.network),
             client_cert: request.parts.extensions.get::<Arc<ClientCert>>().cloned(),
             id: RequestId::next(),
@@ -275,7 +278,8 @@ impl HotplateEndpoint {
                 Err(denied) => denied.into_response(),
             };
         }
-        match generation.failed_owner(path) {
+        let is_ours = || self.caller(request).check_host(&generation.settings).is_ok();
+        match generation.failed_owner(path).filter(|_| is_ours()) {
             None => Problem::new(StatusCode::NOT_FOUND).into_response(),
             Some((name, entry)) => {
                 let rendered: Vec<String> =

@@ -74,7 +74,8 @@ fn annotated<'a>(
     label: Option<&'a str>,
     kind: AnnotationKind,
 ) -> Group<'a> {
-    if place.line == 0 || place.source.is_empty() {
+    let is_beyond = place.column.saturating_sub(1) > place.source.chars().count();
+    if place.line == 0 || place.source.is_empty() || is_beyond {
         let mut origin = Origin::path(place.file.as_str());
         if place.line > 0 {
             origin = origin.line(place.line).char_column(place.column.max(1));

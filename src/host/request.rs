@@ -69,6 +69,8 @@ pub(crate) struct RequestData {
     pub(crate) auth: Option<AuthInfo>,
     /// `http` or `https`.
     pub(crate) scheme: &'static str,
+    /// Whether the client may see faults: in development, where the host that it asked for is ours.
+    pub(crate) shows_faults: bool,
 }
 
 impl RequestData {

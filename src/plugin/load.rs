@@ -94,12 +94,16 @@ pub(crate) fn load(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) ->
     load_unnamed(inputs, made).map_err(|faults| faults.into_iter().map(told).collect())
 }
 
+/// A script without anything in it, as a file is that is about to be written.
+fn empty(message: &str, file: &str) -> Diagnostic {
+    Diagnostic::error("empty-script", message)
+        .at(Place::file(file))
+        .help("delete the file to take its routes down; the smallest route is `get(|| \"hello\");`")
+}
+
 fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Loaded {
     if inputs.text.text.trim().is_empty() {
-        let fault = Diagnostic::error("empty-script", "the script is empty")
-            .at(Place::file(&*inputs.text.file))
-            .help("delete the file to take its routes down; the smallest route is `get(|| \"hello\");`");
-        return Err(vec![fault]);
+        return Err(vec![empty("the script is empty", &inputs.text.file)]);
     }
     let mut engine = inputs.natives.engine(inputs.limits.call_depth);
     // From here on: what a script is made of can take longer to read than to run.
@@ -109,6 +113,10 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     let read = read(&engine, &inputs);
     in_time()?;
     let Read { script, libraries, texts } = read?;
+    if script.is_empty() {
+        let message = "the script holds nothing but comments";
+        return Err(vec![empty(message, &inputs.text.file)]);
+    }
     engine.set_module_resolver(Resolver(Arc::clone(&libraries)));
     install_variables(&mut engine);
     install_output(&mut engine);

@@ -13,7 +13,7 @@ use std::{
 
 use http::StatusCode;
 use poem::Response;
-use rhai::{Dynamic, EvalAltResult};
+use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::{
     Plugin,
@@ -81,7 +81,7 @@ impl Plugin {
             return busy(&format!("{} has too many requests to answer", self.mount));
         };
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let id = request.data().id;
+        let (id, shown) = (request.data().id, request.data().shows_faults);
         let speed = self.pace(index);
         let done = if let Some(thread) = executor.at_once(speed) {
             Some(self.run_route(index, request, time, thread))
@@ -103,8 +103,8 @@ impl Plugin {
                 busy("scripts hold too much memory together")
             }
             Ran::Spent(Spent::Busy, _) => busy("too many slow requests are being answered"),
-            Ran::Spent(spent, place) => self.spent(spent, place, &id.to_string()),
-            Ran::Fault(diagnostic) => self.fault(&diagnostic, &id.to_string()),
+            Ran::Spent(spent, place) => self.spent(spent, place, &id.to_string(), shown),
+            Ran::Fault(diagnostic) => self.fault(&diagnostic, &id.to_string(), shown),
         };
         if let Some(mark) = mark {
             mark.put_on(response.headers_mut());
@@ -222,7 +222,7 @@ impl Plugin {
         };
         for after in &self.after {
             let response =
-                ScriptResponse::from_value(value).map_err(|error| mistake(error.to_string()))?;
+                ScriptResponse::from_value(value).map_err(|error| unanswerable(&error, route))?;
             value = after.call(&self.engine, [request.clone(), Dynamic::from(response)])?;
         }
         Ok(value)
@@ -241,7 +241,7 @@ impl Plugin {
         let response = ScriptResponse::from_value_as(value, checks.usual());
         response.map(Dynamic::from).map_err(|error| match error {
             AnswerError::Raised(error) => error,
-            error => mistake(error.to_string()),
+            error => unanswerable(&error, route),
         })
     }
 
@@ -311,7 +311,13 @@ impl Plugin {
     }
 
     #[cold]
-    fn spent(&self, spent: Spent, place: Option<Box<Diagnostic>>, id: &str) -> Response {
+    fn spent(
+        &self,
+        spent: Spent,
+        place: Option<Box<Diagnostic>>,
+        id: &str,
+        shown: bool,
+    ) -> Response {
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
         let mut diagnostic = place.map_or_else(
             || Diagnostic::error("budget", "").of_plugin(&*self.name),
@@ -324,29 +330,28 @@ impl Plugin {
         log(&self.name, &diagnostic, id);
         let problem =
             Problem::new(StatusCode::SERVICE_UNAVAILABLE).retry_after(1).with("error_id", id);
-        self.explained(problem, "the request took more than it may use", &diagnostic)
+        let detail = "the request took more than it may use";
+        if shown { explained(problem, &diagnostic) } else { problem.detail(detail).into_response() }
     }
 
     #[cold]
-    fn fault(&self, diagnostic: &Diagnostic, id: &str) -> Response {
+    fn fault(&self, diagnostic: &Diagnostic, id: &str, shown: bool) -> Response {
         self.counters.faults.fetch_add(1, Ordering::Relaxed);
         log(&self.name, diagnostic, id);
         let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR).with("error_id", id);
-        self.explained(problem, "the server could not answer this request", diagnostic)
+        let detail = "the server could not answer this request";
+        if shown { explained(problem, diagnostic) } else { problem.detail(detail).into_response() }
     }
+}
 
-    /// In development a client sees the fault itself, elsewhere only that there was one.
-    fn explained(&self, problem: Problem, detail: &str, diagnostic: &Diagnostic) -> Response {
-        if !self.context.development {
-            return problem.detail(detail).into_response();
-        }
-        let shown = serde_json::to_value(diagnostic).unwrap_or_default();
-        problem
-            .detail(diagnostic.to_string())
-            .with("diagnostic", shown)
-            .with("rendered", diagnostic.render(false))
-            .into_response()
-    }
+/// In development a client sees the fault itself, elsewhere only that there was one.
+fn explained(problem: Problem, diagnostic: &Diagnostic) -> Response {
+    let shown = serde_json::to_value(diagnostic).unwrap_or_default();
+    problem
+        .detail(diagnostic.to_string())
+        .with("diagnostic", shown)
+        .with("rendered", diagnostic.render(false))
+        .into_response()
 }
 
 fn log(plugin: &str, diagnostic: &Diagnostic, id: &str) {
@@ -359,6 +364,15 @@ fn broken(fault: &str, route: &Route) -> Diagnostic {
     Diagnostic::error("broken-promise", format!("{methods} {} {fault}", route.pattern))
         .at(route.place.clone())
         .help("change what the handler answers, or what the route promises")
+}
+
+/// A value that is no answer, as an error at the route whose it is.
+#[cold]
+fn unanswerable(error: &AnswerError, route: &Route) -> Box<EvalAltResult> {
+    let clamped = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+    let mut raised = mistake(error.to_string());
+    raised.set_position(Position::new(clamped(route.place.line), clamped(route.place.column)));
+    raised
 }
 
 #[cold]

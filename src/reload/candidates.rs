@@ -81,8 +81,17 @@ impl Reloader {
                 continue;
             }
             if let Some(fault) = reserved_mount(name, mount) {
-                self.known.remove(name);
-                let candidate = absent(script, mount, State::Failed, vec![fault]);
+                let mut candidate = absent(script, mount, State::Failed, vec![fault]);
+                let before = self.known.get(name).and_then(|known| known.plugin.clone());
+                if let Some(plugin) = before {
+                    let entry = Entry {
+                        state: State::Stale,
+                        mount: plugin.mount().to_owned(),
+                        plugin: Some(Arc::clone(&plugin)),
+                        ..(*candidate.entry).clone()
+                    };
+                    candidate = Candidate { entry: Arc::new(entry), before: Some(plugin) };
+                }
                 candidates.insert(script.name.clone(), candidate);
                 continue;
             }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use rhai::{AST, Engine};
+use rhai::{AST, Engine, Position};
 
 use super::{Text, doc, fault, token};
 use crate::diagnostic::{Diagnostic, Place};
@@ -22,9 +22,22 @@ pub(crate) struct Compiled {
     pub(crate) docs: Arc<BTreeMap<usize, String>>,
 }
 
+impl Compiled {
+    /// Whether nothing stands in it but comments.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ast.statements().is_empty() && !self.ast.has_functions()
+    }
+}
+
 /// Parses a script.
 pub(crate) fn compile(engine: &Engine, text: &Text) -> Result<Compiled, Box<Diagnostic>> {
     let prepared = doc::prepare(&text.text);
+    if let Some((line, column)) = prepared.unclosed {
+        let clamped = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let place = text.place(Position::new(clamped(line), clamped(column)));
+        let fault = Diagnostic::error("syntax", "a comment begins here and does not end").at(place);
+        return Err(Box::new(fault.help("close it with `*/`")));
+    }
     token::begin();
     // The parser is not ours, and a folder of scripts must not be able to end the process.
     let parsed = catch_unwind(AssertUnwindSafe(|| engine.compile(&prepared.text)));

@@ -11,6 +11,8 @@ pub(super) struct Prepared {
     pub(super) text: String,
     /// By the line (from 1) of the code below the comment: what it said.
     pub(super) docs: BTreeMap<usize, String>,
+    /// The line and column (both from 1) of a comment that does not end.
+    pub(super) unclosed: Option<(usize, usize)>,
 }
 
 /// Where the scanner is.
@@ -29,11 +31,14 @@ pub(super) fn prepare(text: &str) -> Prepared {
     let mut out = String::with_capacity(text.len());
     let mut docs = BTreeMap::new();
     let mut inside = vec![Inside::Code];
+    let mut last_comment = None;
     let mut lines = text.split_inclusive('\n').enumerate().peekable();
     while let Some((number, line)) = lines.next() {
         let in_code = matches!(inside.last(), Some(Inside::Code)) && inside.len() == 1;
         if !in_code || !is_doc(line) {
-            scan(line, &mut inside);
+            if let Some(offset) = scan(line, &mut inside) {
+                last_comment = Some((number + 1, line, offset));
+            }
             out.push_str(line);
             continue;
         }
@@ -49,7 +54,11 @@ pub(super) fn prepare(text: &str) -> Prepared {
         docs.insert(below, said(&block));
         block.iter().for_each(|line| out.push_str(&line.replacen("///", "// ", 1)));
     }
-    Prepared { text: out, docs }
+    let is_unclosed = matches!(inside.last(), Some(Inside::Comment(_)));
+    let unclosed = last_comment.filter(|_| is_unclosed).map(|(line, text, offset)| {
+        (line, text.get(..offset).unwrap_or_default().chars().count() + 1)
+    });
+    Prepared { text: out, docs, unclosed }
 }
 
 fn is_doc(line: &str) -> bool {
@@ -77,14 +86,16 @@ fn said(lines: &[&str]) -> String {
     text.trim().to_owned()
 }
 
-/// Follows strings and comments through a line.
-fn scan(line: &str, inside: &mut Vec<Inside>) {
-    let mut characters = line.chars().peekable();
+/// Follows strings and comments through a line; gives the offset of the last comment that begins in it.
+fn scan(line: &str, inside: &mut Vec<Inside>) -> Option<usize> {
+    let mut characters = line.chars();
+    let mut last_comment = None;
     while let Some(character) = characters.next() {
         match (inside.last_mut(), character) {
-            (Some(Inside::Code) | None, _) => match (character, characters.peek()) {
-                ('/', Some('/')) => return,
+            (Some(Inside::Code) | None, _) => match (character, peek(&characters)) {
+                ('/', Some('/')) => return last_comment,
                 ('/', Some('*')) => {
+                    last_comment = Some(line.len() - characters.as_str().len() - 1);
                     characters.next();
                     inside.push(Inside::Comment(1));
                 }
@@ -103,15 +114,15 @@ fn scan(line: &str, inside: &mut Vec<Inside>) {
             (Some(Inside::Quotes), '"') | (Some(Inside::Ticks), '`') => {
                 inside.pop();
             }
-            (Some(Inside::Ticks), '$') if characters.peek() == Some(&'{') => {
+            (Some(Inside::Ticks), '$') if peek(&characters) == Some('{') => {
                 characters.next();
                 inside.push(Inside::Code);
             }
-            (Some(Inside::Comment(depth)), '/') if characters.peek() == Some(&'*') => {
+            (Some(Inside::Comment(depth)), '/') if peek(&characters) == Some('*') => {
                 *depth += 1;
                 characters.next();
             }
-            (Some(Inside::Comment(depth)), '*') if characters.peek() == Some(&'/') => {
+            (Some(Inside::Comment(depth)), '*') if peek(&characters) == Some('/') => {
                 *depth -= 1;
                 characters.next();
                 if *depth == 0 {
@@ -121,14 +132,21 @@ fn scan(line: &str, inside: &mut Vec<Inside>) {
             _ => {}
         }
     }
+    last_comment
 }
 
 /// Skips the rest of a character literal, so that `'"'` opens no string.
-fn skip_character(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+fn skip_character(characters: &mut std::str::Chars<'_>) {
     if characters.next() == Some('\\') {
         characters.next();
     }
-    characters.next_if_eq(&'\'');
+    if peek(characters) == Some('\'') {
+        characters.next();
+    }
+}
+
+fn peek(characters: &std::str::Chars<'_>) -> Option<char> {
+    characters.clone().next()
 }
 
 #[cfg(test)]

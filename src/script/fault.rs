@@ -3,7 +3,7 @@
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-use super::{Text, Texts, locate, mistake::Mistake};
+use super::{Text, Texts, lint::names::DECLARING, locate, mistake::Mistake};
 use crate::diagnostic::{Diagnostic, Frame, Place};
 
 /// A script that does not parse.
@@ -231,25 +231,48 @@ fn raised(value: &rhai::Dynamic) -> String {
 fn function_not_found(signature: &str) -> (&'static str, String, Option<String>) {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
     if name == "!" {
-        let message =
-            format!("`!` turns true to false; this is {}", in_words(types.trim_end_matches(')')));
+        let message = format!(
+            "`!` turns true to false; this is {}",
+            in_words(types.strip_suffix(')').unwrap_or(types))
+        );
         return ("not-a-bool", message, Some(ASK_FOR_A_VALUE.to_owned()));
     }
     if let Some(property) = name.strip_prefix("get$").or_else(|| name.strip_prefix("set$")) {
         let message = format!("there is no property `{property}` on {}", in_words(types));
         return ("no-property", message, None);
     }
-    let types: Vec<String> =
-        types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).map(in_words).collect();
+    let types: Vec<String> = types
+        .strip_suffix(')')
+        .unwrap_or(types)
+        .split(", ")
+        .filter(|t| !t.is_empty())
+        .map(in_words)
+        .collect();
     let given = match types.as_slice() {
         [] => "without arguments".to_owned(),
         types => format!("for {}", types.join(", ")),
     };
-    let help = types
-        .iter()
-        .any(|kind| kind == "null")
-        .then(|| "a value is null here: `x ?? y` gives a default".to_owned());
+    let help = if let Some(written) = declaring(name) {
+        Some(format!("write {written}"))
+    } else {
+        let has_null = types.iter().any(|kind| kind == "null");
+        has_null.then(|| "a value is null here: `x ?? y` gives a default".to_owned())
+    };
     ("unknown-function", format!("there is no function `{name}` {given}"), help)
+}
+
+/// How a function that declares something is called.
+fn declaring(name: &str) -> Option<String> {
+    Some(match name {
+        "before" => "`before(|req| …);`".to_owned(),
+        "after" => "`after(|req, res| res);`, or `after(\"10s\", || …);`".to_owned(),
+        "on_start" | "on_stop" => format!("`{name}(|| …);`"),
+        "every" => "`every(\"5m\", || …);`".to_owned(),
+        "cron" => "`cron(\"0 6 * * *\", || …);`".to_owned(),
+        "route" => "`route([\"GET\", \"POST\"], \"/path\", #{}, |req| …);`".to_owned(),
+        name if DECLARING.contains(&name) => format!("`{name}(\"/path\", |req| …);`"),
+        _ => return None,
+    })
 }
 
 /// A type of Rhai as people call it.

@@ -7,6 +7,7 @@
 pub(crate) mod handlers;
 pub(crate) mod names;
 pub(crate) mod signatures;
+pub(crate) mod verbs;
 
 use std::collections::{HashMap, HashSet};
 
@@ -68,29 +69,4 @@ fn is_closure(name: &str) -> bool {
 
 fn place(script: &Compiled, position: Position) -> crate::diagnostic::Place {
     script.text.place(position)
-}
-
-/// The calls of declaring functions that stand alone at the top level: each runs exactly once, so each
-/// must have declared something.
-pub(crate) fn verbs(script: &Compiled) -> Vec<(String, Position)> {
-    let call = |statement: &Stmt| match statement {
-        Stmt::FnCall(call, position) => {
-            Some((call.name.to_string(), call.is_qualified(), *position))
-        }
-        Stmt::Expr(expression) => match &**expression {
-            rhai::Expr::FnCall(call, position) => {
-                Some((call.name.to_string(), call.is_qualified(), *position))
-            }
-            _ => None,
-        },
-        _ => None,
-    };
-    script
-        .ast
-        .statements()
-        .iter()
-        .filter_map(call)
-        .filter(|(name, qualified, _)| !qualified && names::DECLARING.contains(&name.as_str()))
-        .map(|(name, _, position)| (name, position))
-        .collect()
 }

@@ -4,42 +4,71 @@
 
 use std::{
     ffi::OsString,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process,
 };
 
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+
 /// Why the pidfile could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the pidfile {}: {source}", path.display())]
-pub(crate) struct PidFileError {
-    path: PathBuf,
-    source: io::Error,
+pub(crate) enum PidFileError {
+    /// Its folder is missing, or not writable.
+    #[error("cannot write the pidfile {}: {source}; see `paths.pidfile`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server holds it.
+    #[error(
+        "the pidfile {} is that of a server that runs: stop it, or set another `paths.pidfile`",
+        path.display()
+    )]
+    Held {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// A pidfile, removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct PidFile {
     path: PathBuf,
+    /// Locked as long as the server runs, however it ends.
+    _lock: File,
 }
 
 impl PidFile {
-    /// Writes our process id and a newline to `path`, replacing what a run that died left there:
-    /// the port, not this file, keeps a second server away.
+    /// Writes our process id and a newline to `path`, replacing what a run that died left there.
     ///
     /// # Errors
-    /// [`PidFileError`] when the folder is missing or not writable.
+    /// [`PidFileError`] when the folder is missing or not writable, or another server holds the file.
     pub(crate) fn write(path: &Path) -> Result<Self, PidFileError> {
-        let failed = |source| PidFileError { path: path.to_owned(), source };
+        let failed = |source| PidFileError::Write { path: path.to_owned(), source };
+        let lock = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive);
+        let is_held = |file: File| lock(&file) == Err(Errno::WOULDBLOCK);
+        if File::open(path).is_ok_and(is_held) {
+            return Err(PidFileError::Held { path: path.to_owned() });
+        }
         let mut beside = OsString::from(path);
         beside.push(format!(".{}", process::id()));
         let beside = PathBuf::from(beside);
         fs::write(&beside, format!("{}\n", process::id())).map_err(failed)?;
+        let ours = File::open(&beside).map_err(failed)?;
+        // Where files cannot be locked, nothing keeps a second server from it.
+        lock(&ours).unwrap_or_default();
         fs::rename(&beside, path).map_err(|source| {
             drop(fs::remove_file(&beside));
             failed(source)
         })?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), _lock: ours })
     }
 }
 
@@ -76,6 +105,17 @@ mod tests {
         fs::write(&path, "1\n").unwrap();
         drop(file);
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn the_file_of_a_server_that_runs_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hotplate.pid");
+        let first = PidFile::write(&path).unwrap();
+        let refused = PidFile::write(&path).unwrap_err().to_string();
+        assert!(refused.contains("a server that runs"), "{refused}");
+        drop(first);
+        assert!(PidFile::write(&path).is_ok());
     }
 
     #[test]

@@ -318,3 +318,17 @@ fn a_disabled_plugin_is_listed_and_not_served() {
     server.save_config("# Nothing is set.\n");
     server.wait_for("/a", "1");
 }
+
+#[test]
+fn a_configuration_that_is_refused_is_no_good_reload_of_any_plugin() {
+    let server = Server::start(&[("a.rhai", "get(|| 1);"), ("b.rhai", "get(|| 1);")]);
+    assert_eq!(server.get("/reload/a").status, 200);
+    server.save_config("[nope]\n");
+    let refused = server.get("/reload/a");
+    assert_eq!((refused.status, &refused.json()["success"]), (422, &json!(false)));
+    server.save_config("# fine\n");
+    // Another one that is broken is not its fault.
+    server.save("b.rhai", "get(|| ");
+    assert_eq!(server.get("/reload/a").status, 200);
+    assert_eq!(server.get("/reload/b").status, 422);
+}

@@ -131,6 +131,7 @@ fn development_mode_stays_off_while_others_can_reach_the_socket() {
         };
         tokio::pin!(serving);
         let report = tokio::select! {
+            biased;
             _ = &mut serving => panic!("it does not serve"),
             report = asking => report,
         };

@@ -379,3 +379,42 @@ fn a_thousand_reloads_leave_nothing_behind() {
     assert!(files_after <= files + 4, "{files} descriptors became {files_after}");
     assert!(threads_after <= threads + 4, "{threads} threads became {threads_after}");
 }
+
+#[test]
+fn a_reserved_route_path_keeps_the_plugin_where_it_was() {
+    let server = Project::new(&[("hello.rhai", "get(|| \"h\");")])
+        .config("[plugins.hello]\nroute_path = \"/people\"\n")
+        .start();
+    assert_eq!(server.get("/people").ok(), "h");
+    server.save_config("[plugins.hello]\nroute_path = \"/plugins\"\n");
+    wait_until("it is told", || server.plugin("hello")["state"] == "stale");
+    assert_eq!(server.get("/people").ok(), "h");
+    assert_tells(&server.plugin("hello")["diagnostics"][0], &["`route_path` of hello"]);
+    server.save_config("[plugins.hello]\nroute_path = \"/others\"\n");
+    wait_until("it moved", || server.get("/others").status == 200);
+    assert_eq!(server.get("/people").status, 404);
+}
+
+#[test]
+fn a_header_comment_that_is_written_slowly_takes_no_route_down() {
+    let server = Server::start(&[("c.rhai", "get(|| \"v1\");")]);
+    for half in ["// a header com", "/* a header", "/* a header */\nget(|| \"v2\")\n// and"] {
+        std::fs::write(server.plugins().join("c.rhai"), half).unwrap();
+        let began = std::time::Instant::now();
+        while began.elapsed() < std::time::Duration::from_millis(300) {
+            assert_eq!(server.get("/c").status, 200, "{half}");
+        }
+    }
+    server.wait_for("/c", "v2");
+}
+
+#[test]
+fn a_script_may_end_before_its_routes() {
+    let script = "if settings.off == true { return; }\nget(|| 1);";
+    let project = Project::new(&[("u.rhai", script)]).config("[plugins.u]\noff = true\n");
+    let server = project.start();
+    assert_eq!(server.plugin("u")["state"], "serving");
+    assert_eq!(server.get("/u").status, 404);
+    server.save_config("[plugins.u]\noff = false\n");
+    server.wait_for("/u", "1");
+}

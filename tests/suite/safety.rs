@@ -123,3 +123,20 @@ fn text_is_never_taken_for_html() {
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     assert_eq!(server.get("/none").json()["status"], json!(404));
 }
+
+/// A page whose name was made to lead here sees no source through a script that fails.
+#[test]
+fn in_development_faults_are_for_those_who_ask_for_a_name_of_ours() {
+    let server = Server::dev(&[
+        ("broken.rhai", "get(|r| r.query.x.no_such_thing);"),
+        ("failed.rhai", "get(|r| no_such_thing(r));"),
+        ("endless.rhai", "get(#{ timeout: \"50ms\" }, |no_such_thing| { loop { } });"),
+    ]);
+    for (path, status) in [("/broken", 500), ("/failed", 404), ("/endless", 503)] {
+        let asked = |host: &str| server.ask(Ask::get(path).header("Host", host));
+        assert!(asked("localhost").text().contains("no_such_thing"), "{path}");
+        let foreign = asked("evil.example");
+        assert_eq!(foreign.status, status, "{path}");
+        assert!(!foreign.text().contains("no_such_thing"), "{}", foreign.text());
+    }
+}

@@ -103,6 +103,7 @@ fn request(id: RequestId) -> RequestData {
     headers.insert("content-type", "application/json".parse().unwrap());
     headers.insert("host", "localhost".parse().unwrap());
     RequestData {
+        shows_faults: false,
         method: Method::POST,
         uri: "http://localhost/p/1?a=1&b=2&n=12&name=ann&q=x".parse().unwrap(),
         path: Some("/p/1".to_owned()),

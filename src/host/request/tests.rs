@@ -23,6 +23,7 @@ fn data(headers: &[(&str, &str)], body: &[u8]) -> RequestData {
         fields.append(name, value.parse().unwrap());
     }
     RequestData {
+        shows_faults: false,
         method: Method::POST,
         uri: "http://localhost:8080/shop/orders/7?a=1&b=x+y&b=%C3%A9&c=".parse().unwrap(),
         path: Some("/shop/orders/7".to_owned()),

@@ -33,16 +33,21 @@ pub(super) fn check_verbs(script: &Compiled, declared: &Declarations) -> Vec<Dia
         .filter(|(file, _)| *file == script.text.file)
         .map(|(_, position)| position)
         .collect();
-    lint::verbs(script)
+    let mut verbs = lint::verbs::at_the_top(script);
+    verbs.extend(lint::verbs::elsewhere(script));
+    verbs.retain(|verb| !hit.contains(&verb.position));
+    verbs.sort_by_key(|verb| verb.position);
+    verbs.dedup_by_key(|verb| verb.position);
+    verbs.truncate(MOST);
+    verbs
         .into_iter()
-        .filter(|(_, position)| !hit.contains(position))
-        .take(MOST)
-        .map(|(verb, position)| {
+        .map(|verb| {
+            let name = &verb.name;
             let message =
-                format!("this `{verb}` declares no route: its last argument is not a function");
+                format!("this `{name}` declares no route: its last argument is not a function");
             Diagnostic::error("no-handler", message)
-                .at(script.text.place(position))
-                .help(format!("write `{verb}(\"/path\", |req| …);`"))
+                .at(script.text.place(verb.position))
+                .help(format!("write `{name}(\"/path\", |req| …);`"))
         })
         .collect()
 }
