@@ -156,6 +156,11 @@ impl Plugin {
             || self.borrowed == closure(self.foreign.clone(), |name| shared.get(name))
     }
 
+    /// Whether all schemas that it refers to are there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.lacks.is_empty()
+    }
+
     /// It, or why it cannot be served: schemas that it refers to are nowhere.
     pub(crate) fn complete(self) -> Result<Self, Vec<Diagnostic>> {
         if self.lacks.is_empty() { Ok(self) } else { Err(self.lacks) }

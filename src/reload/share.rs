@@ -12,6 +12,9 @@ use crate::plugin::{
     load::{Loaded, Shared},
 };
 
+/// How often plugins are loaded again because others failed.
+const MOST_ROUNDS: usize = 8;
+
 /// A plugin that is served and need not be loaded for its own sake.
 pub(super) struct Standing<'a> {
     /// How it would be loaded.
@@ -38,20 +41,45 @@ impl Workshop<'_> {
         let results = self.load_all(&first, &Shared::of(kept().chain(stale())));
         let mut loaded: BTreeMap<&str, (&Job<'_>, Loaded)> =
             first.iter().zip(results).map(|(job, result)| (job.name, (*job, result))).collect();
-        let failed = loaded.iter().filter(|(_, (_, result))| result.is_err());
-        let fallen_back: Vec<Arc<Plugin>> = failed.filter_map(|(name, _)| before(name)).collect();
-        let fresh = loaded.values().filter_map(|(_, result)| result.as_ref().ok());
-        let fallen_back = fallen_back.iter().map(|before| &**before);
-        let shared = Shared::of(kept().chain(fresh).chain(fallen_back).chain(stale()));
-        let differs =
-            |result: &Loaded| result.as_ref().is_ok_and(|plugin| !plugin.is_made_with(&shared));
-        let mut again: Vec<&Job<'_>> =
-            loaded.values().filter(|(_, result)| differs(result)).map(|(job, _)| *job).collect();
-        let users = standing.iter().filter(|there| !there.plugin.is_made_with(&shared));
-        again.extend(users.map(|there| &there.job));
-        let results = self.load_all(&again, &shared);
-        for (job, result) in again.iter().zip(results) {
-            loaded.insert(job.name, (job, result));
+        // What fails takes its schemas away from those that were made with them, which may then fail too.
+        for _ in 0..MOST_ROUNDS {
+            let again: Vec<(&Job<'_>, Loaded)> = {
+                let failed = loaded.values().filter(|(_, result)| result.is_err());
+                let fallen_back: Vec<Arc<Plugin>> =
+                    failed.filter_map(|(job, _)| before(job.name)).collect();
+                let mut all: Vec<&Plugin> = Vec::new();
+                kept().for_each(|plugin| all.push(plugin));
+                all.extend(loaded.values().filter_map(|(_, result)| result.as_ref().ok()));
+                all.extend(fallen_back.iter().map(|before| &**before));
+                stale().for_each(|plugin| all.push(plugin));
+                let shared = Shared::of(all.into_iter());
+                let differs = |result: &Loaded| {
+                    result.as_ref().is_ok_and(|plugin| !plugin.is_made_with(&shared))
+                };
+                let users = standing.iter().filter(|there| {
+                    !loaded.contains_key(there.job.name) && !there.plugin.is_made_with(&shared)
+                });
+                let again = loaded.values().filter(|(_, result)| differs(result));
+                let again: Vec<&Job<'_>> =
+                    again.map(|(job, _)| *job).chain(users.map(|there| &there.job)).collect();
+                let results = self.load_all(&again, &shared);
+                again.into_iter().zip(results).collect()
+            };
+            let mut has_failed = false;
+            for (job, result) in again {
+                has_failed |= result.is_err();
+                loaded.insert(job.name, (job, result));
+            }
+            for (_, result) in loaded.values_mut() {
+                if result.as_ref().is_ok_and(|plugin| !plugin.is_complete()) {
+                    let lacking = std::mem::replace(result, Err(Vec::new()));
+                    *result = lacking.and_then(Plugin::complete);
+                    has_failed = true;
+                }
+            }
+            if !has_failed {
+                break;
+            }
         }
         loaded.into_values().map(|(job, result)| (job, result.and_then(Plugin::complete))).collect()
     }

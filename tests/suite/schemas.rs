@@ -166,6 +166,29 @@ fn the_schema_of_a_stale_plugin_goes_on_to_mean_what_it_did() {
 }
 
 #[test]
+fn a_plugin_that_fails_lends_no_schema() {
+    let uses = "get(\"/\", #{ returns: ref(\"X1\") }, |r| #{ z: 1 });";
+    for (e, f) in [
+        (
+            "schema(\"X1\", #{ z: ref(\"X2\") }); get(|| 1);",
+            "schema(\"X2\", #{ z: ref(\"X1\") }); get(|| 1);",
+        ),
+        ("schema(\"X1\", #{ z: int() }); get(\"/\", #{ returns: ref(\"ZZ\") }, |r| 1);", uses),
+        ("schema(\"X1\", #{ z: int() }); get(|| 1); get(|| 2);", uses),
+    ] {
+        let server = Project::new(&[("e.rhai", e), ("f.rhai", f)])
+            .env("HOTPLATE_WATCH__MODE", "off")
+            .start();
+        for _ in 0..2 {
+            assert_eq!(server.report()["failed"], json!(["e", "f"]), "{e}");
+        }
+        server.save("e.rhai", "schema(\"X1\", #{ z: int() }); get(|| 1);");
+        let report = server.report();
+        assert_eq!(report["failed"], json!([]), "{report}");
+    }
+}
+
+#[test]
 fn at_the_start_the_later_by_name_fails() {
     let script = |kind: &str| format!(r#"const A = schema("Thing", #{{ n: {kind} }}); get(|| 1);"#);
     let server = Server::dev(&[("a.rhai", &script("int()")), ("b.rhai", &script("bool()"))]);
