@@ -10,3 +10,4 @@ pub(crate) mod cors;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 pub(crate) mod origin;
+pub(crate) mod withheld;

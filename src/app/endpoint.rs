@@ -22,6 +22,7 @@ use crate::{
         body, client,
         keys::{Basic, Holder, Presented, Unauthorized},
         origin,
+        withheld::withhold,
     },
     openapi::Format,
     plugin::spec::Auth,
@@ -232,7 +233,8 @@ impl HotplateEndpoint {
         let (peer, _) = request.connection();
         let shows_faults =
             settings.server.development && self.caller(request).check_host(settings).is_ok();
-        let data = RequestData {
+        let is_guarded = holder.is_some();
+        let mut data = RequestData {
             shows_faults,
             client_ip: client::address(peer, request.headers(), &settings.network),
             client_cert: request.parts.extensions.get::<Arc<ClientCert>>().cloned(),
@@ -247,6 +249,9 @@ impl HotplateEndpoint {
             headers: std::mem::take(&mut request.parts.headers),
             body,
         };
+        if is_guarded {
+            withhold(&mut data.headers, &mut data.uri, plugin.name(), settings);
+        }
         let request = ScriptRequest::new(data);
         plugin.serve(target.route, request, &self.inner.executor).await
     }

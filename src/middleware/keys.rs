@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::settings::{AuthSettings, PluginAuth, PluginSettings, Secret};
 
 /// The name of the key in a query or a JSON body.
-const PARAMETER: &str = "apikey";
+pub(super) const PARAMETER: &str = "apikey";
 
 /// Base64 as clients write it, with its padding or without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -54,14 +54,7 @@ impl Presented {
     ) -> Self {
         let mut keys = Vec::new();
         for value in headers.get_all(header::AUTHORIZATION) {
-            let value = value.as_bytes();
-            if let Some((scheme, key)) = value.split_at_checked(7)
-                && scheme.eq_ignore_ascii_case(b"bearer ")
-            {
-                keys.push(key.trim_ascii().to_vec());
-            } else if basic == Basic::Counts {
-                keys.extend(password(value));
-            }
+            keys.extend(in_authorization(value.as_bytes(), basic));
         }
         keys.extend(headers.get_all("x-custom-auth").iter().map(|key| key.as_bytes().to_vec()));
         if settings.url_key {
@@ -149,6 +142,16 @@ impl Presented {
 /// No key that fits was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unauthorized;
+
+/// The key in an `Authorization`.
+pub(super) fn in_authorization(value: &[u8], basic: Basic) -> Option<Vec<u8>> {
+    if let Some((scheme, key)) = value.split_at_checked(7)
+        && scheme.eq_ignore_ascii_case(b"bearer ")
+    {
+        return Some(key.trim_ascii().to_vec());
+    }
+    password(value).filter(|_| basic == Basic::Counts)
+}
 
 /// The password in `Basic …`; the user may be anyone.
 fn password(value: &[u8]) -> Option<Vec<u8>> {

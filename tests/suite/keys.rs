@@ -391,3 +391,35 @@ fn keys_are_rotated_by_reloads_without_a_request_refused() {
         done.store(true, Ordering::SeqCst);
     });
 }
+
+/// What let a request in is no business of the script: it would log it, answer with it or send it on.
+#[test]
+fn a_script_does_not_see_the_key_that_let_its_caller_in() {
+    let script = "get(|req| { log::info(req.url); #{ url: req.url, query: req.query, vars: req.vars, \
+                  headers: req.headers } });";
+    let open = "get(|req| req.headers);";
+    let server = Project::new(&[("guarded.rhai", script), ("open.rhai", open)])
+        .config("[auth]\napikey = \"the-global-key\"\n[plugins.guarded]\nauth = \"plugin\"\napikey = \"the-own-key\"\n")
+        .start();
+    let told = |ask: Ask| {
+        let answer = server.ask(ask);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    };
+    let query = told(Ask::get("/guarded?a=1&apikey=the-own-key&b=2"));
+    assert_eq!(query["query"], json!({ "a": "1", "b": "2" }));
+    assert!(query["url"].as_str().unwrap().ends_with("/guarded?a=1&b=2"), "{query}");
+    let alone = told(Ask::get("/guarded?apikey=the%2Down-key"));
+    assert!(alone["url"].as_str().unwrap().ends_with("/guarded"), "{alone}");
+    let both = Ask::get("/guarded")
+        .header("X-Custom-Auth", "the-own-key")
+        .header("Authorization", "Bearer for somebody else");
+    let both = told(both);
+    assert_eq!(both["headers"]["authorization"], "Bearer for somebody else");
+    assert_eq!(both["headers"]["x-custom-auth"], json!(null));
+    let bearer = told(Ask::get("/guarded").header("Authorization", "Bearer the-own-key"));
+    assert_eq!(bearer["headers"]["authorization"], json!(null));
+    // Where no key is asked for, a header is a header.
+    let free = told(Ask::get("/open").header("Authorization", "Bearer x"));
+    assert_eq!(free["authorization"], "Bearer x");
+}
