@@ -37,7 +37,9 @@ enum Failure {
         "cannot listen on `tls.redirect_port`: {0}: stop the other program or set another port"
     )]
     Redirect(String),
-    #[error("cannot open the log file {name}: {source}")]
+    #[error(
+        "cannot open the log file {name} of `log.file`: {source}: its folder must be there and be writable"
+    )]
     LogFile { name: String, source: std::io::Error },
     #[error(transparent)]
     Contract(#[from] ContractError),

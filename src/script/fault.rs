@@ -173,11 +173,15 @@ fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
             let message = format!("index {index} of an array of {length}");
             ("out-of-bounds", message, Some(BOUNDS.to_owned()))
         }
-        EvalAltResult::ErrorDotExpr(message, _) => (
-            "no-property",
-            no_property(message).unwrap_or_else(|| plain(error)),
-            Some("`x?.y` gives null where x is null".to_owned()),
-        ),
+        EvalAltResult::ErrorDotExpr(message, _) => {
+            let told = no_property(message).unwrap_or_else(|| plain(error));
+            let help = match told.as_str() {
+                told if told.contains("null") => Some("`x?.y` gives null where x is null"),
+                told if told.contains("`length`") => Some("write `x.len()`"),
+                _ => None,
+            };
+            ("no-property", told, help.map(str::to_owned))
+        }
         EvalAltResult::ErrorIndexingType(..) => {
             ("no-property", plain(error), Some("`x?[y]` gives null where x is null".to_owned()))
         }

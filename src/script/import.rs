@@ -169,8 +169,14 @@ fn missing(
 
 /// The right spelling of a path that is relative, absolute or has an extension.
 fn misspelt(path: &str) -> Option<String> {
-    let parts: Vec<&str> =
-        path.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
     let right = parts.join("/");
     let right = right.strip_suffix(".rhai").unwrap_or(&right);
     let below = |name: &str| match name {

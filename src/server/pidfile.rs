@@ -19,7 +19,7 @@ use rustix::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PidFileError {
     /// Its folder is missing, or not writable.
-    #[error("cannot write the pidfile {}: {source}; see `paths.pidfile`", path.display())]
+    #[error("cannot write the pidfile {}: {source}: the folder of `paths.pidfile` must be there and be writable", path.display())]
     Write {
         /// The file.
         path: PathBuf,

@@ -290,7 +290,7 @@ pub(super) fn read(file: &Path, project_root: &Path) -> Result<Document, Vec<Dia
         vec![match error.kind() {
             ErrorKind::NotFound => fault.help("create it, or start without --config"),
             ErrorKind::PermissionDenied => fault.help("let the user that runs the server read it"),
-            _ => fault,
+            _ => fault.help("it is one file of TOML, in UTF-8"),
         }]
     })?;
     match String::from_utf8(bytes) {

@@ -96,7 +96,15 @@ fn property(request: &ScriptRequest, name: &str) -> Native<Dynamic> {
 
 fn unknown(name: &str) -> String {
     let known = PROPERTIES.join(", ") + ", " + SESSION;
-    match nearest(name, PROPERTIES.into_iter().chain([SESSION])) {
+    let usual = match name {
+        "ip" | "remote_addr" | "remote_ip" | "peer" => Some("client_ip"),
+        "param" | "args" | "path_params" => Some("params"),
+        "search" | "query_string" | "querystring" | "get" => Some("query"),
+        "json" | "data" | "post" | "payload" | "form_data" => Some("body"),
+        "user" | "key" | "identity" => Some("auth"),
+        _ => None,
+    };
+    match usual.or_else(|| nearest(name, PROPERTIES.into_iter().chain([SESSION]))) {
         Some(meant) => {
             format!("a request has no `{name}`: did you mean `{meant}`? It has {known}")
         }
