@@ -3,6 +3,7 @@
 //! A request takes one generation and keeps it to its end. Nothing in a generation is behind a lock.
 
 pub(crate) mod assemble;
+mod bodies;
 mod mounts;
 pub(crate) mod path;
 pub(crate) mod router;

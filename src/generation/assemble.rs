@@ -54,6 +54,7 @@ pub(crate) fn assemble(
         Routes::Moved => routed(candidates),
     };
     diagnostics.extend(super::mounts::diagnose(&settings, &served));
+    diagnostics.extend(super::bodies::diagnose(&settings, &served));
     let watching = String::new();
     diagnostics.extend(openapi::clashes(&served));
     let api = Api::following(&previous.api, &served, places);

@@ -107,6 +107,7 @@ fn a_body_is_shown_with_its_media_types_and_examples() {
                 ("multipart/form-data".to_owned(), schema(json!({ "type": "object" }))),
             ],
             encoding: BTreeMap::new(),
+            largest_file: None,
         }),
         examples: BTreeMap::from([("small".to_owned(), json!({ "a": 1 }))]),
         ..Spec::default()

@@ -103,6 +103,8 @@ pub(crate) struct Body {
     /// The media types that the files of a form may have, by field, as in OpenAPI's `encoding`: several are
     /// separated by commas.
     pub(crate) encoding: BTreeMap<String, String>,
+    /// The most bytes that a file in it may have, if that is said.
+    pub(crate) largest_file: Option<u64>,
 }
 
 /// One answer that a route may give.

@@ -206,6 +206,27 @@ pub(crate) fn default_of<'a>(schema: &'a Value, components: &'a Components) -> O
     schema.get("default").or_else(|| resolved(schema, components).get("default"))
 }
 
+/// What refers to a schema with a default may be absent, as what has one itself may.
+pub(crate) fn loosen(schema: &mut Value, known: &Components) {
+    let Some(members) = schema.as_object_mut() else { return };
+    let properties = members.get("properties").and_then(Value::as_object);
+    let absent: Vec<String> = properties
+        .into_iter()
+        .flatten()
+        .filter(|(_, property)| {
+            reference(property).is_some() && default_of(property, known).is_some()
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    if let Some(required) = members.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| !absent.iter().any(|absent| name == absent));
+        if required.is_empty() {
+            members.remove("required");
+        }
+    }
+    each_mut(members, |part| loosen(part, known));
+}
+
 /// The JSON types that a value of a schema may have, sorted; all of them where it does not say.
 pub(crate) fn kinds(schema: &Value, components: &Components) -> Vec<&'static str> {
     kinds_at(schema, components, &mut BTreeSet::new(), 0)

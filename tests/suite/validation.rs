@@ -628,8 +628,11 @@ fn what_refers_to_a_schema_with_a_default_may_be_absent() {
     let server = serve(
         r#"schema("D", int().default(3));
         get("/", #{ query: #{ a: ref("D") } }, |req| req.query.a);
-        post("/", #{ body: #{ a: ref("D"), b: int() } }, |req| req.body);"#,
+        post("/", #{ body: #{ a: ref("D"), b: int() } }, |req| req.body);
+        schema("N", #{ a: ref("D"), b: int() });
+        post("/named", #{ body: ref("N") }, |req| req.body);"#,
     );
+    assert_eq!(server.post("/t/named", &json!({ "b": 1 })).json(), json!({ "a": 3, "b": 1 }));
     assert_eq!(server.get("/t").json(), json!(3));
     assert_eq!(server.get("/t?a=4").json(), json!(4));
     assert_eq!(server.post("/t", &json!({ "b": 1 })).json(), json!({ "a": 3, "b": 1 }));
@@ -647,4 +650,15 @@ fn a_field_in_which_no_file_was_chosen_is_absent() {
     );
     let answer = server.ask(Ask::post("/t").body("multipart/form-data; boundary=b", body));
     assert_eq!(answer.json(), json!(["x", null, 0]));
+}
+
+#[test]
+fn a_file_that_no_body_has_room_for_is_warned_of() {
+    let script = "post(\"/\", #{ body: form(#{ photo: file().max(\"5MB\") }) }, |req| 1);";
+    let server = serve(script);
+    let told = |server: &Server| server.report()["diagnostics"].clone();
+    let fault = &told(&server)[0];
+    crate::harness::assert_tells(fault, &["5000000 bytes", "body_bytes", "t.rhai:1:1"]);
+    server.save_config("[limits]\nbody_bytes = 6000000\n");
+    assert_eq!(told(&server), json!([]));
 }

@@ -33,6 +33,10 @@ pub(super) fn gather(declared: &Declarations, shared: &Shared<'_>, texts: &Texts
     let borrowed = closure(foreign.clone(), |name| shared.get(name));
     let mut components = borrowed.clone();
     components.extend(own);
+    if components.values().any(|json| json.get("default").is_some()) {
+        let known = components.clone();
+        components.values_mut().for_each(|json| walk::loosen(json, &known));
+    }
     let lacks = foreign
         .iter()
         .filter(|name| !borrowed.contains_key(*name))

@@ -5,7 +5,6 @@ mod body;
 mod parameters;
 
 use rhai::{Dynamic, EvalAltResult, Map};
-use serde_json::Value;
 
 use super::{Auth, Rate, Spec};
 use crate::{
@@ -97,30 +96,9 @@ impl Reading<'_> {
             known.entry(name.clone()).or_insert_with(|| json.clone());
         }
         let mut json = schema.value();
-        loosen(&mut json, &known);
+        walk::loosen(&mut json, &known);
         Schema::gather(json, &known)
     }
-}
-
-/// What refers to a schema with a default may be absent, as what has one itself may.
-fn loosen(schema: &mut Value, known: &Components) {
-    let Some(members) = schema.as_object_mut() else { return };
-    let properties = members.get("properties").and_then(Value::as_object);
-    let absent: Vec<String> = properties
-        .into_iter()
-        .flatten()
-        .filter(|(_, property)| {
-            walk::reference(property).is_some() && walk::default_of(property, known).is_some()
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
-    if let Some(required) = members.get_mut("required").and_then(Value::as_array_mut) {
-        required.retain(|name| !absent.iter().any(|absent| name == absent));
-        if required.is_empty() {
-            members.remove("required");
-        }
-    }
-    walk::each_mut(members, |part| loosen(part, known));
 }
 
 /// Reads a spec.

@@ -69,7 +69,20 @@ pub(super) fn read(value: &Dynamic, reading: Reading<'_>) -> Read<Body> {
         }
     };
     let content = kinds.into_iter().map(|kind| (kind, schema.clone())).collect();
-    Ok(Body { required, content, encoding })
+    let largest_file = largest_file(&schema);
+    Ok(Body { required, content, encoding, largest_file })
+}
+
+/// The most bytes that a schema allows a file to have: itself, or one of its fields.
+fn largest_file(schema: &Schema) -> Option<u64> {
+    let fields = schema.resolved().get("properties").and_then(Value::as_object);
+    let parts = fields.into_iter().flatten().map(|(_, field)| field).chain([schema.json()]);
+    let parts = parts.map(|part| {
+        let part = walk::resolved(part, schema.components());
+        walk::resolved(part.get("items").unwrap_or(part), schema.components())
+    });
+    let files = parts.filter(|part| walk::is_file(part, schema.components()));
+    files.filter_map(|file| file.get("maxLength")?.as_u64()).max()
 }
 
 /// A file cannot be a part of JSON.
