@@ -33,6 +33,7 @@ mod errors;
 mod extras;
 mod faults;
 mod files;
+mod floods;
 mod guards;
 mod hostile;
 mod house;

@@ -203,6 +203,16 @@ impl<'a> Secure<'a> {
 }
 
 impl Shaken {
+    /// What is sent and read.
+    pub(crate) fn stream(&mut self) -> &mut StreamOwned<ClientConnection, TcpStream> {
+        &mut self.stream
+    }
+
+    /// How long it waits for the peer.
+    pub(crate) fn wait_at_most(&self, time: std::time::Duration) {
+        self.stream.sock.set_read_timeout(Some(time)).unwrap();
+    }
+
     pub(crate) fn alpn(&self) -> Option<String> {
         self.stream.conn.alpn_protocol().map(|alpn| String::from_utf8_lossy(alpn).into_owned())
     }
