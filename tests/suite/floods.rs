@@ -42,7 +42,7 @@ fn flood(
     let mut told = Vec::new();
     let begin = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[])].concat();
     stream.write_all(&begin).unwrap();
-    let mut part = [0; 65_536];
+    let mut part = [0; 8_192];
     for n in 0..rounds {
         let sent = stream.write_all(&make(n)).and_then(|()| stream.flush());
         match stream.read(&mut part) {

@@ -355,3 +355,31 @@ fn callers_beyond_the_queue_are_turned_away() {
     assert_eq!(server.get("/ok").ok(), "ok");
     assert!(began.elapsed() < Duration::from_secs(3), "{times:?}");
 }
+
+/// Each limit of a plugin's own stops it, while another one that does the same has those of all.
+#[test]
+fn each_limit_of_a_plugins_own_is_enforced() {
+    for (limit, script, status) in [
+        ("operations = 1000", "get(|| { let n = 0; while n < 5000 { n += 1; } n });", 503),
+        ("operations = 1000", "get(|| { let a = []; a.pad(5000, 1); a.map(|x| x + 1).len() });", 503),
+        ("call_depth = 8", "fn f(n) { if n == 0 { 0 } else { 1 + f(n - 1) } } get(|| f(20));", 500),
+        ("memory_bytes = 1048576", "get(|| { let a = \"x\".repeat(2000000); a.len() });", 503),
+        (
+            "memory_bytes = 1048576",
+            "get(|| { let a = []; for n in 0..3000 { a.push(\"y\".repeat(1000)); } a.len() });",
+            503,
+        ),
+        ("output_bytes = 1000", "get(|| \"x\".repeat(2000));", 500),
+        ("script_ms = 50", "get(|| { sleep(0.3); 1 });", 503),
+    ] {
+        let config = format!("[plugins.tight.limits]\n{limit}\n");
+        let files = [("tight.rhai", script), ("free.rhai", script)];
+        let server = Project::new(&files).config(&config).start();
+        let (tight, free) = (server.get("/tight"), server.get("/free"));
+        assert_eq!(tight.status, status, "{limit}: {}", tight.text());
+        assert_eq!(free.status, 200, "{limit}: {}", free.text());
+        let own = &server.plugin("tight")["limits"];
+        let (name, value) = limit.split_once(" = ").unwrap();
+        assert_eq!(own[name].to_string(), value, "{limit}");
+    }
+}
