@@ -59,6 +59,10 @@ else
   skip "sessions in Valkey: valkey-server is not installed"
 fi
 
+step "tests: hostile scripts in an optimised build"
+cargo build --locked --profile gate
+SUITE_PROGRAM=target/gate/hotplate cargo test --locked --test suite -- hostile
+
 if [ "${#skipped[@]}" -gt 0 ]; then
   step "not checked"
   printf 'SKIPPED: %s\n' "${skipped[@]}"

@@ -82,6 +82,8 @@ pub(crate) enum Denied {
     Refused,
     /// `Host` is not a name of this server.
     Misdirected,
+    /// There is no `Host`, as HTTP/1.0 allows.
+    Hostless,
     /// The configuration switched it off.
     Absent,
 }
@@ -92,6 +94,7 @@ impl Denied {
         match self {
             Self::Unauthorized | Self::Refused => plain(StatusCode::FORBIDDEN, "unauthorized"),
             Self::Absent => Problem::new(StatusCode::NOT_FOUND).into_response(),
+            Self::Hostless => plain(StatusCode::BAD_REQUEST, "no host is named"),
             Self::Misdirected => {
                 plain(StatusCode::MISDIRECTED_REQUEST, "not a name of this server")
             }
@@ -170,6 +173,7 @@ impl Caller<'_> {
         let ours = HostList::new(names, Some(settings.network.bind));
         match HostName::parse(self.host) {
             Some(name) if ours.accepts(name.host(), self.local) => Ok(()),
+            _ if self.host.is_empty() => Err(Denied::Hostless),
             _ => Err(Denied::Misdirected),
         }
     }

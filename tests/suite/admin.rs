@@ -257,6 +257,8 @@ fn a_host_that_is_not_ours_is_misdirected() {
         }
         assert_eq!(server.ask(Ask::get("/hello").header("Host", host)).ok(), "hello");
     }
+    // Nobody asks for a name of ours by asking for none.
+    assert_eq!(server.raw(b"GET /plugins HTTP/1.0\r\n\r\n").status, 400);
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         let host = format!("{host}:{}", server.port());
         assert_eq!(server.ask(Ask::get("/plugins").header("Host", &host)).status, 200, "{host}");
