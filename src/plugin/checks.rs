@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod form;
 pub(crate) mod mock;
 mod parameters;
 mod texts;

@@ -361,7 +361,11 @@ fn callers_beyond_the_queue_are_turned_away() {
 fn each_limit_of_a_plugins_own_is_enforced() {
     for (limit, script, status) in [
         ("operations = 1000", "get(|| { let n = 0; while n < 5000 { n += 1; } n });", 503),
-        ("operations = 1000", "get(|| { let a = []; a.pad(5000, 1); a.map(|x| x + 1).len() });", 503),
+        (
+            "operations = 1000",
+            "get(|| { let a = []; a.pad(5000, 1); a.map(|x| x + 1).len() });",
+            503,
+        ),
         ("call_depth = 8", "fn f(n) { if n == 0 { 0 } else { 1 + f(n - 1) } } get(|| f(20));", 500),
         ("memory_bytes = 1048576", "get(|| { let a = \"x\".repeat(2000000); a.len() });", 503),
         (

@@ -662,3 +662,20 @@ fn a_file_that_no_body_has_room_for_is_warned_of() {
     server.save_config("[limits]\nbody_bytes = 6000000\n");
     assert_eq!(told(&server), json!([]));
 }
+
+#[test]
+fn a_field_that_takes_one_value_is_given_once() {
+    let server = serve(
+        r#"post("/", #{ body: form(#{ n: int(), many: array(int()).optional() }) }, |req| req.body);
+        post("/f", #{ body: form(#{ f: file() }) }, |req| 1);"#,
+    );
+    let sent = |body: &str| {
+        server.ask(Ask::post("/t").body("application/x-www-form-urlencoded", body.to_owned()))
+    };
+    let fault = |name: &str| json!([{ "in": "body", "pointer": name, "detail": "is given more than once" }]);
+    assert_refused(&sent("n=1&n=2"), &fault("/n"));
+    assert_eq!(sent("n=1&many=1&many=2").json(), json!({ "n": 1, "many": [1, 2] }));
+    let twice = [file("f", "a", "text/plain", "x"), file("f", "b", "text/plain", "y")].concat();
+    let twice = Ask::post("/t/f").body("multipart/form-data; boundary=b", twice + "--b--\r\n");
+    assert_refused(&server.ask(twice), &fault("/f"));
+}

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{
     Wrong,
-    texts::{Reading, reread},
+    form::{Field, FileCheck, Given, matches, pointer},
+    texts::reread,
 };
 use crate::{
     host::{
@@ -20,11 +21,9 @@ use crate::{
             multipart,
             typed::Typed,
         },
-        schema::media_types,
     },
     plugin::spec::Body,
     schema::{
-        Schema,
         check::{Checker, Fault},
         walk,
     },
@@ -55,22 +54,6 @@ enum Whole {
     File,
     /// What its media type says.
     Value,
-}
-
-/// A field of a form.
-#[derive(Debug)]
-struct Field {
-    name: String,
-    reading: Reading,
-    file: Option<FileCheck>,
-}
-
-/// What a file must be.
-#[derive(Debug)]
-struct FileCheck {
-    most: Option<u64>,
-    types: Vec<String>,
-    is_list: bool,
 }
 
 /// How a body is read.
@@ -108,15 +91,6 @@ fn taken(declared: &str, sent: &str, whole: Whole) -> Option<Kind> {
         Kind::Bytes => matches(declared, sent),
     };
     fits.then_some(kind)
-}
-
-/// Whether a media type fits one in which a part may be `*`.
-fn matches(declared: &str, sent: &str) -> bool {
-    let declared = declared.to_ascii_lowercase();
-    match (declared.split_once('/'), sent.split_once('/')) {
-        (Some((a, b)), Some((c, d))) => (a == "*" || a == c) && (b == "*" || b == d),
-        _ => false,
-    }
 }
 
 impl BodyCheck {
@@ -301,6 +275,11 @@ impl BodyCheck {
                     Value::String(String::new())
                 }
             };
+            if field.is_some() && !is_list && values.contains_key(&name) {
+                let message = "is given more than once".to_owned();
+                wrong.push(in_body(Fault { pointer: self::pointer(&name), message }));
+                continue;
+            }
             match (values.get_mut(&name), is_list) {
                 (None, true) => drop(values.insert(name, Value::Array(vec![value]))),
                 (None, false) => drop(values.insert(name, value)),
@@ -337,58 +316,6 @@ impl BodyCheck {
             }
         }
     }
-}
-
-/// A field as it came.
-enum Given {
-    Text(String),
-    File(File),
-}
-
-impl Field {
-    fn new(name: &str, json: &Value, whole: &Schema) -> Self {
-        let reading = Reading::of_json(json, whole);
-        let resolved = walk::resolved(json, whole.components());
-        let item = match reading.is_list {
-            true => resolved.get("items").unwrap_or(resolved),
-            false => resolved,
-        };
-        let is_file = walk::is_file(item, whole.components());
-        let file = is_file.then(|| FileCheck::new(item, whole, reading.is_list));
-        Self { name: name.to_owned(), reading, file }
-    }
-}
-
-impl FileCheck {
-    fn new(json: &Value, whole: &Schema, is_list: bool) -> Self {
-        let resolved = walk::resolved(json, whole.components());
-        Self {
-            most: resolved.get("maxLength").and_then(Value::as_u64),
-            types: media_types(json, whole.components()),
-            is_list,
-        }
-    }
-
-    fn size(&self, file: &File, pointer: &str) -> Option<Fault> {
-        let most = self.most.filter(|most| file.bytes.len() as u64 > *most)?;
-        let message = format!("must have at most {most} bytes");
-        Some(Fault { pointer: pointer.to_owned(), message })
-    }
-
-    fn faults(&self, file: &File, pointer: &str) -> impl Iterator<Item = Fault> {
-        let essence = file.content_type.split(';').next().unwrap_or_default().trim();
-        let essence = essence.to_ascii_lowercase();
-        let fits = self.types.is_empty() || self.types.iter().any(|kind| matches(kind, &essence));
-        let kind = (!fits).then(|| Fault {
-            pointer: pointer.to_owned(),
-            message: format!("must be a file of the type {}", self.types.join(" or ")),
-        });
-        kind.into_iter().chain(self.size(file, pointer))
-    }
-}
-
-fn pointer(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 fn in_body(fault: Fault) -> Wrong {
