@@ -78,8 +78,9 @@ enum UnloadAnswer {
 
 /// Whether what a plugin's file and the configuration say is what is served.
 fn is_good_for(report: &Report, name: &str) -> bool {
-    let around = |fault: &Diagnostic| fault.is_error() && fault.plugin.is_none();
-    !report.failed.iter().any(|failed| failed == name) && !report.diagnostics.iter().any(around)
+    let is_about = |fault: &Diagnostic| fault.plugin.as_deref().is_none_or(|plugin| plugin == name);
+    let is_wrong = |fault: &Diagnostic| fault.is_error() && is_about(fault);
+    !report.failed.iter().any(|failed| failed == name) && !report.diagnostics.iter().any(is_wrong)
 }
 
 impl Api {

@@ -172,7 +172,9 @@ pub(crate) fn compare_files(old: &Path, new: &Path) -> Result<Vec<Change>, Contr
 
 fn read(path: &Path, name: &str) -> Result<Accepted, ContractError> {
     let name = || name.to_owned();
-    let text = fs::read(path).map_err(|source| ContractError::Read { name: name(), source })?;
+    // Documents to compare may come through pipes; what is accepted is a file.
+    let text = if name() == CONTRACT { contract::read(path) } else { fs::read(path) };
+    let text = text.map_err(|source| ContractError::Read { name: name(), source })?;
     let text = String::from_utf8_lossy(&text);
     Accepted::parse(&text).map_err(|source| ContractError::NotADocument { name: name(), source })
 }

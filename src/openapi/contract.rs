@@ -3,7 +3,12 @@
 //! The routes of plugins are promised, those of the server itself are not. Only what may have changed is
 //! put together and compared again; the rest of the judgement is carried over.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs::{self, File},
+    io::{self, Read as _},
+    path::Path,
+};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -25,6 +30,26 @@ pub(crate) type ByShape = BTreeMap<String, Vec<Change>>;
 /// A document that was accepted.
 #[derive(Debug)]
 pub(crate) struct Accepted(Value);
+
+/// The most bytes that an accepted document may have.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Reads the file of an accepted document.
+///
+/// # Errors
+///
+/// Also where it is no file that ends: to open a pipe would wait for its writer.
+pub(crate) fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(file)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other(format!("it has more than {} MiB", MOST_BYTES >> 20)));
+    }
+    Ok(bytes)
+}
 
 /// Why a text is no document that can be compared.
 #[derive(Debug, Error)]

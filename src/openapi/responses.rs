@@ -156,7 +156,10 @@ fn response(status: u16, answer: &Answer, otherwise: Option<&str>) -> Value {
     };
     match content {
         Some((media, schema)) => {
-            json!({ "description": said, "content": { media: { "schema": schema } } })
+            let kinds = std::iter::once(media).chain(answer.more.iter().map(String::as_str));
+            let content: Map<String, Value> =
+                kinds.map(|media| (media.to_owned(), json!({ "schema": schema }))).collect();
+            json!({ "description": said, "content": content })
         }
         None => json!({ "description": said }),
     }

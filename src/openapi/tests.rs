@@ -144,13 +144,18 @@ fn answers_are_shown_as_declared_and_other_failures_are_problems() {
                         "application/json".to_owned(),
                         named("Todo", json!({ "type": "object" })),
                     )),
+                    ..Answer::default()
                 },
             ),
             (204, Answer::default()),
         ]),
         errors: BTreeMap::from([(
             404,
-            Answer { description: Some("No such todo.".to_owned()), content: None },
+            Answer {
+                description: Some("No such todo.".to_owned()),
+                content: None,
+                ..Answer::default()
+            },
         )]),
         ..Spec::default()
     };
@@ -219,6 +224,7 @@ fn one_schema_of_several_plugins_is_there_once() {
             Answer {
                 description: None,
                 content: Some(("application/json".to_owned(), named("Item", json))),
+                ..Answer::default()
             },
         )]),
         ..Spec::default()
@@ -268,7 +274,10 @@ fn a_schema_that_refers_to_one_that_differs_is_shown_for_each() {
         let schema = Schema::new(reference("Top"), components);
         let content = Some(("application/json".to_owned(), schema));
         Spec {
-            returns: BTreeMap::from([(200, Answer { description: None, content })]),
+            returns: BTreeMap::from([(
+                200,
+                Answer { description: None, content, ..Answer::default() },
+            )]),
             ..Spec::default()
         }
     };

@@ -110,6 +110,8 @@ pub(crate) struct Body {
 /// One answer that a route may give.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
+    /// Further media types that the same may have, of a file.
+    pub(crate) more: Vec<String>,
     /// What it means, in words; the status's own phrase where nothing is said.
     pub(crate) description: Option<String>,
     /// The media type and what it holds. None is an answer without a body; of an error, a problem

@@ -7,8 +7,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    fs::File,
-    io::Read as _,
     path::PathBuf,
     sync::Arc,
 };
@@ -32,9 +30,6 @@ use crate::{
 
 /// The name of the accepted document, relative to the project.
 const FILE: &str = "openapi/contract.json";
-
-/// The most bytes that it may have.
-const MOST_BYTES: u64 = 64 << 20;
 
 /// How many breaking changes of one plugin are told one by one.
 const MOST_TOLD: usize = 20;
@@ -71,7 +66,7 @@ impl Contract {
         if !is_first && !asked && !changed.may_mean(file) {
             return;
         }
-        let bytes = match bytes_of(file) {
+        let bytes = match contract::read(file) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if self.accepted.is_some() || self.fault.is_some() {
@@ -363,12 +358,6 @@ fn place_of(
             .find(|route| has_method(route) && diff::shape(&route.pattern.to_string()) == shape)?
     };
     Some(route.place.clone())
-}
-
-fn bytes_of(file: &PathBuf) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(file)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn unreadable(why: &str, place: Place) -> Diagnostic {

@@ -14,7 +14,7 @@ use super::budget;
 /// What stood before the token at hand.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
-    /// A `.` or `?.`: a name must follow.
+    /// A `.`, `?.` or `::`: a name must follow.
     Dot,
     /// A reserved word taken as a name, after which a sign joins two values.
     Name,
@@ -53,6 +53,7 @@ pub(super) fn install(engine: &mut Engine) {
             (Before::Name, Token::IntegerConstant(number)) if number < 0 => signed(),
             (_, Token::Period) => dot(Token::Period),
             (_, Token::Elvis) => dot(Token::Elvis),
+            (_, Token::DoubleColon) => dot(Token::DoubleColon),
             (_, Token::Reserved(word)) if word.as_str() == "null" => Token::Unit,
             (_, Token::Reserved(word)) if word.as_str() == "default" => Token::Identifier(word),
             (_, token) => token,

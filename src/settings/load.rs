@@ -157,11 +157,20 @@ impl Sources {
     }
 }
 
-/// The variables of the process that are UTF-8.
+/// The variables of the process that are UTF-8, and those that are settings whatever they are: what is no
+/// text of them is U+FFFD, and refused.
 pub fn process_environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+    let texts = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        match value.into_string() {
+            Ok(value) => Some((name, value)),
+            Err(value) if environment::is_setting(&name) => {
+                Some((name, value.to_string_lossy().into_owned()))
+            }
+            Err(_) => None,
+        }
+    });
+    texts.collect()
 }
 
 /// The dotted paths of all settings; `NAME` stands for names that people choose.

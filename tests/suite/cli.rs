@@ -179,3 +179,46 @@ fn an_empty_plugin_folder_is_served() {
     server.save("hello.rhai", HELLO.1);
     server.wait_for("/hello", "hello");
 }
+
+#[test]
+fn a_variable_that_is_no_text_or_there_twice_is_refused() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let project = Project::new(&[("t.rhai", "get(|| 1);")]);
+    let ended = |change: &dyn Fn(&mut std::process::Command)| {
+        let mut command = project.command();
+        change(&mut command);
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let secret = std::ffi::OsString::from_vec(b"geheim\xfc".to_vec());
+    let told = ended(&|command| {
+        command.env("HOTPLATE_AUTH__APIKEY", &secret);
+    });
+    assert!(told.contains("`HOTPLATE_AUTH__APIKEY` is not UTF-8"), "{told}");
+    assert!(!told.contains("geheim"), "{told}");
+    let told = ended(&|command| {
+        command.env("HOTPLATE_NETWORK__PORT", "0").env("HOTPLATE_Network__Port", "0");
+    });
+    assert!(told.contains("are the same setting"), "{told}");
+}
+
+#[test]
+fn a_variable_takes_the_type_that_a_scripts_key_has_in_the_file() {
+    let script = "get(|| settings);";
+    let config = "[plugins.t]\nn = 3\nb = false\nl = [1, 2]\nw = [\"a\"]\nx = 1.5\n";
+    let project = Project::new(&[("t.rhai", script)]).config(config);
+    let server = project
+        .clone()
+        .env("HOTPLATE_PLUGINS__T__N", "4")
+        .env("HOTPLATE_PLUGINS__T__B", "yes")
+        .env("HOTPLATE_PLUGINS__T__L", "3,4")
+        .env("HOTPLATE_PLUGINS__T__W", "b.example,c.example")
+        .env("HOTPLATE_PLUGINS__T__X", "2")
+        .start();
+    let wanted = serde_json::json!({ "n": 4, "b": true, "l": [3, 4], "w": ["b.example", "c.example"], "x": 2 });
+    assert_eq!(server.get("/t").json(), wanted);
+    let refused = project.env("HOTPLATE_PLUGINS__T__N", "abc").run();
+    assert!(!refused.status.success());
+    assert!(refused.stderr.contains("`plugins.t.n` must be an integer"), "{}", refused.stderr);
+}

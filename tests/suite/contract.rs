@@ -398,3 +398,27 @@ fn a_lost_property_of_an_answer_is_told_in_words_and_refused() {
         &["response property \"email\" may now be null: breaking"],
     );
 }
+
+/// To open a pipe would wait for its writer, and a device has no end.
+#[test]
+fn a_contract_that_is_no_file_is_told_and_holds_nothing_up() {
+    let project = Project::new(&[("a.rhai", "get(\"/\", || 1);")]).arg("--dev");
+    let file = contract(&project);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(made.success());
+    let checked = project.hotplate(&["openapi", "--check"]);
+    assert_eq!(checked.status.code(), Some(2), "{}", checked.stderr);
+    let server = project.start();
+    let told = |server: &Server| {
+        let report = server.report();
+        let text = report["diagnostics"].to_string();
+        assert!(text.contains("not a regular file"), "{report}");
+    };
+    told(&server);
+    server.save("b.rhai", "get(\"/\", || 2);");
+    server.wait_for("/b", "2");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    told(&server);
+}

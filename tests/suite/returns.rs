@@ -227,3 +227,20 @@ fn a_file_that_is_larger_than_promised_and_json_failures_are_held_to_it() {
     assert_eq!(own.json()["error"], "no");
     assert_tells(&server.get("/t/none").json(), &["`/error` is missing"]);
 }
+
+#[test]
+fn a_file_may_be_of_each_type_that_is_declared() {
+    let server = Server::dev(&[(
+        "f.rhai",
+        r#"const PIC = file().types(["image/png", "text/csv"]);
+        get("/csv", #{ returns: PIC }, || bytes("a", "text/csv"));
+        get("/png", #{ returns: PIC }, || bytes("a", "image/png"));
+        get("/gif", #{ returns: PIC }, || bytes("a", "image/gif"));"#,
+    )]);
+    assert_eq!(server.get("/f/csv").status, 200);
+    assert_eq!(server.get("/f/png").status, 200);
+    assert_eq!(server.get("/f/gif").status, 500);
+    let document = server.get("/openapi.json").json();
+    let content = &document["paths"]["/f/csv"]["get"]["responses"]["200"]["content"];
+    assert!(content["image/png"].is_object() && content["text/csv"].is_object(), "{content}");
+}

@@ -89,8 +89,8 @@ fn displayed(function: &str, value: &Dynamic) -> Native<ImmutableString> {
     if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
         return Ok(value.to_string().into());
     }
-    let kind = super::short(value.type_name());
-    Err(mistake(format!("{function}() takes a string, not a value of type {kind}")))
+    let kind = crate::host::define::words(value.type_name());
+    Err(mistake(format!("{function}() takes a string, not {kind}")))
 }
 
 pub(super) fn with_type(content: Content, kind: &str) -> Native<ScriptResponse> {

@@ -71,7 +71,8 @@ fn encoded(name: &str, value: &Dynamic) -> Native<String> {
         Err(_) if value.is_int() || value.is_float() || value.is_bool() => value.to_string(),
         Err(kind) => {
             return Err(mistake(format!(
-                "the value of cookie `{name}` is a string or a number, not a value of type {kind}"
+                "the value of cookie `{name}` is a string or a number, not {}",
+                crate::host::define::words(kind)
             )));
         }
     };

@@ -51,8 +51,9 @@ pub(super) fn set(headers: &mut HeaderMap, name: &str, value: &Dynamic) -> Nativ
         Err(_) if value.is_int() || value.is_float() || value.is_bool() => value.to_string(),
         Err(kind) => {
             return Err(mistake(format!(
-                "the value of header `{}` is a string or a number, not a value of type {kind}",
-                printable(name)
+                "the value of header `{}` is a string or a number, not {}",
+                printable(name),
+                crate::host::define::words(kind)
             )));
         }
     };

@@ -67,7 +67,8 @@ fn send(name: &str, options: &Map) -> Native<ScriptResponse> {
         Some(kind) => {
             let kind = kind.as_immutable_string_ref().map_err(|kind| {
                 mistake(format!(
-                    "`type` of send_file() is a content type, not a value of type {kind}"
+                    "`type` of send_file() is a content type, not {}",
+                    crate::host::define::words(kind)
                 ))
             })?;
             build::with_type(content, &kind)?

@@ -90,7 +90,8 @@ pub(super) fn problem(caught: &Dynamic) -> Map {
         return fault(caught.to_string().into());
     }
     // A container may hold itself, and printing it would never end.
-    fault(format!("a value of type {} was thrown", caught.type_name()).into())
+    let kind = crate::host::define::words(caught.type_name());
+    fault(format!("{kind} was thrown").into())
 }
 
 fn fault(detail: Dynamic) -> Map {

@@ -41,6 +41,8 @@ pub(super) struct Answers {
 struct Promised {
     /// The media type; none where there is no body.
     kind: Option<String>,
+    /// Further ones that a file may have.
+    more: Vec<String>,
     checker: Option<Checker>,
     /// The most bytes that a file may have.
     most: Option<u64>,
@@ -77,7 +79,8 @@ impl Answers {
             return (!empty).then(|| format!("answered {status} with a body, and promised none"));
         };
         let sent_kind = essence(sent.headers, &header::CONTENT_TYPE);
-        if !fits(kind, &sent_kind) {
+        let mut kinds = std::iter::once(kind).chain(&promised.more);
+        if !kinds.any(|kind| fits(kind, &sent_kind)) {
             let sent_kind = if sent_kind.is_empty() { "nothing" } else { &sent_kind };
             return Some(format!("answered {status} with {sent_kind}, and promised {kind}"));
         }
@@ -133,12 +136,13 @@ impl Promised {
     fn problem() -> Result<Self, String> {
         let json = json!({ "type": "object", "required": ["title", "status"] });
         let checker = Checker::new(&Schema::new(json, Components::new()))?;
-        Ok(Self { kind: Some(PROBLEM.to_owned()), checker: Some(checker), most: None })
+        let kind = Some(PROBLEM.to_owned());
+        Ok(Self { kind, more: Vec::new(), checker: Some(checker), most: None })
     }
 
     fn new(status: u16, answer: &Answer) -> Result<Self, String> {
         let Some((kind, schema)) = &answer.content else {
-            return Ok(Self { kind: None, checker: None, most: None });
+            return Ok(Self { kind: None, more: Vec::new(), checker: None, most: None });
         };
         super::within_budget()?;
         let is_file = crate::schema::walk::is_file(schema.json(), schema.components());
@@ -149,7 +153,8 @@ impl Promised {
             Some(checker.map_err(|why| format!("the answer {status}: {why}"))?)
         };
         let most = schema.resolved().get("maxLength").and_then(Value::as_u64);
-        Ok(Self { kind: Some(kind.clone()), checker, most: most.filter(|_| is_file) })
+        let (kind, more) = (Some(kind.clone()), answer.more.clone());
+        Ok(Self { kind, more, checker, most: most.filter(|_| is_file) })
     }
 }
 

@@ -111,13 +111,13 @@ fn what_is_no_text_or_no_file_is_refused() {
     fs::write(&file, "#".repeat((1 << 20) + 1)).unwrap();
     assert_eq!(
         lines(&Settings::load(&sources(folder.path(), &[])).unwrap_err()),
-        "config/hotplate.toml: cannot read the configuration: it has more than 1048576 bytes"
+        "config/hotplate.toml: cannot read the configuration: it has more than 1048576 bytes [it is one file of TOML, in UTF-8]"
     );
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     assert_eq!(
         lines(&Settings::load(&sources(folder.path(), &[])).unwrap_err()),
-        "config/hotplate.toml: cannot read the configuration: it is not a regular file"
+        "config/hotplate.toml: cannot read the configuration: it is not a regular file [it is one file of TOML, in UTF-8]"
     );
     let mut sources = sources(folder.path(), &[]);
     sources.file = Some("none.toml".into());

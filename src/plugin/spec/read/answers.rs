@@ -64,9 +64,12 @@ fn answer(path: &[&str], value: &Dynamic, reading: Reading<'_>) -> Read<Answer> 
         return Err(SpecFault::new(path, message).help(help));
     }
     let schema = reading.complete(&script);
+    let mut more = Vec::new();
     let kind = if walk::is_file(schema.json(), schema.components()) {
-        let types = media_types(schema.json(), schema.components());
-        types.into_iter().next().unwrap_or_else(|| "application/octet-stream".to_owned())
+        let mut types = media_types(schema.json(), schema.components()).into_iter();
+        let first = types.next().unwrap_or_else(|| "application/octet-stream".to_owned());
+        more.extend(types);
+        first
     } else {
         refuse_files(path, &schema)?;
         match schema.is_text() {
@@ -76,7 +79,8 @@ fn answer(path: &[&str], value: &Dynamic, reading: Reading<'_>) -> Read<Answer> 
         }
     };
     let description = schema.json().get("description").and_then(Value::as_str);
-    Ok(Answer { description: description.map(str::to_owned), content: Some((kind, schema)) })
+    let description = description.map(str::to_owned);
+    Ok(Answer { description, content: Some((kind, schema)), more })
 }
 
 /// `errors`: texts or schemas by status.
@@ -87,7 +91,7 @@ pub(super) fn errors(value: Option<&Dynamic>, reading: Reading<'_>) -> Read<BTre
         let path = ["errors", key.as_str()];
         let status = status(&path, 400..=599)?;
         let answer = if let Ok(text) = value.clone().into_string() {
-            Answer { description: Some(text), content: None }
+            Answer { description: Some(text), ..Answer::default() }
         } else {
             let schema = reading.complete(&super::schema(&path, value)?);
             refuse_misfits(&path, &schema)?;
@@ -131,7 +135,8 @@ fn problem(schema: &Schema) -> Answer {
     let resolved = schema.resolved();
     let description = resolved.get("description").and_then(Value::as_str).map(str::to_owned);
     let Some(own) = resolved.get("properties").and_then(Value::as_object) else {
-        return Answer { description, content: Some((JSON.to_owned(), schema.clone())) };
+        let content = Some((JSON.to_owned(), schema.clone()));
+        return Answer { description, content, ..Answer::default() };
     };
     let mut properties =
         problem::schema().get_mut("properties").map(Value::take).unwrap_or_default();
@@ -145,7 +150,8 @@ fn problem(schema: &Schema) -> Answer {
     required.dedup();
     let json = json!({ "type": "object", "properties": properties, "required": required });
     let schema = Schema::gather(json, schema.components());
-    Answer { description, content: Some((problem::MEDIA_TYPE.to_owned(), schema)) }
+    let content = Some((problem::MEDIA_TYPE.to_owned(), schema));
+    Answer { description, content, ..Answer::default() }
 }
 
 fn status(path: &[&str; 2], range: std::ops::RangeInclusive<u16>) -> Read<u16> {
