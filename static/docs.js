@@ -204,10 +204,35 @@ function withThisServer(servers) {
 /** Each operation as `GET /path`, with what it is made of but for extensions, which name lines of files. */
 function operationsOf(made) {
   const operations = new Map();
+  const components = new Map();
+  const component = (kind, name) => {
+    const key = `${kind}/${name}`;
+    if (!components.has(key)) {
+      components.set(key, JSON.stringify(made.components?.[kind]?.[name]) || "");
+    }
+    return components.get(key);
+  };
+  /** A text with those of all components that it refers to, at whatever depth. */
+  const whole = (text) => {
+    const met = new Set();
+    const left = [text];
+    const all = [];
+    while (left.length > 0) {
+      const part = left.pop();
+      all.push(part);
+      for (const [, kind, name] of part.matchAll(/"#\/components\/(\w+)\/([^"]+)"/g)) {
+        if (!met.has(`${kind}/${name}`)) {
+          met.add(`${kind}/${name}`);
+          left.push(component(kind, name));
+        }
+      }
+    }
+    return all.join("\n");
+  };
   for (const [path, item] of Object.entries(made.paths || {})) {
     for (const method of METHODS.filter((method) => method in item)) {
       const said = Object.entries(item[method]).filter(([name]) => !name.startsWith("x-"));
-      operations.set(`${method.toUpperCase()} ${path}`, JSON.stringify(said));
+      operations.set(`${method.toUpperCase()} ${path}`, whole(JSON.stringify(said)));
     }
   }
   return operations;

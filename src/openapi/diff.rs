@@ -15,6 +15,7 @@ mod place;
 mod rule;
 mod schema;
 mod security;
+mod shadowing;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -65,9 +66,11 @@ fn compare_paths<'a>(
             Some(other) => changes.extend(compare_items(documents, (path, item), *other)),
         }
     }
-    for (shape, (path, _)) in after {
+    for (shape, (path, item)) in after {
         if !before.contains_key(shape) {
-            changes.push(whole(path).change(RouteRule::RouteAdded.into(), "path", "route added"));
+            let added = || whole(path).change(RouteRule::RouteAdded.into(), "path", "route added");
+            let shadows = shadowing::compare(documents, before, (path, item));
+            changes.push(shadows.unwrap_or_else(added));
         }
     }
     changes

@@ -76,6 +76,7 @@ rules! {
     RouteRule: Severity {
         RouteRemoved "route-removed" Breaking,
         RouteAdded "route-added" Compatible,
+        RouteShadowed "route-shadowed" Breaking,
         MethodRemoved "method-removed" Breaking,
         HeadLeftToGet "head-left-to-get" Compatible,
         MethodAdded "method-added" Compatible,

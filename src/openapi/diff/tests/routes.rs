@@ -83,6 +83,7 @@ const OPERATIONS: &[(&str, Severity, &str, &str)] = &[
 /// The rule, what it means, and two whole documents that differ by it.
 fn documents() -> Vec<(&'static str, Severity, Value, Value)> {
     let paths = |paths: Value| json!({ "paths": paths });
+    let answer = |properties: Value| json!({ "responses": { "200": { "content": { "application/json": { "schema": { "properties": properties } } } } } });
     let scheme = |name: &str| {
         json!({
             "paths": { "/t": { "get": { "security": [{ "key": [] }] } } },
@@ -102,6 +103,15 @@ fn documents() -> Vec<(&'static str, Severity, Value, Value)> {
             BREAKING,
             paths(json!({ "/a": { "get": {}, "put": {} } })),
             paths(json!({ "/a": { "get": {} } })),
+        ),
+        (
+            "route-shadowed",
+            BREAKING,
+            paths(json!({ "/a/{id}": { "get": answer(json!({ "id": {} })) } })),
+            paths(json!({
+                "/a/{id}": { "get": answer(json!({ "id": {} })) },
+                "/a/me": { "get": answer(json!({ "n": {} })) },
+            })),
         ),
         (
             "head-left-to-get",

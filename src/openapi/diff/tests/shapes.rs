@@ -224,3 +224,29 @@ fn a_listed_value_beyond_a_limit_of_the_other_side_is_told() {
         ],
     );
 }
+
+#[test]
+fn a_new_route_may_take_requests_away() {
+    let answer = |properties: Value| json!({ "responses": { "200": { "content": { "application/json": { "schema": { "properties": properties } } } } } });
+    let by_id = answer(json!({ "id": {} }));
+    let with = |path: &str, operation: Value| json!({ "paths": { "/a/{id}": { "get": by_id.clone() }, path: { "get": operation } } });
+    let old = json!({ "paths": { "/a/{id}": { "get": by_id.clone() } } });
+    let found = |path: &str, operation: Value| told(&old, &with(path, operation));
+    assert_eq!(
+        found("/a/me", answer(json!({ "n": {} }))),
+        ["GET /a/me: takes requests from /a/{id}, and breaks what that promised \
+             (response-property-removed): breaking",]
+    );
+    let more = answer(json!({ "id": {}, "n": {} }));
+    assert_eq!(found("/a/me", more), ["/a/me: route added: compatible"]);
+    for other in ["/b/me", "/a/b/c", "/a"] {
+        let added = format!("{other}: route added: compatible");
+        assert_eq!(found(other, answer(json!({}))), [added]);
+    }
+    let tail = json!({ "paths": { "/t/{rest}": { "get": { "x-tail": true } } } });
+    let deep = json!({ "paths": {
+        "/t/{rest}": { "get": { "x-tail": true } },
+        "/t/a/b": { "get": { "parameters": [{ "in": "query", "name": "q", "required": true }] } },
+    } });
+    assert_eq!(graded(&compare(&tail, &deep)), ["breaking route-shadowed"]);
+}
