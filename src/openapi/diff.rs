@@ -69,7 +69,7 @@ fn compare_paths<'a>(
     for (shape, (path, item)) in after {
         if !before.contains_key(shape) {
             let added = || whole(path).change(RouteRule::RouteAdded.into(), "path", "route added");
-            let shadows = shadowing::compare(documents, before, (path, item));
+            let shadows = shadowing::compare(documents, (path, item));
             changes.push(shadows.unwrap_or_else(added));
         }
     }

@@ -115,3 +115,24 @@ fn a_route_that_hides_breaks_and_is_told_at_its_line() {
     let fault = &server.plugin("a")["diagnostics"][0];
     assert_tells(fault, &["/a/{id}: route removed", "a.rhai:2:1"]);
 }
+
+#[test]
+fn a_new_plugin_that_takes_requests_away_is_told_of() {
+    let project = Project::new(&[(
+        "a.rhai",
+        "get(\"/{id}\", #{ returns: #{ id: string() } }, |r| #{ id: r.params.id });",
+    )])
+    .env("HOTPLATE_WATCH__MODE", "off");
+    accept(&project);
+    let server = project.start();
+    server.save("a/me.rhai", "get(#{ returns: #{ n: int() } }, |r| #{ n: 1 });");
+    let report = server.report();
+    assert_eq!(report["contract"]["breaking"], 1, "{report}");
+    let change = &report["contract"]["changes"][0];
+    assert_eq!(change["rule"], "route-shadowed", "{change}");
+    server.save(
+        "a/me.rhai",
+        "get(#{ returns: #{ id: string(), n: int() } }, |r| #{ id: \"me\", n: 1 });",
+    );
+    assert_eq!(server.report()["contract"]["breaking"], 0);
+}

@@ -4,22 +4,21 @@ use serde_json::{Map, Value};
 
 use super::{
     super::document::GOES_ON,
-    METHODS, Paths,
+    METHODS,
     change::{Change, Operation},
     documents::Documents,
-    operation,
+    fields, operation,
     rule::RouteRule,
 };
 
 /// What breaks for requests that an old route with parameters answered and the new one answers now.
 pub(super) fn compare<'a>(
     documents: &Documents<'a>,
-    before: &Paths<'a>,
     (path, item): (&'a str, &'a Value),
 ) -> Option<Change> {
     let now = documents.new_of(item)?;
     METHODS.into_iter().filter(|method| now.contains_key(*method)).find_map(|method| {
-        let (template, was) = covering(documents, before, path, method)?;
+        let (template, was) = covering(documents, path, method)?;
         let name = method.to_uppercase();
         let at = Operation { method: Some(&name), path };
         let both = [(was, was.get(method)?), (now, now.get(method)?)];
@@ -43,15 +42,16 @@ pub(super) fn compare<'a>(
 /// The old path with parameters that a new one is one of, and that had the method.
 fn covering<'a>(
     documents: &Documents<'a>,
-    before: &Paths<'a>,
     path: &str,
     method: &str,
 ) -> Option<(&'a str, &'a Map<String, Value>)> {
-    before.values().filter(|(template, _)| template.contains('{')).find_map(|(template, item)| {
+    // All that was there, also where only some paths are compared.
+    let templates = fields(documents.old.get("paths")).filter(|(path, _)| path.contains('{'));
+    templates.into_iter().find_map(|(template, item)| {
         let item = documents.old(item)?;
         let operation = item.get(method)?;
         let goes_on = operation.get(GOES_ON) == Some(&Value::Bool(true));
-        matches(template, path, goes_on).then_some((*template, item))
+        matches(template, path, goes_on).then_some((template.as_str(), item))
     })
 }
 
