@@ -6,6 +6,7 @@
 mod body;
 mod change;
 mod documents;
+mod encoding;
 mod keywords;
 mod lists;
 mod numbers;

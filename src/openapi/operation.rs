@@ -5,8 +5,11 @@ use serde_json::{Map, Value, json};
 use super::{responses, security::Access};
 use crate::{
     host::declare::pattern::{Pattern, Segment},
-    plugin::spec::{Answer, Body, Location, Parameter, Spec},
-    schema::Schema,
+    plugin::spec::{
+        Answer, Body, Location, Parameter, Spec,
+        read::body::{MULTIPART, URLENCODED},
+    },
+    schema::{Schema, walk},
 };
 
 /// The members of an operation, but for its name and its security, which depend on the whole document.
@@ -119,13 +122,30 @@ fn request_body(body: &Body, spec: &Spec) -> Value {
             if let (false, Some(member)) = (examples.is_empty(), member.as_object_mut()) {
                 member.insert("examples".to_owned(), examples.clone().into());
             }
-            if let (false, Some(member)) = (body.encoding.is_empty(), member.as_object_mut()) {
-                let types = |types: &String| json!({ "contentType": types });
-                let encoding = body.encoding.iter().map(|(name, of)| (name.clone(), types(of)));
-                member.insert("encoding".to_owned(), Value::Object(encoding.collect()));
+            let encoding = encoding(media, schema, body);
+            if let (false, Some(member)) = (encoding.is_empty(), member.as_object_mut()) {
+                member.insert("encoding".to_owned(), Value::Object(encoding));
             }
             (media.clone(), member)
         })
         .collect();
     json!({ "required": body.required, "content": content })
+}
+
+/// How the fields of a form are written: the types of files, and several of a name as several of it. That is
+/// what is meant where nothing is said, but tools take it for one text with commas.
+fn encoding(media: &str, schema: &Schema, body: &Body) -> Map<String, Value> {
+    let types = body.encoding.iter();
+    let mut encoding: Map<String, Value> =
+        types.map(|(name, types)| (name.clone(), json!({ "contentType": types }))).collect();
+    if [URLENCODED, MULTIPART].contains(&media) {
+        let fields = schema.resolved().get("properties").and_then(Value::as_object);
+        for (name, field) in fields.into_iter().flatten() {
+            let is_list = walk::kinds(field, schema.components()) == ["array"];
+            if is_list && !encoding.contains_key(name) {
+                encoding.insert(name.clone(), json!({ "style": "form", "explode": true }));
+            }
+        }
+    }
+    encoding
 }

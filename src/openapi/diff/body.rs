@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     change::{Change, Operation, Side},
     documents::Documents,
-    fields,
+    encoding, fields,
     rule::RouteRule,
     schema::{self, Site},
 };
@@ -350,41 +350,14 @@ fn media<'a>(
     if ["example", "examples"].iter().any(|key| old.get(*key) != new.get(*key)) {
         tell(RouteRule::ExamplesChanged, "examples changed");
     }
-    let (a, b) = (old.get("encoding"), new.get("encoding"));
-    if a != b {
-        match site.side {
-            Side::Request if takes_as_much(a, b) => {
-                tell(RouteRule::RequestEncodingWidened, "takes more types of files");
-            }
-            Side::Request => tell(RouteRule::RequestEncodingChanged, "encoding changed"),
-            Side::Response => tell(RouteRule::ResponseEncodingChanged, "encoding changed"),
-        }
+    if let Some((rule, what)) = encoding::compare(site.side, old, new) {
+        tell(rule, what);
     }
     changes
 }
 
-/// Whether parts of a form may have all types that they might have before; what says nothing of types takes
-/// them all.
-fn takes_as_much(old: Option<&Value>, new: Option<&Value>) -> bool {
-    let types = |part: &Value| -> Option<Vec<String>> {
-        let fields = part.as_object()?;
-        let only = fields.keys().all(|key| key == "contentType");
-        let listed = fields.get("contentType").and_then(Value::as_str).filter(|_| only)?;
-        Some(listed.split(',').map(essence).collect())
-    };
-    fields(new).all(|(name, now)| {
-        let before = old.and_then(|parts| parts.get(name));
-        match (before.and_then(types), types(now)) {
-            (Some(before), Some(now)) => before
-                .iter()
-                .all(|name| now.iter().any(|range| range == name || covers(range, name))),
-            _ => false,
-        }
-    })
-}
-
 /// A media type without its parameters.
-fn essence(name: &str) -> String {
+pub(super) fn essence(name: &str) -> String {
     name.split(';').next().unwrap_or_default().trim().to_lowercase()
 }
 

@@ -1,7 +1,7 @@
 //! A spec as it is written in a script: what it says, or what is wrong with it.
 
 mod answers;
-mod body;
+pub(crate) mod body;
 mod parameters;
 
 use rhai::{Dynamic, EvalAltResult, Map};

@@ -55,7 +55,7 @@ const OPERATIONS: &[(&str, Severity, &str, &str)] = &[
     ("response-body-added", COMPATIBLE, r#"{"responses":{"200":{}}}"#, r#"{"responses":{"200":{"content":{"text/plain":{}}}}}"#),
     ("response-media-type-removed", BREAKING, r#"{"responses":{"200":{"content":{"text/plain":{},"text/csv":{}}}}}"#, r#"{"responses":{"200":{"content":{"text/plain":{}}}}}"#),
     ("response-media-type-added", COMPATIBLE, r#"{"responses":{"200":{"content":{"text/plain":{}}}}}"#, r#"{"responses":{"200":{"content":{"text/plain":{},"text/csv":{}}}}}"#),
-    ("response-encoding-changed", BREAKING, r#"{"responses":{"200":{"content":{"a/b":{}}}}}"#, r#"{"responses":{"200":{"content":{"a/b":{"encoding":{"a":{}}}}}}}"#),
+    ("response-encoding-changed", BREAKING, r#"{"responses":{"200":{"content":{"a/b":{}}}}}"#, r#"{"responses":{"200":{"content":{"a/b":{"encoding":{"a":{"contentType":"a/b"}}}}}}}"#),
     ("response-type-narrowed", COMPATIBLE, r#"{"responses":{"200":{"content":{"*/*":{}}}}}"#, r#"{"responses":{"200":{"content":{"application/json":{"schema":{"type":"object"}}}}}}"#),
     ("success-status-changed", BREAKING, r#"{"responses":{"200":{}}}"#, r#"{"responses":{"201":{}}}"#),
     ("success-status-removed", BREAKING, r#"{"responses":{"200":{},"202":{}}}"#, r#"{"responses":{"200":{}}}"#),

@@ -250,3 +250,18 @@ fn a_new_route_may_take_requests_away() {
     } });
     assert_eq!(graded(&compare(&tail, &deep)), ["breaking route-shadowed"]);
 }
+
+#[test]
+fn what_is_meant_where_nothing_is_said_is_no_change() {
+    let form = |encoding: Value| {
+        let content = json!({ "application/x-www-form-urlencoded": { "encoding": encoding } });
+        with_operation(json!({ "requestBody": { "content": content } }))
+    };
+    let said = form(json!({ "a": { "style": "form", "explode": true } }));
+    let nothing = with_operation(
+        json!({ "requestBody": { "content": { "application/x-www-form-urlencoded": {} } } }),
+    );
+    for (old, new) in [(&said, &nothing), (&nothing, &said), (&form(json!({})), &said)] {
+        assert_eq!(graded(&compare(old, new)), [""; 0]);
+    }
+}
