@@ -61,7 +61,7 @@ fi
 
 step "tests: hostile scripts in an optimised build"
 cargo build --locked --profile gate
-SUITE_PROGRAM=target/gate/hotplate cargo test --locked --test suite -- hostile
+SUITE_PROGRAM="$PWD/target/gate/hotplate" cargo test --locked --test suite -- hostile
 
 if [ "${#skipped[@]}" -gt 0 ]; then
   step "not checked"

@@ -73,15 +73,20 @@ fn of_names(served: &[Arc<Plugin>]) -> Vec<Diagnostic> {
     for (plugin, route, method, name) in named {
         let is_another =
             |(other, of): &(&Route, &str)| !std::ptr::eq(*other, route) || *of != method;
-        let other = made.get(&name).copied().filter(is_another).map(|(other, _)| other);
-        let Some(there) = other.or_else(|| first.get(&name).copied()) else {
+        let other = made.get(&name).copied().filter(is_another);
+        let (whose, told, there) = if let Some((there, method)) = other {
+            let whose = format!("the name that hotplate makes of {method} {}", there.pattern);
+            (whose, "it is kept for this one", there)
+        } else if let Some(there) = first.get(&name) {
+            ("the name of another operation".to_owned(), "this one has it", *there)
+        } else {
             first.insert(name, route);
             continue;
         };
-        let message = format!("`operation_id` \"{name}\" is the name of another operation");
+        let message = format!("`operation_id` \"{name}\" is {whose}");
         let warning = Diagnostic::warning("document-name", message)
             .at(route.place.clone())
-            .related("this one has it", there.place.clone())
+            .related(told, there.place.clone())
             .help("give it another name; until then it has one made of its method and path");
         warnings.push(warning.of_plugin(plugin.name()));
     }

@@ -194,22 +194,29 @@ impl Reloader {
         let owners = Owners::new(next.api.fragments(&next.settings));
         let before = Owners::new(current.api.fragments(&current.settings));
         for change in breaking {
-            // A plugin that is new has no version to keep: whose route it was keeps it.
-            let owner = owners.of(change).filter(|(name, _)| current.serving(name).is_some());
+            // A plugin that is new has no version to keep: whose route it was keeps it. Where it takes only
+            // requests, nobody's version changed but its own.
+            let is_its_own =
+                |name: &str| change.is_of_new_route() || current.serving(name).is_some();
+            let owner = owners.of(change).filter(|(name, _)| is_its_own(name));
             if let Some((name, _)) = owner.or_else(|| before.of(change)) {
                 offences.entry(name).or_default().push(change);
             }
         }
         let mut refused = BTreeMap::new();
         for (name, mut changes) in offences {
-            let Some(kept) = current.serving(name) else { continue };
-            let is_same = next.serving(name).is_some_and(|now| Arc::ptr_eq(now, kept));
+            let kept = current.serving(name);
+            let is_same = match (kept, next.serving(name)) {
+                (Some(kept), Some(now)) => Arc::ptr_eq(now, kept),
+                (None, None) => true,
+                _ => false,
+            };
             let is_off = self.unloaded.contains(name)
                 || candidates.get(name).is_some_and(|candidate| candidate.entry.plugin.is_none());
             if is_same || is_off {
                 continue;
             }
-            let already = already(accepted, next, kept, &changes);
+            let already = already(accepted, next, name, kept, &changes);
             changes.retain(|change| !already.contains(&change.message));
             if !changes.is_empty() {
                 let faults = told(&changes, name, next, &owners, Diagnostic::error);
@@ -219,7 +226,7 @@ impl Reloader {
         refused
     }
 
-    /// Leaves a plugin as it was before.
+    /// Leaves a plugin as it was before, which for one that is new is: not served.
     fn refuse(
         &mut self,
         current: &Generation,
@@ -227,9 +234,13 @@ impl Reloader {
         name: &str,
         diagnostics: Vec<Diagnostic>,
     ) {
-        let Some((name, entry)) = current.plugins.get_key_value(name) else { return };
-        let before = entry.plugin.clone();
-        let entry = Arc::new(Entry { state: State::Stale, diagnostics, ..(**entry).clone() });
+        let there = current.plugins.get_key_value(name).map(|(name, entry)| (name.clone(), entry));
+        let new = || candidates.get_key_value(name).map(|(name, new)| (name.clone(), &new.entry));
+        let Some((name, entry)) = there.or_else(new) else { return };
+        let before = current.serving(name.as_str()).map(Arc::clone);
+        let state = if before.is_some() { State::Stale } else { State::Failed };
+        let entry = Entry { plugin: before.clone(), state, diagnostics, ..(**entry).clone() };
+        let entry = Arc::new(entry);
         let known = self.known.entry(name.clone()).or_default();
         known.plugin.clone_from(&before);
         candidates.insert(name.clone(), Candidate { entry, before });
@@ -240,16 +251,16 @@ impl Reloader {
 fn already(
     accepted: &Accepted,
     next: &Generation,
-    kept: &Plugin,
+    name: &str,
+    kept: Option<&Arc<Plugin>>,
     changes: &[&Change],
 ) -> HashSet<String> {
     let settings = &next.settings;
-    let name = kept.name();
     let shapes = changes.iter().map(|change| diff::shape(&change.path)).collect();
-    let fragment = Fragment::of_plugin(kept, settings.plugin(name).auth);
+    let fragment = kept.map(|kept| Fragment::of_plugin(kept, settings.plugin(name).auth));
     let others = next.api.fragments(settings).filter(|(other, _)| *other != name);
     // First, for where others have its routes now, it would win.
-    let all = std::iter::once(&fragment).chain(others.map(|(_, fragment)| fragment));
+    let all = fragment.iter().chain(others.map(|(_, fragment)| fragment));
     let before = accepted.compare(all, settings, Some(&shapes));
     let breaking = before.into_values().flatten().filter(Change::is_breaking);
     breaking.map(|change| change.message).collect()

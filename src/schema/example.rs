@@ -2,11 +2,13 @@
 //! or default before anything invented.
 
 mod allowance;
+mod merge;
+mod object;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub(crate) use self::allowance::Allowance;
 use super::{Components, Schema, walk};
@@ -79,13 +81,13 @@ impl Maker<'_> {
         if let Some(several) = walk::alternatives(schema) {
             return self.alternative(several, name, depth);
         }
-        let kinds = walk::kinds(schema, self.components);
-        let all = schema.get("allOf").and_then(Value::as_array);
-        if let Some(all) = all.filter(|_| schema.get("properties").is_none()) {
-            return self.merged(all, name, depth);
+        if schema.get("allOf").is_some_and(Value::is_array) {
+            let whole = merge::whole(schema, self.components, self.allowance);
+            return self.any(&whole, name, depth + 1);
         }
+        let kinds = walk::kinds(schema, self.components);
         let kind = match kinds.as_slice() {
-            kinds if kinds.len() == 7 => "string",
+            kinds if kinds.len() == 7 => implied(schema),
             kinds => kinds.iter().find(|kind| **kind != "null").copied().unwrap_or("null"),
         };
         match kind {
@@ -137,49 +139,6 @@ impl Maker<'_> {
         chosen.map_or(Value::Null, |schema| self.any(schema, name, depth + 1))
     }
 
-    fn merged(&mut self, all: &[Value], name: &str, depth: usize) -> Value {
-        let mut whole = Value::Null;
-        for part in all {
-            let made = self.any(part, name, depth + 1);
-            match (&mut whole, made) {
-                (Value::Object(fields), Value::Object(more)) => fields.extend(more),
-                (Value::Object(fields), _) if !fields.is_empty() => {}
-                (whole, made) => *whole = made,
-            }
-        }
-        whole
-    }
-
-    fn object(&mut self, schema: &Value, depth: usize) -> Value {
-        let mut fields = Map::new();
-        let required = schema.get("required").and_then(Value::as_array);
-        let is_required =
-            |name: &str| required.is_some_and(|names| names.iter().any(|there| there == name));
-        for (name, property) in
-            schema.get("properties").and_then(Value::as_object).into_iter().flatten()
-        {
-            if self.fills(depth) || is_required(name) {
-                self.allowance.take_bytes(name.len());
-                fields.insert(name.clone(), self.any(property, name, depth + 1));
-            }
-        }
-        let least = usize_of(schema, "minProperties").unwrap_or(0);
-        let other = schema.get("additionalProperties").filter(|other| other.is_object());
-        let most = usize_of(schema, "maxProperties").unwrap_or(usize::MAX);
-        if let Some(other) = other {
-            let usual = usize::from(fields.is_empty() && self.fills(depth));
-            for index in fields.len()..least.max(usual).min(most) {
-                let name = format!("key{}", index + 1);
-                if !self.allowance.take_bytes(name.len()) {
-                    break;
-                }
-                let value = self.any(other, &name, depth + 1);
-                fields.insert(name, value);
-            }
-        }
-        Value::Object(fields)
-    }
-
     fn array(&mut self, schema: &Value, name: &str, depth: usize) -> Value {
         let least = usize_of(schema, "minItems").unwrap_or(0);
         let most = usize_of(schema, "maxItems").unwrap_or(usize::MAX);
@@ -207,20 +166,25 @@ impl Maker<'_> {
     }
 
     fn integer(&mut self, schema: &Value) -> Value {
-        let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
         let whole = |key: &str| schema.get(key).and_then(Value::as_i64);
         #[expect(clippy::cast_possible_truncation, reason = "bounds beyond i64 end at its ends")]
-        let least = whole("minimum")
-            .or_else(|| bound("minimum").map(|least| least.ceil() as i64))
-            .or_else(|| bound("exclusiveMinimum").map(|least| least.floor() as i64 + 1));
-        #[expect(clippy::cast_possible_truncation, reason = "bounds beyond i64 end at its ends")]
-        let most = whole("maximum")
-            .or_else(|| bound("maximum").map(|most| most.floor() as i64))
-            .or_else(|| bound("exclusiveMaximum").map(|most| most.ceil() as i64 - 1));
+        let bound = |key: &str, whole_of: fn(f64) -> f64| {
+            let value = schema.get(key)?;
+            value.as_i64().or_else(|| value.as_f64().map(|bound| whole_of(bound) as i64))
+        };
+        let above = bound("exclusiveMinimum", f64::floor).map(|bound| bound.saturating_add(1));
+        let below = bound("exclusiveMaximum", f64::ceil).map(|bound| bound.saturating_sub(1));
+        let is_short = schema.get("format").is_some_and(|format| format == "int32");
+        let (shortest, longest) = match is_short {
+            true => (i64::from(i32::MIN), i64::from(i32::MAX)),
+            false => (i64::MIN, i64::MAX),
+        };
+        let least = bound("minimum", f64::ceil).max(above);
+        let most = [bound("maximum", f64::floor), below].into_iter().flatten().min();
         let (least, most) = match (least, most) {
             (Some(least), Some(most)) => (least, most),
-            (Some(least), None) => (least, least.saturating_add(999)),
-            (None, Some(most)) => (most.saturating_sub(999).max(most.min(1)), most),
+            (Some(least), None) => (least, least.saturating_add(999).min(longest)),
+            (None, Some(most)) => (most.saturating_sub(999).max(most.min(1)).max(shortest), most),
             (None, None) => (1, 1_000),
         };
         let step = whole("multipleOf").filter(|step| *step > 0).unwrap_or(1);
@@ -256,19 +220,45 @@ impl Maker<'_> {
 
     fn text(&mut self, schema: &Value, name: &str) -> String {
         let text = |key: &str| schema.get(key).and_then(Value::as_str);
-        if let Some(made) =
-            text("format").and_then(|format| text::of_format(format, self.below(28)))
+        let least = usize_of(schema, "minLength").unwrap_or(0);
+        let most = usize_of(schema, "maxLength").unwrap_or(usize::MAX);
+        let pattern = text("pattern");
+        // What must match a pattern as well is made after the one or the other; whoever asks tries both.
+        let by_format = pattern.is_none() || self.below(2) == 0;
+        if by_format
+            && let Some(format) = text("format")
+            && let Some(made) = text::of_format(format, self.below(28), least..=most)
         {
             self.allowance.take_bytes(made.len());
             return made;
         }
-        let least = usize_of(schema, "minLength").unwrap_or(0);
-        let most = usize_of(schema, "maxLength").unwrap_or(usize::MAX);
-        match text("pattern") {
+        match pattern {
             Some(pattern) => text::matching(pattern, least, self.allowance).unwrap_or_default(),
             None => text::named(name, self.below(1_000), least..=most, self.allowance),
         }
     }
+}
+
+/// The type that a schema without one speaks of.
+fn implied(schema: &Value) -> &'static str {
+    const OF_KIND: [(&str, &[&str]); 3] = [
+        (
+            "object",
+            &[
+                "properties",
+                "required",
+                "additionalProperties",
+                "patternProperties",
+                "propertyNames",
+                "minProperties",
+                "maxProperties",
+            ],
+        ),
+        ("array", &["items", "prefixItems", "minItems", "maxItems", "uniqueItems"]),
+        ("number", &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
+    ];
+    let speaks = |keys: &[&str]| keys.iter().any(|key| schema.get(key).is_some());
+    OF_KIND.iter().find(|(_, keys)| speaks(keys)).map_or("string", |(kind, _)| kind)
 }
 
 fn usize_of(schema: &Value, key: &str) -> Option<usize> {

@@ -136,3 +136,38 @@ fn a_new_plugin_that_takes_requests_away_is_told_of() {
     );
     assert_eq!(server.report()["contract"]["breaking"], 0);
 }
+
+#[test]
+fn a_new_plugin_that_takes_requests_away_is_refused_where_breaches_are() {
+    const ONE: &str = "get(\"/{id}\", #{ returns: #{ id: string() } }, |r| #{ id: r.params.id });";
+    const ME: &str = "get(#{ returns: #{ n: int() } }, |r| #{ n: 1 });";
+    let project = Project::new(&[("a.rhai", ONE)])
+        .config("[contract]\non_breaking = \"refuse\"\n")
+        .env("HOTPLATE_WATCH__MODE", "off");
+    accept(&project);
+    let server = project.clone().start();
+    server.save("a/me.rhai", ME);
+    server.save("b.rhai", "get(|r| 1);");
+    for _ in 0..2 {
+        let report = server.report();
+        assert_eq!(report["failed"], json!(["a/me"]), "{report}");
+        assert_eq!(report["contract"]["breaking"], 0, "{report}");
+        let plugin = server.plugin("a/me");
+        assert_eq!(plugin["state"], "failed", "{plugin}");
+        assert_tells(&plugin["diagnostics"][0], &["/a/me", "/a/{id}", "a/me.rhai:1:1"]);
+        assert_eq!(server.get("/a/me").json(), json!({ "id": "me" }));
+        assert_eq!(server.get("/b").ok(), "1");
+    }
+    // What keeps the promise is served, and goes on being served when a later version does not.
+    let kept = "get(#{ returns: #{ id: string() } }, |r| #{ id: \"kept\" });";
+    server.save("a/me.rhai", kept);
+    assert_eq!(server.report()["failed"], json!([]));
+    server.save("a/me.rhai", ME);
+    assert_eq!(server.report()["failed"], json!(["a/me"]));
+    assert_eq!(server.plugin("a/me")["state"], "stale");
+    assert_eq!(server.get("/a/me").json(), json!({ "id": "kept" }));
+    // Accepting releases it.
+    accept(&project);
+    assert_eq!(server.report()["failed"], json!([]));
+    assert_eq!(server.get("/a/me").json(), json!({ "n": 1 }));
+}

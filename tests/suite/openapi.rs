@@ -194,8 +194,8 @@ fn an_operation_is_named_as_its_route_says_unless_another_is_named_so() {
         told,
         [
             "`operation_id` \"listA\" is the name of another operation",
-            "`operation_id` \"get_a\" is the name of another operation",
-            "`operation_id` \"get_b_a\" is the name of another operation",
+            "`operation_id` \"get_a\" is the name that hotplate makes of GET /a",
+            "`operation_id` \"get_b_a\" is the name that hotplate makes of GET /b/a",
             "`operation_id` \"x_put\" is the name of another operation",
         ]
     );

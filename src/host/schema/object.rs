@@ -51,7 +51,7 @@ impl ScriptSchema {
         let mut schema = self.as_object("extend")?;
         let mut properties = schema.properties();
         for (name, value) in more {
-            if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(wrong_but(
                     format!(
                         "`{name}` is no property: digits are statuses, in `returns` and `errors`"

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::rule::Rule;
+use super::rule::{RouteRule, Rule};
 
 /// What a change means for a client that was written for the old document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -86,6 +86,11 @@ impl Change {
     /// Whether clients may stop working.
     pub fn is_breaking(&self) -> bool {
         self.severity == Severity::Breaking
+    }
+
+    /// Whether it is a new route's doing, which takes requests from one that goes on.
+    pub(crate) fn is_of_new_route(&self) -> bool {
+        self.rule == Rule::from(RouteRule::RouteShadowed)
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn circular(
     let (name, how, help) = match walk::circular(components) {
         Some(name) => (
             name,
-            "is only itself",
+            "leads back to itself before it says anything",
             "it may refer to itself in a property or an item: `children: array(ref(\"Name\"))`",
         ),
         None => (
@@ -73,7 +73,7 @@ pub(super) fn circular(
         ),
     };
     let component = declared.components.get(name)?;
-    let message = format!("the schema `{name}` {how}, so that no value could fit it");
+    let message = format!("the schema `{name}` {how}, so that no value could be held to it");
     let place = texts.place(&component.file, component.position);
     Some(Diagnostic::error("schema", message).at(place).help(help))
 }

@@ -46,6 +46,25 @@ fn an_example_fits_its_schema() {
         json!({ "type": "array", "items": { "type": "boolean" }, "minItems": 5 }),
         json!({ "type": "array", "items": { "type": "integer" }, "uniqueItems": true }),
         json!({ "type": "object", "additionalProperties": { "type": "number" }, "minProperties": 3 }),
+        json!({ "type": "object", "required": ["a", "b"] }),
+        json!({ "required": ["a"], "additionalProperties": { "type": "integer" } }),
+        json!({ "type": "object", "minProperties": 3, "additionalProperties": false,
+                "patternProperties": { "^x-[a-z]+$": { "type": "integer" } } }),
+        json!({ "type": "object", "minProperties": 2, "propertyNames": { "pattern": "^[A-Z]+$" } }),
+        json!({ "type": "object", "minProperties": 2, "propertyNames": { "enum": ["a", "b"] } }),
+        json!({ "type": "object", "maxProperties": 2, "required": ["c"],
+                "properties": { "a": {}, "b": {}, "c": { "type": "integer" } } }),
+        json!({ "allOf": [{ "properties": { "a": { "type": "integer" } } }, { "required": ["a"] }] }),
+        json!({ "required": ["a"], "properties": { "a": { "minimum": 3 } },
+                "allOf": [{ "properties": { "a": { "type": "integer", "maximum": 4 } } },
+                          { "properties": { "b": { "type": "boolean" } }, "required": ["b"] }] }),
+        json!({ "type": "string", "allOf": [{ "minLength": 30 }, { "maxLength": 31 }] }),
+        json!({ "type": "integer", "format": "int32", "minimum": 2_147_483_640 }),
+        json!({ "type": "integer", "format": "int32", "maximum": -2_147_483_640 }),
+        json!({ "type": "integer", "minimum": 3, "exclusiveMinimum": 7, "maximum": 8 }),
+        json!({ "type": "string", "pattern": "b$", "minLength": 5 }),
+        json!({ "type": "string", "pattern": "^b", "minLength": 5, "maxLength": 5 }),
+        json!({ "type": "string", "pattern": "[0-9]", "minLength": 50 }),
         json!({ "enum": [1, "a", null] }),
         json!({ "anyOf": [{ "type": "integer" }, { "const": "x" }] }),
         json!({ "$ref": "#/components/schemas/Node" }),
@@ -75,6 +94,24 @@ fn an_example_fits_its_schema() {
         "uuid",
     ] {
         fits(json!({ "type": "string", "format": format }));
+    }
+    for (format, least, most) in [
+        ("email", 40, 60),
+        ("email", 100, 200),
+        ("email", 0, 8),
+        ("hostname", 100, 130),
+        ("hostname", 0, 5),
+        ("uri", 200, 200),
+        ("uri", 0, 4),
+        ("ipv4", 13, 14),
+        ("ipv4", 0, 9),
+        ("ipv6", 30, 39),
+        ("ipv6", 0, 5),
+        ("date-time", 22, 25),
+        ("byte", 100, 110),
+        ("password", 50, 50),
+    ] {
+        fits(json!({ "type": "string", "format": format, "minLength": least, "maxLength": most }));
     }
 }
 

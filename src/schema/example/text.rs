@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use super::Allowance;
 
@@ -12,9 +12,78 @@ const LONGEST: usize = 100_000;
 /// What a part of a pattern is counted as, in bytes, for the work that it is.
 const OF_PART: usize = 4;
 
-/// A text of a format, one of 28; `None` for one that is not known.
-pub(super) fn of_format(format: &str, number: u64) -> Option<String> {
+/// A text of a format, one of 28, of at least and at most so many characters where the format leaves that
+/// open; `None` for one that is not known.
+pub(super) fn of_format(
+    format: &str,
+    number: u64,
+    lengths: RangeInclusive<usize>,
+) -> Option<String> {
     let day = number % 28 + 1;
+    let made = usual(format, day)?;
+    let least = (*lengths.start()).min(LONGEST);
+    if made.len() > *lengths.end() {
+        return Some(shortest(format, day).unwrap_or(made));
+    }
+    Some(match least.saturating_sub(made.len()) {
+        0 => made,
+        short => longer(format, &made, short).unwrap_or(made),
+    })
+}
+
+/// A text of a format that is as short as it may be.
+fn shortest(format: &str, day: u64) -> Option<String> {
+    let letter = char::from(b'a' + u8::try_from(day % 26).unwrap_or(0));
+    Some(match format {
+        "email" => format!("{letter}@b.co"),
+        "hostname" => letter.to_string(),
+        "ipv4" => format!("10.0.0.{}", day % 9 + 1),
+        "ipv6" => "::1".to_owned(),
+        "uri" | "iri" => format!("a:{letter}"),
+        "uri-reference" | "iri-reference" | "uri-template" | "regex" | "binary" | "password" => {
+            letter.to_string()
+        }
+        "byte" | "json-pointer" => String::new(),
+        "duration" => "P1D".to_owned(),
+        _ => return None,
+    })
+}
+
+/// A text of a format with so many more characters, or a few more than that.
+fn longer(format: &str, made: &str, short: usize) -> Option<String> {
+    let more = "x".repeat(short);
+    Some(match format {
+        "email" => {
+            let labels = labels(short.saturating_sub(32));
+            format!("{}{}", "x".repeat(short.min(32)), made.replace('@', &format!("@{labels}")))
+        }
+        "hostname" => format!("{}{made}", labels(short)),
+        "ipv4" => "198.51.100.100".to_owned(),
+        "ipv6" => "2001:0db8:0000:0000:0000:0000:0000:0001".to_owned(),
+        "date-time" => match short {
+            0 => made.to_owned(),
+            digits => made.replace('Z', &format!(".{}Z", "0".repeat(digits.clamp(2, 10) - 1))),
+        },
+        "byte" => format!("{}{made}", "aGVs".repeat(short.div_ceil(4))),
+        "regex" => format!("{more}{made}"),
+        "uri" | "iri" | "uri-reference" | "iri-reference" | "uri-template" | "json-pointer"
+        | "password" | "binary" => format!("{made}{more}"),
+        _ => return None,
+    })
+}
+
+/// Labels of a name of a host, each with its dot, of about so many characters.
+fn labels(long: usize) -> String {
+    let mut made = String::new();
+    while made.len() < long {
+        made.push_str(&"x".repeat((long - made.len()).min(60)));
+        made.push('.');
+    }
+    made
+}
+
+/// A text of a format as one meets it.
+fn usual(format: &str, day: u64) -> Option<String> {
     Some(match format {
         "date" => format!("2026-01-{day:02}"),
         "date-time" => format!("2026-01-{day:02}T09:30:00Z"),
@@ -65,8 +134,17 @@ pub(super) fn matching(pattern: &str, least: usize, allowance: &mut Allowance) -
     for times in 0..32 {
         let mut text = String::new();
         write(&parsed, times, &mut text, allowance)?;
-        if text.chars().count() >= least || text.len() > LONGEST {
+        let short = least.saturating_sub(text.chars().count());
+        if short == 0 || text.len() > LONGEST {
             return Some(text);
+        }
+        // What does not say how a text begins or ends leaves room there.
+        let filling = || "x".repeat(short.min(LONGEST));
+        if !parsed.properties().look_set_suffix().contains(Look::End) {
+            return allowance.take_bytes(short).then(|| text + filling().as_str());
+        }
+        if !parsed.properties().look_set_prefix().contains(Look::Start) {
+            return allowance.take_bytes(short).then(|| filling() + text.as_str());
         }
     }
     None

@@ -23,9 +23,15 @@ pub(crate) struct Project {
 }
 
 /// The program under test: the one that was built with the tests, or another build of it, such as the
-/// released one, which `SUITE_PROGRAM` names.
+/// released one, which `SUITE_PROGRAM` names: by its whole path, or from the folder of the package.
 pub(crate) fn program() -> String {
-    std::env::var("SUITE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_hotplate").to_owned())
+    let Ok(named) = std::env::var("SUITE_PROGRAM") else {
+        return env!("CARGO_BIN_EXE_hotplate").to_owned();
+    };
+    // Tests start it in folders of their own, where a relative path leads nowhere.
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(named);
+    assert!(path.is_file(), "SUITE_PROGRAM is {}, which is not a file", path.display());
+    path.to_str().expect("a path in UTF-8").to_owned()
 }
 
 impl Project {

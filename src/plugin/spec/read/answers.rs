@@ -28,7 +28,8 @@ pub(super) fn returns(
 ) -> Read<BTreeMap<u16, Answer>> {
     let Some(value) = value else { return Ok(BTreeMap::new()) };
     let map = value.read_lock::<Map>();
-    let Some(map) = map.filter(|map| map.keys().any(|key| is_digits(key))) else {
+    let is_status = |key: &str| is_digits(key) || is_range(key);
+    let Some(map) = map.filter(|map| map.keys().any(|key| is_status(key))) else {
         let answer = answer(&["returns"], value, reading)?;
         let status = if answer.content.is_none() { 204 } else { 200 };
         return Ok(BTreeMap::from([(status, answer)]));
@@ -163,6 +164,9 @@ fn status(path: &[&str; 2], range: std::ops::RangeInclusive<u16>) -> Read<u16> {
         let (least, most) = (range.start(), range.end());
         let message = format!("`{part}` has `{key}`, which is not a status from {least} to {most}");
         let fault = SpecFault::new(path, message);
+        if is_range(key) {
+            return fault.help("write each status that the handler answers with");
+        }
         match (part, key.parse::<u16>()) {
             ("returns", Ok(400..=599)) => fault.help("failures stand in `errors`"),
             ("errors", Ok(200..=399)) => fault.help("successes stand in `returns`"),
@@ -170,6 +174,11 @@ fn status(path: &[&str; 2], range: std::ops::RangeInclusive<u16>) -> Read<u16> {
             _ => fault.help(format!("write `{part}: #{{ \"{least}\": … }}`")),
         }
     })
+}
+
+/// Whether a key is what OpenAPI writes for all statuses of a hundred: `2XX`.
+fn is_range(key: &str) -> bool {
+    matches!(key.as_bytes(), [b'1'..=b'5', b'x' | b'X', b'x' | b'X'])
 }
 
 fn is_digits(key: &str) -> bool {
