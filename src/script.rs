@@ -9,6 +9,7 @@ pub(crate) mod duration;
 pub(crate) mod effect;
 pub(crate) mod engine;
 pub(crate) mod fault;
+mod habit;
 pub(crate) mod import;
 pub(crate) mod json;
 pub(crate) mod lint;

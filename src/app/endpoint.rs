@@ -49,10 +49,10 @@ impl HotplateEndpoint {
             // Boxed, as it is the smaller part of all requests.
             true => Box::pin(self.across_origins(request, &generation)).await,
         };
-        if let Some(logged) = logged {
-            logged.end(&response);
+        match logged {
+            Some(logged) => logged.end(response),
+            None => response,
         }
-        response
     }
 
     /// The answer, with what it says to pages of other origins.

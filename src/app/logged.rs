@@ -1,9 +1,11 @@
 //! The record of a request in the access log.
 
-use std::{net::IpAddr, time::Instant};
+use std::{io, net::IpAddr, time::Instant};
 
 use http::{Method, Uri, Version, header};
-use poem::Response;
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body as _, Bytes};
+use poem::{Body, Response};
 
 use crate::{
     middleware::{access, client},
@@ -38,17 +40,23 @@ impl Logged {
         })
     }
 
-    pub(super) fn end(self, response: &Response) {
+    /// Writes the record, and gives the response back.
+    pub(super) fn end(self, mut response: Response) -> Response {
+        let body: BoxBody<Bytes, io::Error> = response.take_body().into();
+        let is_sent = self.method != Method::HEAD;
+        let bytes = body.size_hint().exact().filter(|bytes| is_sent && *bytes > 0);
+        response.set_body(Body::from(body));
         let record = access::Record {
             method: &self.method,
             uri: &self.uri,
             version: self.version,
             client: self.client,
             status: response.status(),
-            bytes: content_length(response),
+            bytes,
             time: self.began.elapsed(),
         };
         access::log(self.kind, &record);
+        response
     }
 }
 

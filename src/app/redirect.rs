@@ -57,9 +57,9 @@ impl Answers for Redirect {
         let generation = self.inner.site.current();
         let logged = Logged::begin(request, &generation.settings);
         let response = self.redirect(request, &generation.settings);
-        if let Some(logged) = logged {
-            logged.end(&response);
+        match logged {
+            Some(logged) => logged.end(response),
+            None => response,
         }
-        response
     }
 }

@@ -100,12 +100,11 @@ impl Problem {
         problem.kind = map.get("type").and_then(text);
         problem.title = map.get("title").and_then(text);
         problem.detail = map.get("detail").and_then(text);
-        problem.retry_after = map
-            .get("retry_after")
-            .and_then(|value| value.as_int().ok())
-            .and_then(|seconds| u64::try_from(seconds).ok());
+        problem.retry_after = map.get("retry_after").and_then(seconds);
         for (name, value) in map {
-            if RESERVED.contains(&name.as_str()) {
+            // What occurs is named by a text, as RFC 9457 has it.
+            let is_name = name == "instance" && value.is_string();
+            if RESERVED.contains(&name.as_str()) && !is_name {
                 continue;
             }
             if let Some(value) = as_json(value) {
@@ -185,6 +184,20 @@ fn size(value: &Value) -> usize {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => 8,
     }
+}
+
+/// Whole seconds, as `Retry-After` has them: a part of one is one.
+fn seconds(value: &Dynamic) -> Option<u64> {
+    if let Ok(seconds) = value.as_float() {
+        let is_sound = (0.0..=1e9).contains(&seconds);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is in range"
+        )]
+        return is_sound.then_some(seconds.ceil() as u64);
+    }
+    u64::try_from(value.as_int().ok()?).ok()
 }
 
 fn text(value: &Dynamic) -> Option<String> {

@@ -3,7 +3,7 @@
 
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-use super::{Text, Texts, lint::names::DECLARING, locate, mistake::Mistake};
+use super::{Text, Texts, habit, lint::names::DECLARING, locate, mistake::Mistake};
 use crate::diagnostic::{Diagnostic, Frame, Place};
 
 /// A script that does not parse.
@@ -38,6 +38,7 @@ fn syntax_help(error: &ParseErrorType, place: &Place) -> Option<&'static str> {
     let before: String = place.source.chars().take(place.column.saturating_sub(1)).collect();
     let at = place.source.chars().nth(place.column.saturating_sub(1));
     match error {
+        ParseErrorType::MissingToken(..) if habit::help(place).is_some() => habit::help(place),
         ParseErrorType::MissingToken(..) if at == Some(':') => {
             Some("a map is written `#{ name: value }`")
         }
@@ -48,7 +49,9 @@ fn syntax_help(error: &ParseErrorType, place: &Place) -> Option<&'static str> {
             Some("end the statement above with `;`")
         }
         ParseErrorType::Reserved(word) if word == "eval" => Some("`eval` is not available"),
-        ParseErrorType::Reserved(_) => Some("put the name in quotes, or choose another"),
+        ParseErrorType::Reserved(_) => {
+            habit::help(place).or(Some("put the name in quotes, or choose another"))
+        }
         ParseErrorType::WrongDocComment => {
             Some("`/** */` stands only above a function: write `///` above a route")
         }
@@ -57,7 +60,7 @@ fn syntax_help(error: &ParseErrorType, place: &Place) -> Option<&'static str> {
             Some(ASK_FOR_A_VALUE)
         }
         ParseErrorType::ExprTooDeep => Some("name the inner parts with `let`"),
-        _ => None,
+        _ => habit::help(place),
     }
 }
 

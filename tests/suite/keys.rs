@@ -167,6 +167,7 @@ fn assert_is_record(line: &str, format: &str, access: &str, target: &str) {
     let common = |line: &str| {
         line.starts_with("127.0.0.1 - - [")
             && line.contains(&format!("] \"GET {target} HTTP/1.1\" 403 "))
+            && line.rsplit(' ').next().is_some_and(|bytes| bytes.parse::<u32>().is_ok())
     };
     let object = || serde_json::from_str::<Value>(line).expect(line);
     match (format, access) {

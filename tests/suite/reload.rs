@@ -3,6 +3,7 @@
 use std::{
     fs,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -212,7 +213,26 @@ fn a_folder_that_is_replaced_is_followed() {
     fs::write(fresh.join("a.rhai"), "get(|r| \"new\");").unwrap();
     fs::rename(server.plugins(), server.root().join("away")).unwrap();
     fs::rename(&fresh, server.plugins()).unwrap();
+    let began = Instant::now();
     server.wait_for("/a", "new");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    server.save("a.rhai", "get(|r| \"newer\");");
+    server.wait_for("/a", "newer");
+}
+
+#[test]
+fn a_folder_that_is_deleted_and_made_again_is_followed_while_all_is_served() {
+    let server = Server::dev(&[("a.rhai", "get(|r| \"old\");")]);
+    fs::remove_dir_all(server.plugins()).unwrap();
+    for _ in 0..20 {
+        assert_eq!(server.get("/a").ok(), "old");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    fs::create_dir(server.plugins()).unwrap();
+    server.save("a.rhai", "get(|r| \"new\");");
+    let began = Instant::now();
+    server.wait_for("/a", "new");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     server.save("a.rhai", "get(|r| \"newer\");");
     server.wait_for("/a", "newer");
 }

@@ -55,6 +55,21 @@ fn members_do_not_change_the_status_of_a_named_error() {
 fn retry_after_becomes_a_header() {
     let response = problem_of("too_many_requests(#{ retry_after: 30 })").into_response();
     assert_eq!(response.header("retry-after"), Some("30"));
+    for (value, header) in [("0.2", Some("1")), ("0", Some("0")), ("-1", None), ("\"soon\"", None)]
+    {
+        let problem = problem_of(&format!("unavailable(#{{ retry_after: {value} }})"));
+        assert_eq!(problem.into_response().header("retry-after"), header, "{value}");
+    }
+}
+
+#[test]
+fn an_occurrence_is_named() {
+    let member = |value: &str| {
+        let problem = problem_of(&format!("conflict(#{{ instance: {value} }})"));
+        serde_json::from_slice::<serde_json::Value>(&problem.body()).unwrap()["instance"].clone()
+    };
+    assert_eq!(member("\"/orders/7\""), "/orders/7");
+    assert_eq!(member("7"), serde_json::Value::Null);
 }
 
 #[test]
