@@ -199,8 +199,13 @@ impl Plugin {
 
     /// What is served but probably not what was meant.
     pub(crate) fn warnings(&self) -> Vec<Diagnostic> {
-        let fault = self.start_fault.lock().unwrap_or_else(PoisonError::into_inner);
-        self.warnings.iter().chain(fault.iter()).cloned().chain(self.leak()).collect()
+        self.warnings.iter().cloned().chain(self.found_later()).collect()
+    }
+
+    /// What was found out, and logged, while it is served: that its start failed, that it leaks.
+    pub(crate) fn found_later(&self) -> impl Iterator<Item = Diagnostic> {
+        let fault = self.start_fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        fault.into_iter().chain(self.leak())
     }
 
     /// That what it keeps grows from request to request, if that is so.

@@ -244,6 +244,8 @@ impl Reloader {
 /// Somebody who waits for a report.
 struct Waiting {
     reply: Reply,
+    /// The plugin that is asked for, if it is not all of them.
+    plugin: Option<String>,
     since: Instant,
     report: Option<Report>,
 }

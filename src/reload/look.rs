@@ -51,7 +51,11 @@ impl Reloader {
         report.restart_needed = restart_needed;
         report.took(began.elapsed());
         self.rearm();
-        let logged = std::mem::replace(&mut self.logged, report.diagnostics.clone());
+        let mut logged = std::mem::replace(&mut self.logged, report.diagnostics.clone());
+        if !report.diagnostics.is_empty() {
+            let current = self.parts.site.current();
+            logged.extend(current.served().flat_map(|(_, plugin)| plugin.found_later()));
+        }
         log(&report, &logged);
         report
     }

@@ -99,6 +99,14 @@ impl Report {
         }
     }
 
+    /// No more of it than what it changed in one plugin, with all that changed of the API meanwhile.
+    pub(crate) fn of_plugin(mut self, name: &str) -> Self {
+        for names in [&mut self.added, &mut self.changed, &mut self.removed] {
+            names.retain(|there| there == name);
+        }
+        self
+    }
+
     /// Sets the time it took.
     pub(crate) fn took(&mut self, time: Duration) {
         self.milliseconds = (time.as_secs_f64() * 1e6).round() / 1e3;

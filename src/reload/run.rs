@@ -170,18 +170,21 @@ impl Reloader {
                 round.changed = Some(Changed::Unclear);
             }
             Trigger::Asked(scope, reply) => {
-                match scope {
+                let plugin = match scope {
                     Scope::Unload(name) => {
                         self.unloaded.insert(name);
+                        None
                     }
                     Scope::Load(name) => {
                         self.unloaded.remove(&name);
+                        None
                     }
-                    Scope::All | Scope::Plugin(_) => {}
-                }
+                    Scope::All => None,
+                    Scope::Plugin(name) => Some(name),
+                };
                 round.asked = true;
                 round.changed = Some(Changed::Unclear);
-                self.waiting.push(Waiting { reply, since: Instant::now(), report: None });
+                self.waiting.push(Waiting { reply, plugin, since: Instant::now(), report: None });
             }
             Trigger::End(reply) => round.ending = Some(reply),
         }
@@ -194,12 +197,17 @@ impl Reloader {
             return self.untold.keep(report);
         }
         let news = self.untold.take();
+        self.untold.keep_for_others(&report.clone().after(news.clone()));
         for mut waiting in std::mem::take(&mut self.waiting) {
             let before = match waiting.report.take() {
                 None => news.clone(),
                 told => told,
             };
             let mut report = report.clone().after(before);
+            if let Some(name) = &waiting.plugin {
+                let told = self.untold.of_plugin(name, &report);
+                report = report.after(told);
+            }
             if settled || waiting.since.elapsed() > PATIENCE {
                 report.hold(self.held.keys());
                 // Whoever asked may have gone away.

@@ -2,7 +2,7 @@
 //! then asks.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -11,29 +11,53 @@ use super::report::Report;
 /// How long a load is news.
 const NEWS: Duration = Duration::from_secs(10);
 
+/// How long who asks for a plugin is told of its load though somebody else was told before: they saved at
+/// the same time.
+const SAME_TIME: Duration = Duration::from_secs(2);
+
 /// How many loads are kept.
 const MOST: usize = 100;
 
 /// The loads of the last while that no report has told.
 #[derive(Debug, Default)]
-pub(super) struct Untold(VecDeque<(Instant, Report)>);
+pub(super) struct Untold {
+    loads: VecDeque<(Instant, Report)>,
+    /// The last load of each plugin that was told, but to nobody who asked for that plugin.
+    told_to_others: BTreeMap<String, (Instant, Report)>,
+}
 
 impl Untold {
     /// Keeps a load that nobody waited for.
     pub(super) fn keep(&mut self, report: &Report) {
-        self.0.retain(|(at, _)| at.elapsed() < NEWS);
+        self.loads.retain(|(at, _)| at.elapsed() < NEWS);
         if report.has_changes() || !report.changes.is_empty() {
-            if self.0.len() >= MOST {
-                self.0.pop_front();
+            if self.loads.len() >= MOST {
+                self.loads.pop_front();
             }
-            self.0.push_back((Instant::now(), report.what_changed()));
+            self.loads.push_back((Instant::now(), report.what_changed()));
         }
     }
 
     /// All that is news, as one; it is none afterwards.
     pub(super) fn take(&mut self) -> Option<Report> {
-        let all = std::mem::take(&mut self.0).into_iter();
+        let all = std::mem::take(&mut self.loads).into_iter();
         let news = all.filter(|(at, _)| at.elapsed() < NEWS).map(|(_, report)| report);
         news.reduce(|before, after| after.after(Some(before)))
+    }
+    /// Keeps what is told now for those who ask for one of its plugins and were not told.
+    pub(super) fn keep_for_others(&mut self, report: &Report) {
+        self.told_to_others.retain(|_, (at, _)| at.elapsed() < SAME_TIME);
+        for name in report.added.iter().chain(&report.changed).chain(&report.removed) {
+            let told = report.what_changed().of_plugin(name);
+            self.told_to_others.insert(name.clone(), (Instant::now(), told));
+        }
+    }
+
+    /// What somebody who asks for a plugin is told beside `report`, if that does not have it.
+    pub(super) fn of_plugin(&mut self, name: &str, report: &Report) -> Option<Report> {
+        let (at, told) = self.told_to_others.remove(name)?;
+        let lists = [&report.added, &report.changed, &report.removed];
+        let is_told = lists.into_iter().any(|names| names.iter().any(|there| there == name));
+        (!is_told && at.elapsed() < SAME_TIME).then_some(told)
     }
 }

@@ -90,6 +90,11 @@ fn a_failing_on_start_is_shown_and_the_plugin_is_served() {
     wait_until("the fault is listed", || !server.plugin("s")["diagnostics"][0].is_null());
     assert_tells(&server.plugin("s")["diagnostics"][0], &["on_start", "cannot begin", "s.rhai:2"]);
     server.wait_for_log("cannot begin");
+    // It is logged when it happens, and not at a look as well.
+    server.report();
+    server.save("t.rhai", "get(|r| 1);");
+    server.wait_for("/t", "1");
+    assert_eq!(server.log().matches("`on_start` failed").count(), 1, "{}", server.log());
 }
 
 #[test]

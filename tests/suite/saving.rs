@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     os::unix::fs::symlink,
     path::Path,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::json;
@@ -21,8 +21,10 @@ fn text(version: usize) -> String {
 fn each_save_is_served(mut save: impl FnMut(&Path, &str)) {
     let server = Server::start(&[("a.rhai", &text(100)), ("other.rhai", "get(|r| \"other\");")]);
     let path = server.plugins().join("a.rhai");
+    let mut times = Vec::new();
     for version in 101..104 {
         save(&path, &text(version));
+        let saved = Instant::now();
         let wanted = format!("V:{version}:END");
         wait_until(&format!("version {version}"), || {
             let answer = server.get("/a");
@@ -31,8 +33,11 @@ fn each_save_is_served(mut save: impl FnMut(&Path, &str)) {
             assert!(body.starts_with("V:") && body.ends_with(":END"), "torn: {body}");
             body == wanted
         });
+        times.push(saved.elapsed());
     }
     assert_eq!(server.get("/other").ok(), "other");
+    times.sort();
+    assert!(times[1] < Duration::from_millis(500), "{times:?}");
 }
 
 fn beside(path: &Path, before: &str, after: &str) -> std::path::PathBuf {
@@ -269,4 +274,26 @@ fn a_report_tells_what_the_watcher_loaded_just_before() {
     for key in ["added", "changed", "removed", "changes"] {
         assert_eq!(again[key], json!([]), "{again}");
     }
+}
+
+#[test]
+fn of_many_who_save_and_reload_at_once_each_is_told_of_their_own() {
+    let names: Vec<String> = (0..16).map(|n| format!("p{n}.rhai")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "get(|r| 0);")).collect();
+    let server = Server::start(&files);
+    std::thread::scope(|scope| {
+        for (n, name) in names.iter().enumerate() {
+            let (server, plugin) = (&server, format!("p{n}"));
+            scope.spawn(move || {
+                for version in 1..6 {
+                    server.save(name, &format!("get(|r| {version});"));
+                    let answer = server.ask(Ask::post(&format!("/reload/{plugin}")));
+                    let report = answer.json();
+                    let changed = report["changed"].as_array().unwrap();
+                    assert!(changed.contains(&json!(plugin)), "{version}: {report}");
+                    assert_eq!(server.get(&format!("/{plugin}")).ok(), version.to_string());
+                }
+            });
+        }
+    });
 }
