@@ -199,8 +199,8 @@ struct Reloader {
     snapshot: Option<Snapshot>,
     known: BTreeMap<ScriptName, Known>,
     unloaded: BTreeSet<String>,
-    /// Plugins whose files may still be being written, and since when they are held back.
-    held: BTreeMap<String, Instant>,
+    /// Plugins whose files may still be being written.
+    held: BTreeMap<String, Held>,
     waiting: Vec<Waiting>,
     untold: Untold,
     retired: Retired,
@@ -238,6 +238,21 @@ impl Reloader {
             restart_told: Vec::new(),
             applied: Applied::default(),
         }
+    }
+}
+
+/// That a plugin is held back as it was.
+struct Held {
+    /// Since when.
+    since: Instant,
+    /// Since when its file is not there, if it is not.
+    gone: Option<Instant>,
+}
+
+impl Held {
+    /// Held from now on.
+    fn now() -> Self {
+        Self { since: Instant::now(), gone: None }
     }
 }
 

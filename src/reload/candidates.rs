@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Candidates, Known, Reloader, Seen,
+    Candidates, Held, Known, Reloader, Seen,
     beside::Beside,
     build::{Job, Workshop},
     configured::{mount_of, reserved_mount},
@@ -28,8 +28,8 @@ use crate::{
 const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
 /// How many times the settle time a file may be gone before its routes are: what replaces it may have to
-/// wait for a processor, and nobody waits for a route to end.
-const GONE: u32 = 4;
+/// wait for a processor or a disk, and nobody waits for a route to end.
+const GONE: u32 = 10;
 
 /// What a look found out about one plugin, beside its script.
 enum Finding {
@@ -246,13 +246,17 @@ impl Reloader {
     fn hold_while_young(&mut self, snapshot: &Snapshot, script: &Arc<Script>) -> bool {
         let young =
             snapshot.libraries().chain([script]).any(|file| Snapshot::age(file) < self.settle());
-        self.hold(script.name.as_str(), LONGEST_HOLD) && young
+        let held = self.held.entry(script.name.to_string()).or_insert_with(Held::now);
+        held.gone = None;
+        held.since.elapsed() < LONGEST_HOLD && young
     }
 
-    /// Holds a plugin back as it was; false once it was held for `longest`.
-    fn hold(&mut self, name: &str, longest: Duration) -> bool {
-        let since = *self.held.entry(name.to_owned()).or_insert_with(Instant::now);
-        since.elapsed() < longest
+    /// Whether a plugin whose file went away only now is held back: what was half written before has no part
+    /// in how long that may take.
+    fn hold_while_gone(&mut self, name: &str) -> bool {
+        let longest = self.settle() * GONE;
+        let held = self.held.entry(name.to_owned()).or_insert_with(Held::now);
+        held.gone.get_or_insert_with(Instant::now).elapsed() < longest
     }
 
     /// Plugins whose script is there no more: editors take a file away for a moment.
@@ -264,7 +268,7 @@ impl Reloader {
         for name in gone {
             let served = self.known.get(&name).is_some_and(|known| known.plugin.is_some());
             if served
-                && self.hold(name.as_str(), self.settle() * GONE)
+                && self.hold_while_gone(name.as_str())
                 && let Some(candidate) = self.as_it_was(name.as_str())
             {
                 candidates.insert(name, candidate);
