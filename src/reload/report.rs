@@ -100,11 +100,17 @@ impl Report {
     }
 
     /// No more of it than what it changed in one plugin, with all that changed of the API meanwhile.
-    pub(crate) fn of_plugin(mut self, name: &str) -> Self {
-        for names in [&mut self.added, &mut self.changed, &mut self.removed] {
-            names.retain(|there| there == name);
+    pub(crate) fn of_plugin(&self, name: &str) -> Self {
+        let only =
+            |names: &[String]| names.iter().filter(|there| *there == name).cloned().collect();
+        Self {
+            added: only(&self.added),
+            changed: only(&self.changed),
+            removed: only(&self.removed),
+            changes: self.changes.clone(),
+            milliseconds: self.milliseconds,
+            ..Self::default()
         }
-        self
     }
 
     /// Sets the time it took.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -23,7 +24,7 @@ const MOST: usize = 100;
 pub(super) struct Untold {
     loads: VecDeque<(Instant, Report)>,
     /// The last load of each plugin that was told, but to nobody who asked for that plugin.
-    told_to_others: BTreeMap<String, (Instant, Report)>,
+    told_to_others: BTreeMap<String, (Instant, Arc<Report>)>,
 }
 
 impl Untold {
@@ -47,9 +48,9 @@ impl Untold {
     /// Keeps what is told now for those who ask for one of its plugins and were not told.
     pub(super) fn keep_for_others(&mut self, report: &Report) {
         self.told_to_others.retain(|_, (at, _)| at.elapsed() < SAME_TIME);
+        let told = Arc::new(report.what_changed());
         for name in report.added.iter().chain(&report.changed).chain(&report.removed) {
-            let told = report.what_changed().of_plugin(name);
-            self.told_to_others.insert(name.clone(), (Instant::now(), told));
+            self.told_to_others.insert(name.clone(), (Instant::now(), Arc::clone(&told)));
         }
     }
 
@@ -58,6 +59,6 @@ impl Untold {
         let (at, told) = self.told_to_others.remove(name)?;
         let lists = [&report.added, &report.changed, &report.removed];
         let is_told = lists.into_iter().any(|names| names.iter().any(|there| there == name));
-        (!is_told && at.elapsed() < SAME_TIME).then_some(told)
+        (!is_told && at.elapsed() < SAME_TIME).then(|| told.of_plugin(name))
     }
 }
