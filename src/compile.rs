@@ -72,6 +72,8 @@ pub(crate) struct Hooks {
     /// How a native of the host calls the function that is its argument of this number, counted from 0,
     /// if it does nothing else with it and not after it has returned.
     pub(crate) calls: fn(Callee<'_>, usize) -> Option<Calls>,
+    /// Makes a variable shared, if it is not yet, because a closure captures it.
+    pub(crate) share: fn(&mut Dynamic),
 }
 
 /// A native by its namespace, which is empty where it has none, and its name.

@@ -39,7 +39,7 @@ use crate::{
         declare::{Component, callback::Callback},
     },
     schema::{Components, closure},
-    script::Texts,
+    script::{Texts, cells::Cells},
     settings::{Responses, ScriptLimits},
 };
 
@@ -82,6 +82,9 @@ pub(crate) struct Plugin {
     admission: Admission,
     counters: Counters,
     growth: Growth,
+    /// What closures of its top level share.
+    #[expect(dead_code, reason = "it is there to be dropped with the plugin")]
+    cells: Cells,
     /// How many of its calls are on threads of our own.
     share: Share,
     /// For each route, how many calls must be quick before it no longer counts as slow; 0 when it does

@@ -3,6 +3,7 @@
 //! Nothing here knows of HTTP or of plugins.
 
 pub(crate) mod budget;
+pub(crate) mod cells;
 pub(crate) mod compile;
 mod doc;
 pub(crate) mod duration;

@@ -224,10 +224,8 @@ enum Captured {
 pub(super) fn share((slots, missing): (Vec<usize>, Option<rhai::Ident>)) -> Code {
     Box::new(move |vm| {
         for slot in &slots {
-            let place = vm.place(*slot);
-            if !place.is_shared() {
-                *place = std::mem::take(place).into_shared();
-            }
+            let share = vm.host.program.hooks.share;
+            share(vm.place(*slot));
         }
         match &missing {
             Some(name) => {

@@ -19,6 +19,7 @@ use ::rhai::{
 
 use self::made::{HOOKS, Made, calls, engine};
 use super::{Hooks, Obstacle, Program, Run, Stack, compile};
+use crate::script::cells;
 
 thread_local! {
     /// What the program at hand told on its way.
@@ -253,6 +254,7 @@ fn a_program_without_an_end_is_ended() {
             is_full: || false,
             lend: |_, _, _| None,
             calls,
+            share: cells::share,
             operations: |more| {
                 thread_local!(static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
                 COUNT.set(COUNT.get() + more);

@@ -2,13 +2,12 @@
 //!
 //! A script has two ways to keep anything: `state::`, whose size is known, and natives of the program
 //! that hold on to memory, which shows in what its calls leave behind on their thread. Both are looked
-//! at once in [`WINDOW`] calls. Growth without an end is told in the log, once, and as a warning of the
+//! at once in [`WINDOW`] calls. Values that hold themselves are no third one: see [`crate::script::cells`]. Growth without an end is told in the log, once, and as a warning of the
 //! plugin for as long as it goes on.
 //!
 //! What a call leaves behind is known from below only: the request that it ends was allocated before
-//! it, the answer is freed after it. So what is left is summed up and never falls below nothing. Values
-//! that hold themselves are never freed, and a script can make them without end: a plugin that has left
-//! several times its `memory_bytes` behind is served no more until it changes.
+//! it, the answer is freed after it. So what is left is summed up and never falls below nothing. A plugin
+//! that has left several times its `memory_bytes` behind is served no more until it changes.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -159,7 +158,7 @@ impl Seen {
                     "calls of the plugin left {} bytes behind: it is called no more",
                     self.left
                 ),
-                "values that hold themselves, such as `a.f = || a`, are never freed; change the script",
+                "a native function that it calls keeps memory for good: call it less, or mend it",
             )
         } else if self.state.is_leak {
             let grown = self.state.grown();
@@ -173,7 +172,7 @@ impl Seen {
             let grown = self.memory.grown();
             (
                 format!("calls of the plugin leave memory behind, {grown} bytes so far"),
-                "values that hold themselves, such as `a.f = || a`, are never freed",
+                "a native function that it calls keeps memory: is it freed ever?",
             )
         } else {
             return None;

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rhai::{AST, EvalAltResult, Scope};
+use rhai::{AST, ASTNode, EvalAltResult, Scope, Stmt};
 
 use super::{
     Counters, Made, Plugin,
@@ -41,6 +41,7 @@ use crate::{
     script::{
         Lines, Text, Texts,
         budget::{self, Thread},
+        cells,
         compile::{Compiled, compile},
         engine::Natives,
         fault,
@@ -105,6 +106,8 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
     if inputs.text.text.trim().is_empty() {
         return Err(vec![empty("the script is empty", &inputs.text.file)]);
     }
+    // Constants keep values of the top level, and with them what closures share, for as long as the plugin is.
+    let cells = cells::remember();
     let mut engine = inputs.natives.engine(inputs.limits.call_depth);
     // From here on: what a script is made of can take longer to read than to run.
     let deadline = bounds::deadline(&inputs.limits);
@@ -118,7 +121,8 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         return Err(vec![empty(message, &inputs.text.file)]);
     }
     engine.set_module_resolver(Resolver(Arc::clone(&libraries)));
-    install_variables(&mut engine);
+    let captures = captures(&script, &libraries);
+    install_variables(&mut engine, captures);
     install_output(&mut engine);
     let mut declared = run_top_level(&engine, &script, &inputs, &texts, deadline)?;
     let mut faults = later::check_verbs(&script, &declared);
@@ -177,6 +181,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         texts,
         counters: Counters::default(),
         growth: Growth::default(),
+        cells: cells.keep(),
         start_fault: Mutex::new(None),
     })
 }
@@ -199,10 +204,29 @@ fn read(engine: &rhai::Engine, inputs: &Inputs<'_>) -> Result<Read, Vec<Diagnost
     if faults.is_empty() { Ok(Read { script, libraries, texts }) } else { Err(faults) }
 }
 
+/// Whether closures of a script or of what it imports capture variables.
+fn captures(script: &Compiled, libraries: &Libraries) -> bool {
+    let mut found = false;
+    for text in libraries.iter().chain([script]) {
+        text.ast.walk(&mut |path: &[ASTNode<'_>]| {
+            found |= matches!(path.last(), Some(ASTNode::Stmt(Stmt::Share(_))));
+            !found
+        });
+    }
+    found
+}
+
 /// Constants of the top level and the host's variables, which Rhai hides from functions.
-fn install_variables(engine: &mut rhai::Engine) {
+///
+/// Rhai asks here for every variable, and so also for one that it has just made shared, before the closure which
+/// captures it takes hold of it.
+fn install_variables(engine: &mut rhai::Engine, captures: bool) {
     #[expect(deprecated, reason = "not deprecated but volatile; the version of rhai is pinned")]
-    engine.on_var(|name, index, context| {
+    engine.on_var(move |name, index, mut context| {
+        if captures && let Some(variable) = context.scope_mut().get_mut(name) {
+            cells::adopt(variable);
+            return Ok(None);
+        }
         if index > 0 || context.scope().contains(name) {
             return Ok(None);
         }

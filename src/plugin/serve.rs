@@ -34,7 +34,7 @@ use crate::{
     },
     script::{
         budget::{self, Limits, Spent, Thread},
-        fault, memory,
+        cells, fault, memory,
     },
     settings::Responses,
 };
@@ -126,6 +126,7 @@ impl Plugin {
         let now = Instant::now();
         let budget = budget::enter_at(now, self.budget(now + time), thread);
         let before = memory::balance();
+        let cells = cells::remember();
         let _current = current::enter(Arc::clone(&self.context), Phase::Request);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut request = request;
@@ -146,6 +147,7 @@ impl Plugin {
         };
         self.note_pace(index, budget.is_slow());
         if let Some(spent) = budget.spent() {
+            drop(cells);
             self.note_left(before, 0);
             let place = match result {
                 Ok(Err(error)) => Some(Box::new(self.diagnose(&error, &route.place.file))),
@@ -160,6 +162,7 @@ impl Plugin {
         let ran = match result {
             Ok(Ok(Ok(answer))) => {
                 let body = if let Answer::Ready(_, bytes) = answer { bytes } else { 0 };
+                drop(cells);
                 self.note_left(before, body);
                 Ran::Answer(answer)
             }

@@ -11,6 +11,7 @@ use super::{
     libraries::Libraries,
     tell,
 };
+use crate::script::cells;
 
 /// A type of the host's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,7 +165,8 @@ pub(super) fn engine() -> Made {
     Made(engine, vec![host, standard], vec![("own".to_owned(), own)])
 }
 
-pub(super) const HOOKS: Hooks = Hooks { operations: |_| None, is_full: || false, lend, calls };
+pub(super) const HOOKS: Hooks =
+    Hooks { operations: |_| None, is_full: || false, lend, calls, share: cells::share };
 
 /// The natives of [`host`] and of `own` that call closures.
 pub(super) fn calls(native: Callee<'_>, argument: usize) -> Option<Calls> {

@@ -10,7 +10,7 @@ use ::rhai::Dynamic;
 
 use super::{
     Hooks, TOLD,
-    made::{Made, calls, engine, lend},
+    made::{self, Made, engine},
     ran, widget,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn operations(more: u64) -> Option<Dynamic> {
 }
 
 /// Hooks that end what takes too many operations.
-pub(super) const HOOKS: Hooks = Hooks { operations, is_full: || false, lend, calls };
+pub(super) const HOOKS: Hooks = Hooks { operations, ..made::HOOKS };
 
 /// What cannot give the same twice, or waits.
 const UNSTEADY: [&str; 2] = ["timestamp", "sleep"];

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     compile::{self, Hooks, Modules, Obstacle, Program, Run, Stack},
     host::{closures, current, request::lend},
-    script::{Native, budget, effect},
+    script::{Native, budget, cells, effect},
 };
 
 /// How many sets of surroundings are kept for calls to come.
@@ -192,6 +192,7 @@ impl Callback {
             is_full: budget::is_full,
             lend: lend::lend,
             calls: closures::calls,
+            share: cells::share,
         };
         let (global, captured) = (&self.surroundings, self.function.curry());
         let compiled = compile::compile(engine, global, &self.definition, captured, modules, hooks);

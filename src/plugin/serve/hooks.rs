@@ -13,7 +13,10 @@ use crate::{
         current::{self, Phase},
         declare::callback::Callback,
     },
-    script::budget::{self, Thread},
+    script::{
+        budget::{self, Thread},
+        cells,
+    },
 };
 
 impl Plugin {
@@ -32,6 +35,7 @@ impl Plugin {
     fn run_hooks(&self, hooks: &[Callback], what: &str) -> Option<Diagnostic> {
         for hook in hooks {
             let budget = budget::enter(self.budget(Instant::now() + self.load_time()), Thread::Own);
+            let _cells = cells::remember();
             let _current = current::enter(Arc::clone(&self.context), Phase::Lifecycle);
             let result = catch_unwind(AssertUnwindSafe(|| hook.call(&self.engine, [])));
             let mut diagnostic = match result {

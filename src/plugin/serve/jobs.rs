@@ -12,7 +12,7 @@ use crate::{
     plugin::job::Job,
     script::{
         budget::{self, Spent, Thread},
-        memory,
+        cells, memory,
     },
     services::schedule::{Outcome, Worth},
 };
@@ -57,11 +57,13 @@ impl Plugin {
         let _much = memory::give_back_what_is_freed();
         let budget = budget::enter(self.budget(Instant::now() + job.timeout), Thread::Own);
         let before = memory::balance();
+        let cells = cells::remember();
         let _current = current::enter(std::sync::Arc::clone(&self.context), Phase::Job);
         // What it returns is dropped here, where the stack is large.
         let result =
             catch_unwind(AssertUnwindSafe(|| job.function.call(&self.engine, []).map(drop)));
         let spent = budget.spent();
+        drop(cells);
         self.note_left(before, 0);
         let mut diagnostic = match result {
             Ok(Ok(())) if spent.is_none() => return None,

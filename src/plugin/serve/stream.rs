@@ -23,7 +23,7 @@ use crate::{
     plugin::execute::Executor,
     script::{
         budget::{self, Thread},
-        memory,
+        cells, memory,
     },
 };
 
@@ -68,6 +68,7 @@ impl Plugin {
     fn write_stream(&self, write: &Callback, out: StreamWriter, time: Duration) -> Result<(), ()> {
         let _much = memory::give_back_what_is_freed();
         let budget = budget::enter(self.budget(Instant::now() + time), Thread::Own);
+        let _cells = cells::remember();
         let _current = current::enter(Arc::clone(&self.context), Phase::Stream);
         let gone = out.clone();
         let result =
