@@ -17,9 +17,8 @@ use ::rhai::{
     AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Scope, ScriptFuncDef, Shared,
 };
 
-use self::made::{HOOKS, Made, calls, engine};
+use self::made::{HOOKS, Made, calls, engine, share};
 use super::{Hooks, Obstacle, Program, Run, Stack, compile};
-use crate::script::cells;
 
 thread_local! {
     /// What the program at hand told on its way.
@@ -254,7 +253,7 @@ fn a_program_without_an_end_is_ended() {
             is_full: || false,
             lend: |_, _, _| None,
             calls,
-            share: cells::share,
+            share,
             operations: |more| {
                 thread_local!(static COUNT: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
                 COUNT.set(COUNT.get() + more);

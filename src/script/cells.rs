@@ -12,8 +12,8 @@ use std::{
 
 use rhai::{Dynamic, Locked, Shared};
 
-/// The tag of variables whose cell is remembered.
-const REMEMBERED: i32 = 0x5ce1;
+/// The tag of variables whose cell was made here.
+const OURS: i32 = 0x5ce1;
 
 /// How many cells are remembered before it is looked which of them are gone.
 const MANY: usize = 64;
@@ -99,9 +99,10 @@ pub(crate) fn share(variable: &mut Dynamic) {
     *variable = if value.is_read_only() { value.into_shared() } else { in_cell(value) };
 }
 
-/// Remembers the cell of a variable that Rhai itself has just made one that closures share.
+/// Remembers the cell of a variable that Rhai itself has just made one that closures share, if that is to be done.
 pub(crate) fn adopt(variable: &mut Dynamic) {
-    if variable.is_shared() && variable.tag() != REMEMBERED && !variable.is_read_only() {
+    let is_new = variable.is_shared() && variable.tag() != OURS && !variable.is_read_only();
+    if is_new && MADE.with_borrow(Option::is_some) {
         // No closure holds it yet, so that its value is moved.
         *variable = in_cell(mem::take(variable).flatten());
     }
@@ -109,12 +110,9 @@ pub(crate) fn adopt(variable: &mut Dynamic) {
 
 fn in_cell(value: Dynamic) -> Dynamic {
     let cell = Shared::new(Locked::new(value));
-    let is_remembered =
-        MADE.with_borrow_mut(|made| made.as_mut().map(|made| made.remember(&cell)).is_some());
+    MADE.with_borrow_mut(|made| made.as_mut().map(|made| made.remember(&cell)));
     let mut variable = Dynamic::from(cell);
-    if is_remembered {
-        variable.set_tag(REMEMBERED);
-    }
+    variable.set_tag(OURS);
     variable
 }
 

@@ -11,7 +11,6 @@ use super::{
     libraries::Libraries,
     tell,
 };
-use crate::script::cells;
 
 /// A type of the host's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,8 +164,13 @@ pub(super) fn engine() -> Made {
     Made(engine, vec![host, standard], vec![("own".to_owned(), own)])
 }
 
+/// As Rhai does it.
+pub(super) fn share(variable: &mut Dynamic) {
+    *variable = std::mem::take(variable).into_shared();
+}
+
 pub(super) const HOOKS: Hooks =
-    Hooks { operations: |_| None, is_full: || false, lend, calls, share: cells::share };
+    Hooks { operations: |_| None, is_full: || false, lend, calls, share };
 
 /// The natives of [`host`] and of `own` that call closures.
 pub(super) fn calls(native: Callee<'_>, argument: usize) -> Option<Calls> {
