@@ -3,10 +3,9 @@
 use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use http::{Method, StatusCode, Uri, header, uri::Scheme};
-use hyper::body::Bytes;
 use poem::{Endpoint, Response};
 
-use super::{Inner, cors, docs, documents, logged::Logged, openapi};
+use super::{Inner, cors, docs, documents, logged::Logged, openapi, received::receive};
 use crate::{
     admin::{Area, Caller, Denied},
     documents::{Mount, start},
@@ -19,7 +18,8 @@ use crate::{
         request::{AuthInfo, ClientCert, Params, RequestData, RequestId, ScriptRequest, host_of},
     },
     middleware::{
-        body, client,
+        body::Received,
+        client,
         keys::{Basic, Holder, Presented, Unauthorized},
         origin,
         withheld::withhold,
@@ -162,8 +162,8 @@ impl HotplateEndpoint {
         request: &mut Request<'_>,
         generation: &Generation,
     ) -> Response {
-        let body = match read_body(request, &generation.settings).await {
-            Ok(body) => body,
+        let received = match receive(request, &generation.settings).await {
+            Ok(received) => received,
             Err(refused) => return refused,
         };
         let (headers, uri) = (request.headers().clone(), request.uri().clone());
@@ -174,7 +174,7 @@ impl HotplateEndpoint {
             method: &method,
             headers: &headers,
             uri: &uri,
-            body: &body,
+            body: &received.bytes,
             host: &host,
             peer,
             local,
@@ -217,8 +217,8 @@ impl HotplateEndpoint {
         generation: &Generation,
     ) -> Response {
         let settings = &generation.settings;
-        let body = match read_body(request, settings).await {
-            Ok(body) => body,
+        let Received { bytes: body, held } = match receive(request, settings).await {
+            Ok(received) => received,
             Err(refused) => return refused,
         };
         let not_found = || Problem::new(StatusCode::NOT_FOUND).into_response();
@@ -248,6 +248,7 @@ impl HotplateEndpoint {
             uri: target_of(request),
             headers: std::mem::take(&mut request.parts.headers),
             body,
+            held,
         };
         if is_guarded {
             withhold(&mut data.headers, &mut data.uri, plugin.name(), settings);
@@ -368,23 +369,6 @@ fn authorised(
         (Auth::AsPlugin, _) => presented().user(name, plugin, &settings.auth),
         (Auth::AnyOf(scopes), _) => presented().holder(scopes, name, plugin, &settings.auth),
     }
-}
-
-async fn read_body(request: &mut Request<'_>, settings: &Settings) -> Result<Bytes, Response> {
-    let Some(body) = request.body.take() else { return Ok(Bytes::new()) };
-    body::read(body, settings.limits.body_bytes).await.map_err(|unread| {
-        let (status, close) = match unread {
-            body::Unread::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, true),
-            body::Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, true),
-            body::Unread::CutShort => (StatusCode::BAD_REQUEST, true),
-        };
-        let mut response = Problem::new(status).detail(unread.to_string()).into_response();
-        if close {
-            let close = header::HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-        }
-        response
-    })
 }
 
 /// The target as it was sent, taken out of a request that nobody asks for it any more.

@@ -40,7 +40,10 @@ use super::{
     error::mistake,
     session::Visit,
 };
-use crate::script::{Native, effect};
+use crate::{
+    script::{Native, effect},
+    services::bodies::Held,
+};
 
 /// What the server knows of a request when it calls a handler.
 #[derive(Debug)]
@@ -59,6 +62,9 @@ pub(crate) struct RequestData {
     pub(crate) headers: HeaderMap,
     /// The whole body.
     pub(crate) body: Bytes,
+    /// What the body takes of what all bodies may hold.
+    #[expect(dead_code, reason = "it is there to be dropped with the body")]
+    pub(crate) held: Held,
     /// The client's address, as far as it can be believed.
     pub(crate) client_ip: IpAddr,
     /// The certificate that it showed, if it was asked for one.

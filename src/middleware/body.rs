@@ -1,8 +1,10 @@
-//! Request bodies, read whole within a size.
+//! Request bodies, read whole within a size, and within what all of them may hold together.
 
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Bytes};
 use poem::Body;
+
+use crate::services::bodies::{Crowded, Held, Sizes};
 
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +12,9 @@ pub(crate) enum Unread {
     /// It is larger than allowed.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
+    /// The bodies of other requests take all that there is for them.
+    #[error(transparent)]
+    Crowded(#[from] Crowded),
     /// It did not come in time.
     #[error("the body did not come in time")]
     TooSlow,
@@ -18,12 +23,22 @@ pub(crate) enum Unread {
     CutShort,
 }
 
-/// Reads a body of at most `most` bytes; counted as they come, whatever was announced.
-pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, Unread> {
+/// A whole body.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// What is in it.
+    pub(crate) bytes: Bytes,
+    /// What it takes of the account, to be kept for as long as the bytes are.
+    pub(crate) held: Held,
+}
+
+/// Reads a body; counted as it comes, whatever was announced.
+pub(crate) async fn read(body: Body, sizes: Sizes) -> Result<Received, Unread> {
     let mut body: http_body_util::combinators::BoxBody<Bytes, std::io::Error> = body.into();
-    if body.size_hint().lower() > most as u64 {
-        return Err(Unread::TooLarge(most));
+    if body.size_hint().lower() > sizes.one as u64 {
+        return Err(Unread::TooLarge(sizes.one));
     }
+    let mut held = Held::default();
     let mut whole: Option<Bytes> = None;
     let mut parts: Vec<u8> = Vec::new();
     let mut read = 0;
@@ -34,9 +49,10 @@ pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, Unread> {
         })?;
         let Ok(data) = frame.into_data() else { continue };
         read += data.len();
-        if read > most {
-            return Err(Unread::TooLarge(most));
+        if read > sizes.one {
+            return Err(Unread::TooLarge(sizes.one));
         }
+        held.grow(read, sizes)?;
         match whole.take() {
             None if parts.is_empty() => whole = Some(data),
             None => parts.extend_from_slice(&data),
@@ -46,5 +62,5 @@ pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, Unread> {
             }
         }
     }
-    Ok(whole.unwrap_or_else(|| parts.into()))
+    Ok(Received { bytes: whole.unwrap_or_else(|| parts.into()), held })
 }

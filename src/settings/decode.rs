@@ -176,6 +176,9 @@ fn limits(fields: &mut Fields) -> Limits {
         idle_ms: fields.number("idle_ms", 1..=DAY_MS).unwrap_or(default.idle_ms),
         grace_ms: fields.number("grace_ms", 0..=DAY_MS).unwrap_or(default.grace_ms),
         body_bytes: fields.number("body_bytes", 0..=MAX_BYTES).unwrap_or(default.body_bytes),
+        total_body_bytes: fields
+            .number("total_body_bytes", 1_048_576..=MAX_BYTES)
+            .unwrap_or(default.total_body_bytes),
         // The HTTP implementation needs a buffer of 8 KiB at least.
         header_bytes: fields
             .number("header_bytes", 8_192..=16_777_216)

@@ -20,6 +20,8 @@ pub struct Limits {
     pub grace_ms: u64,
     /// Bytes of a request body, counted as they are read.
     pub body_bytes: usize,
+    /// Bytes of the bodies of all requests together, the first 16 KiB of each aside.
+    pub total_body_bytes: usize,
     /// Bytes of a request head.
     pub header_bytes: usize,
     /// Connections open at the same time.
@@ -101,6 +103,7 @@ impl Default for Limits {
             idle_ms: 60_000,
             grace_ms: 10_000,
             body_bytes: 1 << 20,
+            total_body_bytes: 256 << 20,
             header_bytes: 64 << 10,
             connections: 10_000,
             script_threads: 64,

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     clients::frame,
-    harness::{Project, Secure, Server},
+    harness::{Ask, Project, Secure, Server, wait_until},
 };
 
 const OK: &str = "get(|req| \"ok\");\npost(|req| req.text());";
@@ -190,4 +190,40 @@ fn handshakes_that_are_not_finished_are_cut_in_ten_seconds() {
         drop(socket.read_to_end(&mut rest));
     }
     assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+}
+
+#[test]
+fn bodies_that_many_clients_send_at_once_take_no_more_memory_than_they_may() {
+    let server = Project::new(&[("t.rhai", "post(|req| req.bytes().len());\nget(|| \"ok\");")])
+        .config("[limits]\nbody_bytes = 1048576\ntotal_body_bytes = 4194304\n")
+        .start();
+    let is_full = || {
+        let answer = server.ask(Ask::post("/t").body("text/plain", vec![b'x'; 500_000]));
+        assert!([200, 503].contains(&answer.status), "{}", answer.text());
+        (answer.status == 503).then(|| assert!(answer.header("retry-after").is_some())).is_some()
+    };
+    // All but the last byte of a body, on one connection after the other.
+    let mut held = Vec::new();
+    wait_until("all that bodies may hold is held", || {
+        let mut connection = server.connect();
+        connection.send(b"POST /t HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000001\r\n\r\n");
+        // Whoever is turned away on the way has closed the connection.
+        drop(connection.try_send(&vec![b'x'; 1_000_000]));
+        held.push(connection);
+        is_full()
+    });
+    assert!(held.len() < 40, "{}", held.len());
+    // Who sends little, and who sends nothing, notices nothing of it.
+    let small = Ask::post("/t").body("text/plain", vec![b'x'; 16_000]);
+    assert_eq!(server.ask(small).ok(), "16000");
+    assert_eq!(server.get("/t").ok(), "ok");
+    let mut answered: Vec<u16> = Vec::new();
+    for connection in &mut held {
+        drop(connection.try_send(b"x"));
+        answered.extend(connection.answer(false).map(|answer| answer.status));
+    }
+    let whole = answered.iter().filter(|status| **status == 200).count();
+    assert!((2..=4).contains(&whole), "{answered:?}");
+    drop(held);
+    wait_until("what they held is free", || !is_full());
 }

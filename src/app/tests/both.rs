@@ -21,6 +21,7 @@ use crate::{
     host::request::{Params, RequestData, RequestId},
     plugin::{Plugin, pool::STACK},
     script::budget::Limits,
+    services::bodies::Held,
 };
 
 /// What a function may use: little, because most hostile ones use all of it.
@@ -114,6 +115,7 @@ fn request(id: RequestId) -> RequestData {
         },
         headers,
         body: BODY.into(),
+        held: Held::default(),
         client_ip: [127, 0, 0, 1].into(),
         client_cert: None,
         id,

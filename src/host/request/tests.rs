@@ -3,7 +3,10 @@
 use rhai::{Engine, EvalAltResult, Module, Scope, packages::Package};
 
 use super::*;
-use crate::host::error::{self, Raised};
+use crate::{
+    host::error::{self, Raised},
+    services::bodies::Held,
+};
 
 fn engine() -> Engine {
     let mut engine = Engine::new_raw();
@@ -34,6 +37,7 @@ fn data(headers: &[(&str, &str)], body: &[u8]) -> RequestData {
         },
         headers: fields,
         body: Bytes::copy_from_slice(body),
+        held: Held::default(),
         client_ip: [127, 0, 0, 1].into(),
         client_cert: None,
         id: RequestId::next(),
