@@ -10,6 +10,7 @@ mod events;
 mod logged;
 pub mod measured;
 mod openapi;
+mod received;
 mod redirect;
 pub(crate) mod serve;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    hash::Hash,
+    hash::{BuildHasher as _, Hash, RandomState},
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -83,13 +83,19 @@ impl Rates {
 /// What a script counts under keys of its own. The same key with another limit is counted for itself.
 #[derive(Debug, Default)]
 pub(crate) struct KeyRates {
-    even: Counters<(Box<str>, u32, Duration)>,
+    even: Counters<(Fingerprint, u32, Duration)>,
+    /// What makes fingerprints, unlike those of any other.
+    hashers: [RandomState; 2],
 }
+
+/// What is remembered of a key, however long it is: two hashes whose secrets nobody knows.
+type Fingerprint = [u64; 2];
 
 impl KeyRates {
     /// Counts one under a key; whether there were fewer than `times`, not 0, in the time `per`.
     pub(crate) fn take(&self, key: &str, times: u32, per: Duration, now: Instant) -> bool {
-        self.even.take((key.into(), times, per), per / times.max(1), per, now).is_ok()
+        let fingerprint = self.hashers.each_ref().map(|hasher| hasher.hash_one(key));
+        self.even.take((fingerprint, times, per), per / times.max(1), per, now).is_ok()
     }
 }
 

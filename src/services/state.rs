@@ -5,13 +5,17 @@
 //!   by comparing: [`State::replace`] succeeds only if the value is still the one that was seen.
 //! - Sizes are an estimate of the memory held, kept as a running total.
 
+mod all;
+
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use serde_json::Value;
 
+use self::all::Share;
+pub(crate) use self::all::States;
 use super::rates::{KeyRates, RouteRates};
 
 /// The most bytes of a key.
@@ -43,6 +47,12 @@ pub(crate) enum Refused {
         /// What it may hold, in bytes.
         most: usize,
     },
+    /// All plugins would hold too much.
+    #[error("all plugins together keep at most {most} bytes in their states")]
+    Crowded {
+        /// What they may hold, in bytes.
+        most: usize,
+    },
     /// The value to count up is no integer.
     #[error("`{key}` holds {kind}, not an integer")]
     NotAnInteger {
@@ -61,6 +71,7 @@ pub(crate) enum Refused {
 pub(crate) struct State {
     kept: RwLock<Kept>,
     most_bytes: usize,
+    share: Share,
     rates: RouteRates,
     taken: KeyRates,
 }
@@ -79,16 +90,23 @@ struct Entry {
 
 impl Default for State {
     fn default() -> Self {
-        Self::new(MOST_BYTES)
+        Self::new(MOST_BYTES, Share::default())
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.share.give_back(self.bytes());
     }
 }
 
 impl State {
     /// An empty memory for about `most_bytes` bytes.
-    pub(crate) fn new(most_bytes: usize) -> Self {
+    fn new(most_bytes: usize, share: Share) -> Self {
         Self {
             kept: RwLock::default(),
             most_bytes,
+            share,
             rates: RouteRates::default(),
             taken: KeyRates::default(),
         }
@@ -112,7 +130,7 @@ impl State {
     /// Keeps a value under a key, in place of the one before.
     pub(crate) fn set(&self, key: &str, value: Value) -> Result<(), Refused> {
         let bytes = cost(key, &value)?;
-        let before = self.write().put(key, value, bytes, self.most_bytes)?;
+        let before = self.write().put(key, value, bytes, self.most())?;
         drop(before);
         Ok(())
     }
@@ -134,7 +152,7 @@ impl State {
         if !same {
             return Ok(false);
         }
-        let before = kept.put(key, value, bytes, self.most_bytes)?;
+        let before = kept.put(key, value, bytes, self.most())?;
         drop(kept);
         drop(before);
         Ok(true)
@@ -152,7 +170,7 @@ impl State {
             })?,
         };
         let sum = before.checked_add(by).ok_or_else(|| Refused::Overflow(key.to_owned()))?;
-        kept.put(key, Value::from(sum), bytes, self.most_bytes)?;
+        kept.put(key, Value::from(sum), bytes, self.most())?;
         Ok(sum)
     }
 
@@ -162,6 +180,7 @@ impl State {
         let Some(entry) = kept.entries.remove(key) else { return false };
         kept.bytes = kept.bytes.saturating_sub(entry.bytes);
         drop(kept);
+        self.share.give_back(entry.bytes);
         drop(entry);
         true
     }
@@ -184,6 +203,10 @@ impl State {
         self.read().bytes
     }
 
+    fn most(&self) -> Most<'_> {
+        Most { bytes: self.most_bytes, share: &self.share }
+    }
+
     // A panic under the lock leaves whole entries behind, so the lock is as good as before.
     fn read(&self) -> RwLockReadGuard<'_, Kept> {
         self.kept.read().unwrap_or_else(PoisonError::into_inner)
@@ -194,6 +217,13 @@ impl State {
     }
 }
 
+/// What a memory may hold.
+#[derive(Clone, Copy)]
+struct Most<'a> {
+    bytes: usize,
+    share: &'a Share,
+}
+
 impl Kept {
     /// Puts a value in, and gives back the one before so that it is dropped outside the lock.
     fn put(
@@ -201,13 +231,17 @@ impl Kept {
         key: &str,
         value: Value,
         bytes: usize,
-        most: usize,
+        most: Most<'_>,
     ) -> Result<Option<Arc<Value>>, Refused> {
         if let Some(entry) = self.entries.get_mut(key) {
             let wanted = self.bytes.saturating_sub(entry.bytes).saturating_add(bytes);
             // A plugin that is full may still make its values smaller.
-            if wanted > most && bytes > entry.bytes {
-                return Err(Refused::Full { wanted, most });
+            match bytes.checked_sub(entry.bytes) {
+                Some(more) if more > 0 && wanted > most.bytes => {
+                    return Err(Refused::Full { wanted, most: most.bytes });
+                }
+                Some(more) => most.share.take(more)?,
+                None => most.share.give_back(entry.bytes - bytes),
             }
             self.bytes = wanted;
             entry.bytes = bytes;
@@ -217,9 +251,10 @@ impl Kept {
             return Err(Refused::ManyKeys);
         }
         let wanted = self.bytes.saturating_add(bytes);
-        if wanted > most {
-            return Err(Refused::Full { wanted, most });
+        if wanted > most.bytes {
+            return Err(Refused::Full { wanted, most: most.bytes });
         }
+        most.share.take(bytes)?;
         self.bytes = wanted;
         self.entries.insert(key.into(), Entry { value: Arc::new(value), bytes });
         Ok(None)
@@ -254,25 +289,6 @@ fn kind_of(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "an array",
         Value::Object(_) => "a map",
-    }
-}
-
-/// The memory of all plugins. A plugin that goes and comes back finds its own again.
-#[derive(Debug, Default)]
-pub(crate) struct States {
-    by_plugin: Mutex<HashMap<String, Arc<State>>>,
-}
-
-impl States {
-    /// The memory of the plugin of this name, empty at first.
-    pub(crate) fn of(&self, plugin: &str) -> Arc<State> {
-        let mut states = self.by_plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = states.get(plugin) {
-            return Arc::clone(state);
-        }
-        let state = Arc::new(State::default());
-        states.insert(plugin.to_owned(), Arc::clone(&state));
-        state
     }
 }
 
@@ -331,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_full_memory_refuses_what_is_new_and_keeps_what_is_old() {
-        let state = State::new(4096);
+        let state = State::new(4096, Share::default());
         state.set("a", json!("x".repeat(2000))).unwrap();
         let refused = state.set("b", json!("x".repeat(3000))).unwrap_err();
         assert!(matches!(refused, Refused::Full { most: 4096, .. }));
@@ -347,13 +363,5 @@ mod tests {
         let state = State::default();
         assert_eq!(state.set(&"k".repeat(1025), json!(1)), Err(Refused::LongKey(1025)));
         assert!(state.set(&"k".repeat(1024), json!(1)).is_ok());
-    }
-
-    #[test]
-    fn a_plugin_that_comes_back_finds_its_memory() {
-        let states = States::default();
-        states.of("a").set("k", json!(1)).unwrap();
-        assert!(states.of("b").value("k").is_none());
-        assert!(states.of("a").value("k").is_some());
     }
 }
