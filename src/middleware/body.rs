@@ -35,7 +35,8 @@ pub(crate) struct Received {
 /// Reads a body; counted as it comes, whatever was announced.
 pub(crate) async fn read(body: Body, sizes: Sizes) -> Result<Received, Unread> {
     let mut body: http_body_util::combinators::BoxBody<Bytes, std::io::Error> = body.into();
-    if body.size_hint().lower() > sizes.one as u64 {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > sizes.one {
         return Err(Unread::TooLarge(sizes.one));
     }
     let mut held = Held::default();
@@ -57,6 +58,8 @@ pub(crate) async fn read(body: Body, sizes: Sizes) -> Result<Received, Unread> {
             None if parts.is_empty() => whole = Some(data),
             None => parts.extend_from_slice(&data),
             Some(first) => {
+                // Room that nothing is written to takes no memory.
+                parts.reserve_exact(announced.max(read));
                 parts.extend_from_slice(&first);
                 parts.extend_from_slice(&data);
             }
