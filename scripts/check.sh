@@ -59,9 +59,9 @@ else
   skip "sessions in Valkey: valkey-server is not installed"
 fi
 
-step "tests: hostile scripts in an optimised build"
+step "tests: hostile scripts and pages in an optimised build"
 cargo build --locked --profile gate
-SUITE_PROGRAM="$PWD/target/gate/hotplate" cargo test --locked --test suite -- hostile
+SUITE_PROGRAM="$PWD/target/gate/hotplate" cargo test --locked --test suite -- hostile pathological very_many
 
 if [ "${#skipped[@]}" -gt 0 ]; then
   step "not checked"

@@ -11,6 +11,7 @@ pub(crate) mod execute;
 mod growth;
 pub(crate) mod job;
 pub(crate) mod load;
+mod pace;
 pub(crate) mod pool;
 pub(crate) mod route;
 pub(crate) mod serve;
@@ -18,18 +19,15 @@ pub(crate) mod spec;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
 use rhai::Engine;
 
 use self::{
-    admission::Admission, execute::Pace, growth::Growth, job::Job, load::Shared, pool::Share,
-    route::Route,
+    admission::Admission, execute::Pace, growth::Growth, job::Job, load::Shared, pace::RoutePace,
+    pool::Share, route::Route,
 };
 use crate::{
     compile::Obstacle,
@@ -42,12 +40,6 @@ use crate::{
     script::{Texts, cells::Cells},
     settings::{Responses, ScriptLimits},
 };
-
-/// How many quick calls after the last slow one make a slow route a quick one.
-const QUICK_AGAIN: u32 = 32;
-
-/// What stands there for a route that was never called.
-const NEVER_CALLED: u32 = u32::MAX;
 
 /// What a plugin was made of; two loads of the same digest are the same plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +79,8 @@ pub(crate) struct Plugin {
     cells: Cells,
     /// How many of its calls are on threads of our own.
     share: Share,
-    /// For each route, how many calls must be quick before it no longer counts as slow; 0 when it does
-    /// not.
-    slow: Box<[AtomicU32]>,
+    /// How fast each route is.
+    paces: Box<[RoutePace]>,
     /// What went wrong in `on_start`, which runs after the plugin is served.
     start_fault: Mutex<Option<Diagnostic>>,
 }
@@ -263,23 +254,7 @@ impl Plugin {
 
     /// Whether calls of a route took long lately.
     fn pace(&self, route: usize) -> Pace {
-        match self.slow.get(route).map(|left| left.load(Ordering::Relaxed)) {
-            None | Some(0) => Pace::Quick,
-            Some(NEVER_CALLED) => Pace::New,
-            Some(_) => Pace::Slow,
-        }
-    }
-
-    /// Notes a call of a route, and whether it held up the worker it ran on, or would have.
-    fn note_pace(&self, route: usize, is_slow: bool) {
-        let Some(slow) = self.slow.get(route) else { return };
-        // Two calls at once may count as one: it is the trend that matters.
-        match (is_slow, slow.load(Ordering::Relaxed)) {
-            (true, _) => slow.store(QUICK_AGAIN, Ordering::Relaxed),
-            (false, 0) => {}
-            (false, NEVER_CALLED) => slow.store(0, Ordering::Relaxed),
-            (false, left) => slow.store(left - 1, Ordering::Relaxed),
-        }
+        self.paces.get(route).map_or(Pace::Quick, RoutePace::get)
     }
 
     fn script_time(&self) -> Duration {

@@ -12,7 +12,7 @@ mod shared;
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, atomic::AtomicU32},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -23,6 +23,7 @@ use super::{
     admission::Admission,
     growth::Growth,
     job::Job,
+    pace::RoutePace,
     pool::Share,
     route::{Named, Route},
 };
@@ -163,7 +164,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         context: inputs.context,
         limits: inputs.limits,
         share: Share::default(),
-        slow: routes.iter().map(|_| AtomicU32::new(super::NEVER_CALLED)).collect(),
+        paces: routes.iter().map(|_| RoutePace::default()).collect(),
         responses: inputs.responses,
         routes,
         components: declared.components,

@@ -145,7 +145,10 @@ impl Plugin {
             None => session::finish(result.as_ref().ok()),
             Some(_) => Ok(None),
         };
-        self.note_pace(index, budget.is_slow());
+        if let Some(pace) = self.paces.get(index) {
+            let call = self.counters.requests.load(Ordering::Relaxed);
+            pace.note(budget.speed(), call);
+        }
         if let Some(spent) = budget.spent() {
             drop(cells);
             self.note_left(before, 0);

@@ -10,6 +10,7 @@
 //! thread gives up the rest of its work to another one, so that a slow script delays nobody else.
 
 mod escalate;
+mod speed;
 mod together;
 
 use std::{
@@ -24,7 +25,8 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-pub(crate) use self::together::Kept;
+use self::speed::{Began, processor_time};
+pub(crate) use self::{speed::Speed, together::Kept};
 use super::{Native, effect, memory};
 
 /// How long a script may hold a thread that serves other requests too.
@@ -152,8 +154,7 @@ pub(crate) struct Guard {
     thread: Option<Thread>,
     escalated: Option<Arc<Slow>>,
     blocked: Duration,
-    /// The processor time of a thread of our own at the start of this budget.
-    own: Option<Duration>,
+    began: Began,
     /// Bound to this thread: the meter is thread-local.
     _not_send: std::marker::PhantomData<*const ()>,
 }
@@ -172,9 +173,9 @@ pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
         bytes => i64::try_from(bytes).unwrap_or(i64::MAX).min(together::FREE),
     };
     METER.with(|meter| {
-        let (escalate_at, own) = match &thread {
-            Thread::Worker(_) => (Some(now + ESCALATE_AFTER), None),
-            Thread::Own => (None, Some(processor_time())),
+        let (escalate_at, began) = match &thread {
+            Thread::Worker(_) => (Some(now + ESCALATE_AFTER), Began::OnWorker(now)),
+            Thread::Own => (None, Began::OnOwn(processor_time())),
         };
         Guard {
             ticks: TICKS.replace(0),
@@ -189,7 +190,7 @@ pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
             thread: meter.thread.replace(Some(thread)),
             escalated: meter.escalated.take(),
             blocked: meter.blocked.take(),
-            own,
+            began,
             _not_send: std::marker::PhantomData,
         }
     })
@@ -201,27 +202,6 @@ impl Guard {
     pub(crate) fn spent(&self) -> Option<Spent> {
         METER.with(|meter| meter.spent.get())
     }
-}
-
-impl Guard {
-    /// Whether the run holds a worker for too long: it made its worker give up its other work, or would have.
-    /// How long it waited for the processor does not count on a thread of our own.
-    pub(crate) fn is_slow(&self) -> bool {
-        METER.with(|meter| match self.own {
-            None => meter.escalated.borrow().is_some(),
-            Some(began) => {
-                let worked = processor_time().saturating_sub(began);
-                worked + meter.blocked.get() >= ESCALATE_AFTER
-            }
-        })
-    }
-}
-
-/// The processor time that this thread has used.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    // It is never negative.
-    Duration::try_from(time).unwrap_or_default()
 }
 
 impl Drop for Guard {

@@ -95,7 +95,7 @@ pub(crate) fn runtime(error: &EvalAltResult, main: &str, texts: &Texts) -> Diagn
     };
     let mut positions = match inner.position() {
         position if !position.is_none() => vec![position],
-        _ => sought(texts, &file, running, &message),
+        _ => sought(texts, &file, running, raced(inner).or_else(|| locate::named(&message))),
     };
     if positions.is_empty() {
         positions.push(error.position());
@@ -126,11 +126,17 @@ fn error_function(error: &EvalAltResult) -> &str {
 }
 
 /// Where the native that an error tells of is called by the function that was running.
-fn sought(texts: &Texts, file: &str, running: Option<&str>, message: &str) -> Vec<Position> {
-    match (texts.script(file), locate::named(message)) {
+fn sought(texts: &Texts, file: &str, running: Option<&str>, native: Option<&str>) -> Vec<Position> {
+    match (texts.script(file), native) {
         (Some(script), Some(native)) => locate::calls(script, running, native),
         _ => Vec::new(),
     }
+}
+
+/// The function that was given a value which is in use, as in `argument #1 of function 'push'`.
+fn raced(error: &EvalAltResult) -> Option<&str> {
+    let EvalAltResult::ErrorDataRace(what, _) = error else { return None };
+    what.split('\'').nth(1)
 }
 
 fn frame(function: &str, file: &str, position: Position) -> Frame {
@@ -196,6 +202,15 @@ fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
             "functions call each other deeper than `call_depth` allows".to_owned(),
             Some("end the recursion, or raise `call_depth` in [limits]".to_owned()),
         ),
+        EvalAltResult::ErrorDataRace(..) => {
+            let message = match raced(error) {
+                Some(function) => {
+                    format!("`{function}` is given the value that it is called on")
+                }
+                None => "a closure uses the value that it is called through".to_owned(),
+            };
+            ("in-use", message, Some(IN_USE.to_owned()))
+        }
         EvalAltResult::ErrorParsing(kind, _) => ("syntax", lower_first(&kind.to_string()), None),
         EvalAltResult::ErrorModuleNotFound(name, _) => {
             ("import-not-found", format!("there is no module `{name}`"), None)
@@ -206,6 +221,9 @@ fn explain(error: &EvalAltResult) -> (&'static str, String, Option<String>) {
 
 const ASK_FOR_A_VALUE: &str =
     "write `x != null` to ask whether there is a value; `x ?? y` for a default";
+
+const IN_USE: &str = "closures share the variables that they use: let this one use a copy, `let copy = x;`, or put it into a map by \
+                      its name, `x.name = || …`, and take it out before it is called, `let f = x.name; f.call()`";
 
 const BOUNDS: &str = "`a.get(5)` gives null where there is no such item; `a[5]` raises";
 

@@ -7,9 +7,10 @@ use rhai::{AST, ASTFlags, ASTNode, Expr, FnCallExpr, Module, Position, Shared, S
 
 use super::compile::Compiled;
 
-/// The calls of `namespace::function` in a function of the script, or at its top level.
+/// The calls of `namespace::function`, or of a function or method without a namespace, in a function of the script
+/// or at its top level.
 pub(super) fn calls(script: &Compiled, within: Option<&str>, called: &str) -> Vec<Position> {
-    let Some((namespace, function)) = called.split_once("::") else { return Vec::new() };
+    let (namespace, function) = called.split_once("::").unwrap_or(("", called));
     let mut found = Vec::new();
     let mut visit = |ast: &AST, most: usize| {
         let mut tops = 0;
@@ -20,7 +21,7 @@ pub(super) fn calls(script: &Compiled, within: Option<&str>, called: &str) -> Ve
             }
             let (call, position) = match path.last() {
                 Some(
-                    ASTNode::Expr(Expr::FnCall(call, position))
+                    ASTNode::Expr(Expr::FnCall(call, position) | Expr::MethodCall(call, position))
                     | ASTNode::Stmt(Stmt::FnCall(call, position)),
                 ) => (call, *position),
                 _ => return true,
@@ -47,7 +48,11 @@ pub(super) fn calls(script: &Compiled, within: Option<&str>, called: &str) -> Ve
 }
 
 fn is(call: &FnCallExpr, namespace: &str, function: &str) -> bool {
-    call.is_qualified() && call.namespace.root() == namespace && call.name == function
+    let is_there = match namespace {
+        "" => !call.is_qualified(),
+        namespace => call.is_qualified() && call.namespace.root() == namespace,
+    };
+    is_there && call.name == function
 }
 
 /// The native that an error message begins with, as in `` `state::set` at the top level … ``.

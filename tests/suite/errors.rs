@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Answer, Server, answer, assert_tells};
+use crate::harness::{Answer, Project, Server, answer, assert_tells};
 
 #[track_caller]
 fn of(expression: &str) -> Answer {
@@ -103,6 +103,31 @@ fn the_calls_that_led_to_a_fault_are_told() {
     let told = answer(script).json();
     assert_tells(&told["rendered"], &["t.rhai:2", "inner", "t.rhai:5", "outer"]);
     assert_eq!(told["diagnostic"]["stack"][0]["function"], "inner");
+}
+
+#[test]
+fn a_method_that_takes_a_closure_over_what_it_is_called_on_is_told_where_it_is() {
+    for compiled in ["true", "false"] {
+        let script = "get(\"/other\", |req| {\n  let b = [];\n  b.push(2);\n  b.push(|| b);\n  b.len()\n});\n\
+                      get(\"/copy\", |req| {\n  let b = [7];\n  let copy = b;\n  b.push(|| copy);\n  b[1].call().len()\n});\n\
+                      get(\"/named\", |req| {\n  let b = #{};\n  b.f = || b.keys();\n  let f = b.f;\n  f.call()\n});\n\
+                      get(\"/through\", |req| {\n  let b = #{};\n  b.f = || b.keys();\n  b.f.call()\n});\n";
+        let server = Project::new(&[("t.rhai", script)])
+            .arg("--dev")
+            .env("HOTPLATE_LIMITS__COMPILE", compiled)
+            .start();
+        let told = server.get("/t/other").json();
+        assert_tells(
+            &told["rendered"],
+            &["`push` is given the value that it is called on", "t.rhai:3", "t.rhai:4", "copy"],
+        );
+        let told = server.get("/t/through").json();
+        let parts =
+            ["a closure uses the value that it is called through", "t.rhai:22", "take it out"];
+        assert_tells(&told["rendered"], &parts);
+        assert_eq!(server.get("/t/copy").json(), 1);
+        assert_eq!(server.get("/t/named").json(), serde_json::json!(["f"]));
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::{
     client::{Answer, Ask, Connection},
-    project::{Project, program},
+    project::{Project, program, within},
     secure::{Authority, Made, Secure},
     server::{Ended, Server},
 };

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -32,6 +32,12 @@ pub(crate) fn program() -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(named);
     assert!(path.is_file(), "SUITE_PROGRAM is {}, which is not a file", path.display());
     path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+/// How long what may take `released` in the released program may take in the one under test, which may be built to
+/// be debugged.
+pub(crate) fn within(released: Duration) -> Duration {
+    if std::env::var_os("SUITE_PROGRAM").is_some() { released } else { released * 4 }
 }
 
 impl Project {
