@@ -7,7 +7,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{Failure, arguments::Serve, log};
+use super::{
+    Failure,
+    arguments::Serve,
+    log::{self, Log},
+};
 use crate::{
     app::{
         Hotplate, StartError,
@@ -22,11 +26,14 @@ use crate::{
 /// How often the dates of certificates are looked at.
 const DATES_EVERY: Duration = Duration::from_secs(60 * 60);
 
+/// How often it is looked whether records of the log were lost.
+const LOSSES_EVERY: Duration = Duration::from_secs(2);
+
 /// Serves until a signal ends it.
 pub(super) fn run(options: &Serve) -> Result<(), Failure> {
     let sources = options.sources()?;
     let loaded = Settings::load(&sources)?;
-    let level = log::begin(&loaded.settings.log)?;
+    let (level, mut log) = log::begin(&loaded.settings.log)?;
     for warning in &loaded.warnings {
         tracing::warn!("{}", warning.render(false));
     }
@@ -68,7 +75,8 @@ pub(super) fn run(options: &Serve) -> Result<(), Failure> {
             Applied { diagnostics, unsettled: renewal.unsettled }
         })
         .build()?;
-    let served = runtime.block_on(until_signal(&site, ports, development.as_ref(), early));
+    let served =
+        runtime.block_on(until_signal(&site, ports, development.as_ref(), early, &mut log));
     drop(pidfile);
     // Requests that ignored the end are not waited for.
     runtime.shutdown_background();
@@ -80,6 +88,7 @@ async fn until_signal(
     ports: Ports,
     development: Option<&Development>,
     early: EarlyHangup,
+    log: &mut Log,
 ) -> Result<(), Failure> {
     let shutdown = Shutdown::new();
     let (hangup, mut hangups) = mpsc::channel(1);
@@ -92,6 +101,8 @@ async fn until_signal(
     ready(&ports, development)?;
     let mut dates = tokio::time::interval_at(Instant::now() + DATES_EVERY, DATES_EVERY);
     dates.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut losses = tokio::time::interval(LOSSES_EVERY);
+    losses.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let serving = site.serve_until(ports, shutdown);
     tokio::pin!(serving);
     let served = loop {
@@ -99,6 +110,7 @@ async fn until_signal(
             served = &mut serving => break served,
             Some(()) = hangups.recv() => site.look_again(),
             _ = dates.tick(), if has_dates => site.time_passed(),
+            _ = losses.tick() => log.tell_lost(),
         }
     };
     drop(signals);

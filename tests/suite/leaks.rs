@@ -1,8 +1,15 @@
 //! What a request leaves behind for the next one.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    process::Stdio,
+    time::Duration,
+};
 
-use crate::harness::{Ask, Server, assert_tells, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{Ask, Connection, Server, assert_tells, wait_until};
 
 #[test]
 fn nothing_that_a_handler_changes_is_there_for_the_next_request() {
@@ -67,6 +74,38 @@ fn a_call_that_logs_for_ever_is_cut_short_in_the_log() {
     assert_eq!(log.matches("the rest of it is left out").count(), 2);
     assert_eq!(log.matches("line 999\n").count() + log.matches("line 999 ").count(), 2, "{log}");
     assert!(!log.contains("line 1100"));
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_nobody_and_what_was_lost_is_counted() {
+    let project = crate::harness::Project::new(&[(
+        "t.rhai",
+        "get(|req| { print(\"x\".repeat(2000)); \"done\" });",
+    )]);
+    let mut child =
+        project.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let address = first.split("://").nth(1).unwrap().split(' ').next().unwrap();
+    let mut connection = Connection::open(address.parse().unwrap());
+    // A pipe holds 64 KiB, and some thousand records may wait; each request has two.
+    for _ in 0..6000 {
+        assert_eq!(connection.ask(&Ask::get("/t")).ok(), "done");
+    }
+    let mut log = child.stderr.take().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        log.read_to_string(&mut text).map(|_| text)
+    });
+    // It is looked every two seconds whether any were lost.
+    std::thread::sleep(Duration::from_secs(3));
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    let log = reading.join().unwrap().unwrap();
+    assert!(log.contains("records were lost records="), "{} bytes", log.len());
+    let last = log.lines().last().unwrap_or_default();
+    assert!(last.contains("draining"), "{last}");
 }
 
 #[test]
