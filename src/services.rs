@@ -11,7 +11,7 @@ pub(crate) mod sessions;
 pub(crate) mod state;
 pub(crate) mod store;
 mod told;
-mod turns;
+pub(crate) mod turns;
 mod unbroken;
 
 use std::{

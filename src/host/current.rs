@@ -6,12 +6,13 @@
 use std::{
     cell::{Cell, RefCell},
     sync::Arc,
+    time::Instant,
 };
 
 use rhai::Dynamic;
 
 use super::session::Visit;
-use crate::services::{files::Files, sessions::Sessions, state::State, store::Store};
+use crate::services::{files::Files, sessions::Sessions, state::State, store::Store, turns::Asked};
 
 /// What natives know of the plugin they serve. Immutable for the life of one version of the plugin.
 #[derive(Debug)]
@@ -124,6 +125,13 @@ pub(crate) fn close_log() {
 /// The plugin whose script runs on this thread.
 pub(crate) fn plugin() -> Option<Arc<PluginContext>> {
     RUN.with(|run| run.borrow().as_ref().map(|run| Arc::clone(&run.plugin)))
+}
+
+/// Asks a service for something on behalf of the plugin whose script runs, which must be done by a time.
+pub(crate) fn asks<T>(until: Instant, ask: impl FnOnce(Asked<'_>) -> T) -> T {
+    let plugin = plugin();
+    let by = plugin.as_ref().map_or("", |plugin| &plugin.name);
+    ask(Asked { by, until })
 }
 
 /// Remembers that the run used this session.

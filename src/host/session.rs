@@ -17,6 +17,7 @@ pub(crate) use self::{
     visit::{Mark, Visit},
 };
 use super::{
+    current,
     error::{mistake, raise},
     problem::Problem,
     request::ScriptRequest,
@@ -26,6 +27,7 @@ use crate::{
     services::{
         database::DatabaseError,
         sessions::{MOST_BYTES, SessionError, Sessions},
+        turns::Asked,
     },
 };
 
@@ -121,11 +123,11 @@ fn own_id(session: &ScriptSession, value: &Dynamic) -> Native<()> {
 /// Works on the sessions until the script's time is over.
 fn work<T>(
     sessions: &Sessions,
-    work: impl FnOnce(&Sessions, Instant) -> Result<T, SessionError>,
+    work: impl FnOnce(&Sessions, Asked<'_>) -> Result<T, SessionError>,
 ) -> Native<T> {
     budget::check()?;
-    let by = deadline();
-    budget::blocking(|| work(sessions, by))?.or_else(|error| {
+    let worked = budget::blocking(|| current::asks(deadline(), |asked| work(sessions, asked)))?;
+    worked.or_else(|error| {
         if matches!(error, SessionError::Database(DatabaseError::Late)) {
             budget::check()?;
         }

@@ -1,7 +1,8 @@
 //! The database of what plugins keep: one SQLite file, opened when it is first needed.
 //!
 //! - What was written is on the disk before [`Database::write`] returns: WAL, `synchronous = FULL`.
-//! - One write at a time, and few reads; whoever waits for a turn waits no longer than its time.
+//! - One write at a time, and few reads and one of each party; whoever waits for a turn waits no longer than its
+//!   time, and for one write of each other party.
 //! - No statement outlives its time: SQLite asks on its way.
 //! - A file that is damaged, locked or not to be written is an error each time, and nothing else: the next
 //!   call tries anew.
@@ -12,13 +13,13 @@ mod open;
 use std::{
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use self::lane::Lane;
-use super::told::Told;
+use super::{told::Told, turns::Asked};
 
 /// The name of the file in the folder of data.
 pub(crate) const FILE: &str = "hotplate.db";
@@ -89,8 +90,8 @@ impl Database {
     pub(crate) fn at(path: PathBuf) -> Self {
         Self {
             path,
-            writer: Lane::new(1),
-            readers: Lane::new(READERS),
+            writer: Lane::of_one(),
+            readers: Lane::of(READERS),
             opening: Mutex::default(),
             told: Told::default(),
         }
@@ -99,7 +100,7 @@ impl Database {
     /// Reads; `None` where nothing has ever been written.
     pub(crate) fn read<T, E: From<DatabaseError>>(
         &self,
-        by: Instant,
+        asked: Asked<'_>,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<Option<T>, E> {
         if !self.path.exists() {
@@ -107,22 +108,22 @@ impl Database {
         }
         let open = || {
             let _alone = self.alone();
-            open::reader(&self.path, by)
+            open::reader(&self.path, asked.until)
         };
-        self.readers.with(by, LOCKED, open, work).map(Some)
+        self.readers.with(asked, LOCKED, open, work).map(Some)
     }
 
     /// Writes: all of it or nothing. What it returns is said only after it is on the disk.
     pub(crate) fn write<T, E: From<DatabaseError>>(
         &self,
-        by: Instant,
+        asked: Asked<'_>,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let open = || {
             let _alone = self.alone();
-            open::writer(&self.path, by)
+            open::writer(&self.path, asked.until)
         };
-        self.writer.with(by, LOCKED, open, |connection| {
+        self.writer.with(asked, LOCKED, open, |connection| {
             let transaction =
                 Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
                     .map_err(|error| self.error(error))?;

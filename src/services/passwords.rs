@@ -3,14 +3,14 @@
 //! A hash takes a processor for some hundredth of a second and cannot be interrupted, and it takes 19 MiB. So no more
 //! of them are made at a time than there are processors, and the others wait for their turn.
 
-use std::{hint::black_box, sync::LazyLock, thread, time::Instant};
+use std::{hint::black_box, sync::LazyLock, thread};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version,
     password_hash::Error,
 };
 
-use super::turns::Turns;
+use super::turns::{Asked, Turns};
 
 /// The most bytes of a password.
 pub(crate) const MOST_PASSWORD_BYTES: usize = 4096;
@@ -83,14 +83,14 @@ impl Hash {
     }
 }
 
-/// The hash of a password, as text. Blocks until `by` at most, and for the time of one hash.
+/// The hash of a password, as text. Blocks for its time at most, and that of one hash.
 pub(crate) fn hash(
     password: &str,
     salt: [u8; SALT_BYTES],
-    by: Instant,
+    asked: Asked<'_>,
 ) -> Result<String, PasswordError> {
     fits(password)?;
-    let _turn = TURNS.take(by).ok_or(PasswordError::Late)?;
+    let _turn = TURNS.take(asked).ok_or(PasswordError::Late)?;
     ours(password, &salt).map(|hash| hash.to_string())
 }
 
@@ -99,10 +99,10 @@ pub(crate) fn hash(
 pub(crate) fn verify(
     password: &str,
     hash: Option<&Hash>,
-    by: Instant,
+    asked: Asked<'_>,
 ) -> Result<bool, PasswordError> {
     fits(password)?;
-    let _turn = TURNS.take(by).ok_or(PasswordError::Late)?;
+    let _turn = TURNS.take(asked).ok_or(PasswordError::Late)?;
     let Some(Hash(hash)) = hash else {
         black_box(ours(password, b"nobody has this.")?);
         return Ok(false);
@@ -133,10 +133,10 @@ fn ours(password: &str, salt: &[u8; SALT_BYTES]) -> Result<PasswordHash, Passwor
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{Hash, PasswordError, hash, verify};
+    use super::{Asked, Hash, PasswordError, hash, verify};
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(60)
+    fn soon() -> Asked<'static> {
+        Asked { by: "test", until: Instant::now() + Duration::from_secs(60) }
     }
 
     #[test]

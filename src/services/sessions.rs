@@ -29,7 +29,10 @@ use self::{
     sqlite::Sqlite,
     sweep::{Signal, Sweeper},
 };
-use super::database::{Database, DatabaseError};
+use super::{
+    database::{Database, DatabaseError},
+    turns::Asked,
+};
 use crate::settings::{RedisUrl, SessionSettings};
 
 /// The most bytes of one session: its names and its values as JSON.
@@ -201,12 +204,12 @@ impl Sessions {
         &self,
         id: &SessionId,
         caller: IpAddr,
-        by: Instant,
+        asked: Asked<'_>,
     ) -> Result<Option<Seen>, SessionError> {
         self.begin_sweeping();
         let found = match &self.shared.store {
-            Store::Sqlite(store) => store.find(&id.key(), by),
-            Store::Redis(store) => store.find(id, by),
+            Store::Sqlite(store) => store.find(&id.key(), asked),
+            Store::Redis(store) => store.find(id, asked.until),
         };
         let found = self.shared.noted(found)?;
         let Some(known) = found else { return Ok(None) };
@@ -227,14 +230,14 @@ impl Sessions {
 
     /// Carries out a plan, all of it or nothing; false if the session has ended meanwhile, and then nothing
     /// was done.
-    pub(crate) fn keep(&self, plan: &Plan<'_>, by: Instant) -> Result<bool, SessionError> {
+    pub(crate) fn keep(&self, plan: &Plan<'_>, asked: Asked<'_>) -> Result<bool, SessionError> {
         self.begin_sweeping();
         let now = self.shared.clock.now();
         let expires = now.saturating_add(millis(self.shared.settings.load().life()));
         let moments = Moments { now, expires };
         self.shared.noted(match &self.shared.store {
-            Store::Sqlite(store) => store.keep(plan, moments, by),
-            Store::Redis(store) => store.keep(plan, moments, by),
+            Store::Sqlite(store) => store.keep(plan, moments, asked),
+            Store::Redis(store) => store.keep(plan, moments, asked.until),
         })
     }
 

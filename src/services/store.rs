@@ -16,7 +16,10 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 pub(crate) use self::id::Id;
-use super::database::{Database, DatabaseError};
+use super::{
+    database::{Database, DatabaseError},
+    turns::Asked,
+};
 
 /// The most bytes of the name of a collection, and of an id.
 pub(crate) const MOST_NAME_BYTES: usize = 256;
@@ -109,6 +112,10 @@ impl Store {
         Self { database, plugin: plugin.into(), most_bytes }
     }
 
+    fn asked(&self, until: Instant) -> Asked<'_> {
+        Asked { by: &self.plugin, until }
+    }
+
     /// The database it is in.
     pub(crate) fn database(&self) -> &Database {
         &self.database
@@ -117,7 +124,7 @@ impl Store {
     /// The record under an id.
     pub(crate) fn get(&self, coll: &str, id: &Id, by: Instant) -> Result<Option<Seen>, StoreError> {
         let key = self.key(coll, id)?;
-        let seen = self.database.read(by, |connection| self.seen(connection, key))?;
+        let seen = self.database.read(self.asked(by), |connection| self.seen(connection, key))?;
         Ok(seen.flatten())
     }
 
@@ -131,7 +138,7 @@ impl Store {
         by: Instant,
     ) -> Result<(), StoreError> {
         let key = self.key(coll, id)?;
-        self.database.write(by, |to| self.put(to, key, json, stay))
+        self.database.write(self.asked(by), |to| self.put(to, key, json, stay))
     }
 
     /// Keeps a value if the record is still the version that was seen, or still absent: false if not.
@@ -144,7 +151,7 @@ impl Store {
         by: Instant,
     ) -> Result<bool, StoreError> {
         let key = self.key(coll, id)?;
-        self.database.write(by, |to| {
+        self.database.write(self.asked(by), |to| {
             if self.seen(to, key)?.map(|seen| seen.version) != seen {
                 return Ok(false);
             }
@@ -161,7 +168,7 @@ impl Store {
         json: impl FnOnce(i64) -> (T, String),
     ) -> Result<T, StoreError> {
         self.key(coll, &Id::Number(0))?;
-        self.database.write(by, |to| {
+        self.database.write(self.asked(by), |to| {
             let number = self.next_number(to, coll)?;
             let (value, json) = json(number);
             let id = Id::Number(number);
@@ -174,7 +181,7 @@ impl Store {
     /// Takes a record away; whether there was one.
     pub(crate) fn delete(&self, coll: &str, id: &Id, by: Instant) -> Result<bool, StoreError> {
         let key = self.key(coll, id)?;
-        self.database.write(by, |to| {
+        self.database.write(self.asked(by), |to| {
             let was_there = self.seen(to, key)?.is_some();
             self.remove(
                 to,
@@ -188,14 +195,15 @@ impl Store {
     /// How many records a collection has.
     pub(crate) fn count(&self, coll: &str, by: Instant) -> Result<usize, StoreError> {
         self.key(coll, &Id::Number(0))?;
-        let counted = self.database.read(by, |connection| self.counted(connection, coll))?;
+        let counted =
+            self.database.read(self.asked(by), |connection| self.counted(connection, coll))?;
         Ok(counted.unwrap_or_default())
     }
 
     /// Takes all records of a collection away; how many there were.
     pub(crate) fn clear(&self, coll: &str, by: Instant) -> Result<usize, StoreError> {
         self.key(coll, &Id::Number(0))?;
-        self.database.write(by, |to| {
+        self.database.write(self.asked(by), |to| {
             let count = self.counted(to, coll)?;
             self.remove(
                 to,
@@ -222,7 +230,7 @@ impl Store {
             (Order::Up, Some(_)) => walking("AND id > ?4", "ASC"),
             (Order::Down, Some(_)) => walking("AND id < ?4", "DESC"),
         };
-        let walked = self.database.read(by, |connection| {
+        let walked = self.database.read(self.asked(by), |connection| {
             let step = |error| self.trouble(error);
             let mut statement = connection.prepare_cached(&text).map_err(step)?;
             let mut rows = match after {

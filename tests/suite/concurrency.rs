@@ -208,3 +208,39 @@ fn scripts_that_wait_where_no_clock_is_asked_hold_up_nobody_for_long() {
     // 24 of them one after the other would be 1.2 s.
     assert!(most < Duration::from_millis(250), "nine of ten of {} took {most:?}", times.len());
 }
+
+#[test]
+fn a_plugin_that_keeps_the_store_busy_holds_up_no_others_reads_and_writes() {
+    let busy = "get(\"/fill\", |req| { for n in 0..100 { store::set(\"a\", n, #{ n: n, text: \"x\".repeat(50000) }); } \"full\" });\n\
+                get(\"/lists\", |req| { loop { store::list(\"a\", #{ where: #{ n: -1 }, sort: \"n\" }); } });\n\
+                get(\"/writes\", |req| { loop { store::set(\"a\", 1, \"x\"); } });";
+    let other =
+        "get(|req| store::get(\"b\", 1) ?? \"none\");\npost(|req| store::set(\"b\", 1, \"kept\"));";
+    let server = Project::new(&[("busy.rhai", busy), ("other.rhai", other)])
+        .env("HOTPLATE_LIMITS__SCRIPT_MS", "4000")
+        .start();
+    assert_eq!(server.get("/busy/fill").ok(), "full");
+    for path in ["/busy/lists", "/busy/writes"] {
+        let mut all: Vec<_> = (0..32).map(|_| server.connect()).collect();
+        for connection in &mut all {
+            connection.begin(&Ask::get(path));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        for ask in [Ask::get("/other"), Ask::post("/other")] {
+            let mut times: Vec<_> = (0..30)
+                .map(|_| {
+                    let asked = Instant::now();
+                    assert_eq!(server.ask(ask.clone()).status, 200);
+                    asked.elapsed()
+                })
+                .collect();
+            times.sort_unstable();
+            // One behind 32 others waited for each of them.
+            let most = times[27];
+            assert!(most < Duration::from_millis(250), "{path}: nine of ten took {most:?}");
+        }
+        for connection in &mut all {
+            assert_eq!(connection.answer(false).expect("an answer").status, 503);
+        }
+    }
+}

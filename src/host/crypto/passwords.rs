@@ -12,11 +12,15 @@ use rhai::{Dynamic, ImmutableString, Module};
 use super::fill;
 use crate::{
     host::{
+        current,
         define::{native, refusal, words},
         error::raise,
     },
     script::{Native, budget},
-    services::passwords::{self, Hash, PasswordError, SALT_BYTES},
+    services::{
+        passwords::{self, Hash, PasswordError, SALT_BYTES},
+        turns::Asked,
+    },
 };
 
 /// How long to wait for a turn at most.
@@ -43,7 +47,7 @@ fn hash(password: &Dynamic) -> Native<String> {
     let password = text(NAME, password, "a string")?;
     let mut salt = [0; SALT_BYTES];
     fill(NAME, &mut salt)?;
-    work(NAME, |by| passwords::hash(&password, salt, by))
+    work(NAME, |asked| passwords::hash(&password, salt, asked))
 }
 
 fn verify(password: &Dynamic, hash: &Dynamic) -> Native<bool> {
@@ -55,7 +59,7 @@ fn verify(password: &Dynamic, hash: &Dynamic) -> Native<bool> {
         let text = text(NAME, hash, "a hash (a string, or null)")?;
         Some(Hash::read(&text).map_err(|error| refusal(format!("`{NAME}`: {error}")))?)
     };
-    work(NAME, |by| passwords::verify(&password, hash.as_ref(), by))
+    work(NAME, |asked| passwords::verify(&password, hash.as_ref(), asked))
 }
 
 fn text(function: &str, value: &Dynamic, wanted: &str) -> Native<ImmutableString> {
@@ -65,10 +69,10 @@ fn text(function: &str, value: &Dynamic, wanted: &str) -> Native<ImmutableString
     })
 }
 
-fn work<T>(function: &str, work: impl FnOnce(Instant) -> Result<T, PasswordError>) -> Native<T> {
+fn work<T>(function: &str, work: impl FnOnce(Asked<'_>) -> Result<T, PasswordError>) -> Native<T> {
     budget::check()?;
     let by = Instant::now() + budget::remaining().unwrap_or(LONGEST).min(LONGEST);
-    let worked = budget::blocking(|| work(by))?;
+    let worked = budget::blocking(|| current::asks(by, work))?;
     budget::check()?;
     worked.map_err(|error| match error {
         // It is who asks that gave it.

@@ -79,15 +79,16 @@ fn get(request: &ScriptRequest, id: &str) -> Native<Dynamic> {
     if visit.shows(&id) || visit.is_of(&id) {
         return own(&visit, &id);
     }
-    let Some(seen) = work(&visit.sessions, |sessions, by| sessions.find(&id, visit.address, by))?
+    let Some(seen) =
+        work(&visit.sessions, |sessions, asked| sessions.find(&id, visit.address, asked))?
     else {
         return Ok(Dynamic::UNIT);
     };
     if seen.is_due {
         let none = Changes::new();
-        let noted = work(&visit.sessions, |sessions, by| {
+        let noted = work(&visit.sessions, |sessions, asked| {
             // It was found: that its use cannot be noted is no reason to say that it was not.
-            if let Err(error) = sessions.keep(&plan(&visit, &id, &none), by) {
+            if let Err(error) = sessions.keep(&plan(&visit, &id, &none), asked) {
                 sessions.tell(&error);
             }
             Ok(())
@@ -109,9 +110,9 @@ fn update(request: &ScriptRequest, id: &str, changes: &Map) -> Native<Dynamic> {
         }
         return own(&visit, &id);
     }
-    let found = work(&visit.sessions, |sessions, by| {
-        let Some(seen) = sessions.find(&id, visit.address, by)? else { return Ok(None) };
-        Ok(sessions.keep(&plan(&visit, &id, &json), by)?.then_some(seen))
+    let found = work(&visit.sessions, |sessions, asked| {
+        let Some(seen) = sessions.find(&id, visit.address, asked)? else { return Ok(None) };
+        Ok(sessions.keep(&plan(&visit, &id, &json), asked)?.then_some(seen))
     })?;
     let Some(seen) = found else { return Ok(Dynamic::UNIT) };
     let mut values = seen.values;

@@ -10,11 +10,12 @@ use rhai::{Dynamic, EvalAltResult, Map};
 
 use super::{cookie, json_of, mistake, problem, told, value_of, work};
 use crate::{
-    host::{error::raise, problem::Problem, request::RequestData},
+    host::{current, error::raise, problem::Problem, request::RequestData},
     script::{Native, budget},
     services::sessions::{
         Changes, MOST_BYTES, MOST_NAME_BYTES, Plan, SessionError, SessionId, Sessions, Values,
     },
+    services::turns::Asked,
     settings::SessionSettings,
 };
 
@@ -167,7 +168,7 @@ impl Visit {
             address: self.address,
             is_bound,
         };
-        work(&self.sessions, |sessions, by| sessions.keep(&plan, by))?;
+        work(&self.sessions, |sessions, asked| sessions.keep(&plan, asked))?;
         Ok(id)
     }
 
@@ -211,9 +212,10 @@ impl Visit {
             address: self.address,
             is_bound: false,
         };
-        let by = super::deadline();
         let late = || (StatusCode::SERVICE_UNAVAILABLE, super::OUT_OF_REACH.to_owned());
-        let kept = budget::blocking(|| self.sessions.keep(&plan, by)).map_err(|_| late())?;
+        let keep = |asked: Asked<'_>| self.sessions.keep(&plan, asked);
+        let kept = budget::blocking(|| current::asks(super::deadline(), keep));
+        let kept = kept.map_err(|_| late())?;
         match kept {
             Ok(true) => Ok(true),
             // Ended by another request: there is nothing left to end, and nothing to note.
@@ -237,7 +239,7 @@ impl Visit {
         if !state.is_looked_up {
             if let Some(id) = &self.shown {
                 let found =
-                    work(&self.sessions, |sessions, by| sessions.find(id, self.address, by))?;
+                    work(&self.sessions, |sessions, asked| sessions.find(id, self.address, asked))?;
                 if let Some(seen) = found {
                     budget::charge(seen.values.values().map(String::len).sum())?;
                     state.from = Some(id.clone());

@@ -17,7 +17,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::DatabaseError;
-use crate::services::turns::Turns;
+use crate::services::turns::{Asked, Turns};
 
 /// Steps of SQLite's machine between two looks at the clock.
 const LOOK_EVERY: std::ffi::c_int = 1000;
@@ -25,6 +25,7 @@ const LOOK_EVERY: std::ffi::c_int = 1000;
 /// A few connections.
 #[derive(Debug)]
 pub(super) struct Lane {
+    most: usize,
     turns: Turns,
     /// Those that nobody uses; `None` once none is kept any more.
     idle: Mutex<Option<Vec<Line>>>,
@@ -42,30 +43,37 @@ struct Line {
 }
 
 impl Lane {
-    /// At most `most` connections.
-    pub(super) fn new(most: usize) -> Self {
-        Self { turns: Turns::new(most), idle: Mutex::new(Some(Vec::new())) }
+    /// One connection, and the parties that want it come one after the other.
+    pub(super) fn of_one() -> Self {
+        Self { most: 1, turns: Turns::new(1), idle: Mutex::new(Some(Vec::new())) }
     }
 
-    /// Works on a connection, opened by `open` if there is none; waits for its turn until `by`. Locks of other
+    /// At most `most` connections, and beyond them one for each party that has none.
+    pub(super) fn of(most: usize) -> Self {
+        let turns = Turns::with_one_for_each(most);
+        Self { most, turns, idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    /// Works on a connection, opened by `open` if there is none, when it is the turn of who asked. Locks of other
     /// processes are waited for at most `locked`.
     pub(super) fn with<T, E: From<DatabaseError>>(
         &self,
-        by: Instant,
+        asked: Asked<'_>,
         locked: Duration,
         open: impl FnOnce() -> Result<Connection, DatabaseError>,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let turn = self.turns.take(by).ok_or(DatabaseError::Late)?;
+        let turn = self.turns.take(asked).ok_or(DatabaseError::Late)?;
         let idle = self.lock().as_mut().and_then(Vec::pop);
         let line = match idle.filter(Line::is_current) {
             Some(line) => line,
             None => Line::new(open()?)?,
         };
-        line.prepare(by, locked)?;
+        line.prepare(asked.until, locked)?;
         let worked = work(&line.connection);
-        if let Some(idle) = self.lock().as_mut() {
-            idle.push(line);
+        match self.lock().as_mut() {
+            Some(idle) if idle.len() < self.most => idle.push(line),
+            _ => {}
         }
         drop(turn);
         worked

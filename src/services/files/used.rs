@@ -8,7 +8,7 @@ use std::{
 use super::{FilesError, Folder, cost, place};
 use crate::{
     content::way::Way,
-    services::turns::{Turn, Turns},
+    services::turns::{Asked, Turn, Turns},
 };
 
 /// How often the disk is asked again before a plugin that is full is refused: others may have made room.
@@ -48,7 +48,8 @@ pub(super) struct Reserved<'a> {
 impl Used {
     /// Waits for the turn to change what is there.
     pub(super) fn turn(&self, by: Instant) -> Result<Turn<'_>, FilesError> {
-        self.turns.take(by).ok_or(FilesError::Late)
+        // The folder is one plugin's.
+        self.turns.take(Asked { by: "", until: by }).ok_or(FilesError::Late)
     }
 
     /// Makes room for a file, which may take the place of another.

@@ -5,11 +5,15 @@ use std::{sync::Arc, time::Instant};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::{
-    Changes, Database, Known, MOST_BYTES, Moments, Plan, SessionError, SessionId, Values, written,
+    Asked, Changes, Database, Known, MOST_BYTES, Moments, Plan, SessionError, SessionId, Values,
+    written,
 };
 
 /// How many sessions one transaction of a sweep takes away.
 const BATCH: usize = 256;
+
+/// Who takes away sessions that expired; no plugin has that name.
+const SWEEPER: &str = "-";
 
 /// What a session is known by in the file.
 type Key = [u8; 32];
@@ -35,8 +39,8 @@ impl Sqlite {
     }
 
     /// The session under this key, expired or not.
-    pub(super) fn find(&self, key: &Key, by: Instant) -> Result<Option<Known>, SessionError> {
-        let found = self.database.read(by, |connection| {
+    pub(super) fn find(&self, key: &Key, asked: Asked<'_>) -> Result<Option<Known>, SessionError> {
+        let found = self.database.read(asked, |connection| {
             let read = || {
                 let mut known = connection
                     .prepare_cached("SELECT address, bound, expires FROM sessions WHERE id = ?1")?
@@ -65,9 +69,9 @@ impl Sqlite {
         &self,
         plan: &Plan<'_>,
         moments: Moments,
-        by: Instant,
+        asked: Asked<'_>,
     ) -> Result<bool, SessionError> {
-        self.database.write(by, |to| {
+        self.database.write(asked, |to| {
             let step = |error| SessionError::from(self.database.error(error));
             if !prepare(to, plan, moments).map_err(step)? {
                 return Ok(false);
@@ -86,7 +90,8 @@ impl Sqlite {
     /// are more.
     pub(super) fn sweep(&self, now: i64, latest: i64, by: Instant) -> Result<bool, SessionError> {
         let step = |error| self.database.error(error);
-        let found: Option<bool> = self.database.read(by, |connection| {
+        let asked = Asked { by: SWEEPER, until: by };
+        let found: Option<bool> = self.database.read(asked, |connection| {
             connection
                 .prepare_cached(
                     "SELECT EXISTS (SELECT 1 FROM sessions WHERE expires <= ?1) \
@@ -98,7 +103,7 @@ impl Sqlite {
         if found != Some(true) {
             return Ok(false);
         }
-        let swept = self.database.write(by, |to| swept(to, now, latest).map_err(step))?;
+        let swept = self.database.write(asked, |to| swept(to, now, latest).map_err(step))?;
         Ok(swept == BATCH)
     }
 }
