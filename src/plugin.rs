@@ -19,6 +19,7 @@ pub(crate) mod spec;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
@@ -37,7 +38,7 @@ use crate::{
         declare::{Component, callback::Callback},
     },
     schema::{Components, closure},
-    script::{Texts, cells::Cells},
+    script::{Texts, cells::Cells, stack},
     settings::{Responses, ScriptLimits},
 };
 
@@ -75,7 +76,6 @@ pub(crate) struct Plugin {
     counters: Counters,
     growth: Growth,
     /// What closures of its top level share.
-    #[expect(dead_code, reason = "it is there to be dropped with the plugin")]
     cells: Cells,
     /// How many of its calls are on threads of our own.
     share: Share,
@@ -101,6 +101,19 @@ pub(crate) struct Counters {
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Plugin").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        // All that holds values of its top level.
+        stack::drop_deep((
+            mem::take(&mut self.routes),
+            [&mut self.before, &mut self.after, &mut self.on_start, &mut self.on_stop]
+                .map(mem::take),
+            mem::take(&mut self.jobs),
+            mem::take(&mut self.cells),
+        ));
     }
 }
 
@@ -156,8 +169,8 @@ impl Plugin {
     }
 
     /// It, or why it cannot be served: schemas that it refers to are nowhere.
-    pub(crate) fn complete(self) -> Result<Self, Vec<Diagnostic>> {
-        if self.lacks.is_empty() { Ok(self) } else { Err(self.lacks) }
+    pub(crate) fn complete(mut self) -> Result<Self, Vec<Diagnostic>> {
+        if self.lacks.is_empty() { Ok(self) } else { Err(mem::take(&mut self.lacks)) }
     }
 
     /// What to say where it declares a named schema that is another one in a plugin that was there first.

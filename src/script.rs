@@ -17,7 +17,9 @@ pub(crate) mod lint;
 mod locate;
 pub(crate) mod memory;
 pub(crate) mod mistake;
+pub(crate) mod stack;
 pub(crate) mod token;
+pub(crate) mod unshare;
 
 use std::{collections::BTreeMap, sync::Arc};
 

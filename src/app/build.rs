@@ -11,11 +11,9 @@ use crate::{
     admin::{Admin, WrongKeys},
     diagnostic::Diagnostic,
     host,
-    plugin::{
-        execute::{Executor, Threads},
-        pool::STACK,
-    },
+    plugin::execute::{Executor, Threads},
     reload::{self, Applied, Apply, NoReport, Parts},
+    script::stack::STACK,
     server::ServerLimits,
     services::{Services, schedule::Scheduler},
     settings::{Exposure, Settings, Sources},

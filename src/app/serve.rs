@@ -4,7 +4,7 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use super::{Hotplate, StartError, redirect::Redirect};
 use crate::{
-    plugin::pool::STACK,
+    script::stack::{STACK, is_large_here},
     server::{self, ServerError, ServerLimits, Shutdown, Tls},
     settings::Limits,
 };
@@ -116,6 +116,7 @@ pub(crate) fn runtime(workers: usize) -> std::io::Result<tokio::runtime::Runtime
         .worker_threads(workers)
         .thread_name("hotplate-worker")
         .thread_stack_size(STACK)
+        .on_thread_start(is_large_here)
         .enable_all()
         .build()
 }

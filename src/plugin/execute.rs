@@ -15,7 +15,7 @@ const FOUND_SLOW: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Threads {
     /// The workers of a runtime that was made for them: multi-threaded, with stacks of
-    /// [`super::pool::STACK`].
+    /// [`crate::script::stack::STACK`].
     Workers,
     /// Threads of our own, whatever runtime serves the requests.
     Own,

@@ -36,6 +36,7 @@ use crate::{
             self, Declarations,
             pattern::{Pattern, Segment},
         },
+        error::mistake,
         log,
     },
     schema::Components,
@@ -48,6 +49,7 @@ use crate::{
         fault,
         import::{Libraries, Resolver, Shelf, gather},
         lint::{self, signatures::Signatures},
+        unshare,
     },
     settings::{Responses, ScriptLimits},
     source::name::reserved,
@@ -236,7 +238,15 @@ fn install_variables(engine: &mut rhai::Engine, captures: bool) {
             && let Ok(constants) = constants.read()
             && let Some(value) = constants.get(name)
         {
-            return Ok(Some(value.clone()));
+            let mut value = value.clone();
+            // What its closures share would be shared by all calls.
+            if captures && !unshare::value(&mut value) {
+                let levels = unshare::DEEPEST;
+                return Err(mistake(format!(
+                    "the constant `{name}` is nested deeper than {levels} levels, or holds itself"
+                )));
+            }
+            return Ok(Some(value));
         }
         Ok(match name {
             "settings" => current::plugin().map(|plugin| plugin.settings.clone()),

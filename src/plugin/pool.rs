@@ -14,9 +14,7 @@ use std::{
     time::Duration,
 };
 
-/// The stack of a thread that runs scripts, in bytes. Address space, not memory: deep values are
-/// dropped recursively, and a stack that runs out ends the process.
-pub(crate) const STACK: usize = 256 << 20;
+use crate::script::stack::{self, STACK};
 
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -174,6 +172,7 @@ impl Shared {
     }
 
     fn work(&self) {
+        stack::is_large_here();
         if self.precedence == Precedence::BehindWorkers
             // Of this thread alone: that is what the system means by no process.
             && let Err(error) = rustix::process::setpriority_process(None, NICE)

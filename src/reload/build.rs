@@ -20,7 +20,6 @@ use crate::{
     plugin::{
         Made,
         load::{Inputs, Loaded, Shared, load},
-        pool::STACK,
     },
     script::{
         Lines, Text,
@@ -28,6 +27,7 @@ use crate::{
         engine::Natives,
         import::{Libraries, Shelf},
         lint::signatures::Signatures,
+        stack::{self, STACK},
     },
     services::Services,
     settings::{Responses, Settings, StringType},
@@ -117,6 +117,7 @@ impl<'a> Workshop<'a> {
             let begin = || {
                 let sender = sender.clone();
                 let work = move || {
+                    stack::is_large_here();
                     while let Some((index, job)) = take() {
                         if sender.send((index, self.load(job, shared))).is_err() {
                             return;

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{Handle, NoReport, Parts, Reloader, Scope, Trigger, Waiting, report::Report};
 use crate::{
     diagnostic::Diagnostic,
-    plugin::pool::STACK,
+    script::stack::{self, STACK},
     source::watch::{Changed, WatchSettings, Watcher},
 };
 
@@ -31,6 +31,7 @@ pub(crate) fn start(parts: Parts) -> Result<(Handle, Report), Vec<Diagnostic>> {
         .name("hotplate-reload".to_owned())
         .stack_size(STACK)
         .spawn(move || {
+            stack::is_large_here();
             let mut reloader = Reloader::new(parts, triggers);
             // The watcher is there before the first look, so that no change between them is missed.
             let watching = reloader.watch(sender);

@@ -6,7 +6,10 @@ use std::sync::{Arc, mpsc};
 
 use super::{Parts, Reloader};
 use crate::{
-    diagnostic::Diagnostic, generation::Generation, plugin::pool::STACK, source::Snapshot,
+    diagnostic::Diagnostic,
+    generation::Generation,
+    script::stack::{self, STACK},
+    source::Snapshot,
 };
 
 /// Builds the generation that would be served.
@@ -22,7 +25,10 @@ pub(crate) fn build(parts: Parts) -> Result<Generation, Vec<Diagnostic>> {
     let built = std::thread::Builder::new()
         .name("hotplate-build".to_owned())
         .stack_size(STACK)
-        .spawn(move || Reloader::new(parts, mpsc::channel().1).build())
+        .spawn(move || {
+            stack::is_large_here();
+            Reloader::new(parts, mpsc::channel().1).build()
+        })
         .map_err(|error| failed(&error))?
         .join();
     built.map_err(|_| failed(&"it panicked"))?

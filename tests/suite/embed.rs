@@ -79,6 +79,27 @@ fn an_instance_serves_on_a_runtime_that_it_does_not_own() {
 }
 
 #[test]
+fn a_version_with_deep_values_is_dropped_where_the_stack_is_large_enough() {
+    // Each closure holds the one before; the last is in a circle besides.
+    let chain = "let f = || 1;\nfor n in 0..30000 { let g = f; f = || g; }\nlet a = #{ f: f };\na.a = || a;\nconst F = f;\n\
+                 fn slow(req) { sleep(0.5); type_of(F) }\nget(slow);\nget(\"/now\", |req| \"old\");";
+    let folder = folder(&[("deep.rhai", chain)]);
+    let program = Program::start(Hotplate::builder().plugins(folder.path()).build().unwrap());
+    assert_eq!(program.get("/deep/now").ok(), "old");
+    for version in ["new", "newer"] {
+        let mut slow = Connection::open(program.address);
+        slow.begin(&Ask::get("/deep"));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let text = chain.replace("\"old\"", &format!("\"{version}\""));
+        fs::write(folder.path().join("deep.rhai"), text).unwrap();
+        wait_until("the new version", || program.get("/deep/now").text() == version);
+        // This was the last request on the version before.
+        assert!(slow.answer(false).is_some());
+        assert_eq!(program.get("/deep/now").ok(), version);
+    }
+}
+
+#[test]
 fn without_a_configuration_the_defaults_hold_whatever_stands_in_the_working_folder() {
     // Cargo starts tests in this repository, whose configuration turns development mode on.
     assert!(fs::read_to_string("config/hotplate.toml").unwrap().contains("\ndevelopment = true"));

@@ -20,12 +20,22 @@ fn nothing_that_a_handler_changes_is_there_for_the_next_request() {
         "let a = [];\nlet f = |x| { a.push(x); a.len() };\nget(|req| f.call(1));",
         "let a = [];\nlet f = [|x| { a.push(x); a.len() }];\nget(|req| { let g = f[0]; g.call(1) });",
         "fn one() { let a = [1]; a.len() }\nget(|req| one());",
+        "let a = [];\nlet f = |x| { a.push(x); a.len() };\nconst C = f;\nfn h(req) { C.call(1) }\nget(h);",
+        "let a = [];\nconst C = #{ deep: [|x| { a.push(x); a.len() }] };\nfn h(req) { let f = C.deep[0]; f.call(1) }\nget(h);",
+        "import \"lib/l\" as l;\nget(|req| l::up());",
         "let n = 0;\nbefore(|req| { let n = 5; null });\nget(|req| n + 1);",
         "get(|req| { let s = settings; s.x = 1; s.len() });",
     ] {
-        let server = Server::dev(&[("t.rhai", script)]);
-        for _ in 0..4 {
-            assert_eq!(server.get("/t").ok(), "1", "{script}");
+        for compiled in ["true", "false"] {
+            let library = "let n = 0;\nconst UP = || { n += 1; n };\nfn up() { UP.call() }";
+            let server =
+                crate::harness::Project::new(&[("t.rhai", script), ("lib/l.rhai", library)])
+                    .arg("--dev")
+                    .env("HOTPLATE_LIMITS__COMPILE", compiled)
+                    .start();
+            for _ in 0..4 {
+                assert_eq!(server.get("/t").ok(), "1", "{script}, compile = {compiled}");
+            }
         }
     }
 }

@@ -19,8 +19,9 @@ use crate::{
     Settings, WatchMode,
     host::declare::callback::Callback,
     host::request::{Params, RequestData, RequestId},
-    plugin::{Plugin, pool::STACK},
+    plugin::Plugin,
     script::budget::Limits,
+    script::stack::STACK,
     services::bodies::Held,
 };
 

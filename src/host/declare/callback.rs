@@ -17,14 +17,11 @@ use super::{
 use crate::{
     compile::{self, Hooks, Modules, Obstacle, Program, Run, Stack},
     host::{closures, current, request::lend},
-    script::{Native, budget, cells, effect},
+    script::{Native, budget, cells, effect, unshare},
 };
 
 /// How many sets of surroundings are kept for calls to come.
 const MOST_KEPT: usize = 64;
-
-/// How deep captured values are looked into; deeper ones are refused.
-const DEEPEST: usize = 32;
 
 /// How many names of functions a set of surroundings may remember and be kept.
 const MOST_NAMES: usize = 1024;
@@ -102,9 +99,10 @@ impl Callback {
                 "this function takes {takes} arguments; it must be {closure}"
             )));
         }
-        if !flatten(&mut function, 0) {
+        if !unshare::captured(&mut function) {
             return Err(raise(format!(
-                "this function captures values that are nested deeper than {DEEPEST} levels"
+                "this function captures values that are nested deeper than {} levels",
+                unshare::DEEPEST
             )));
         }
         Ok(Self {
@@ -324,35 +322,4 @@ fn statements(definition: &Shared<ScriptFuncDef>) -> Vec<Stmt> {
         true
     });
     statements
-}
-
-/// Captured variables become values: each call starts from what they were at registration, and none
-/// waits for another's lock. `false` where something is too deep to be sure of that.
-#[must_use]
-fn flatten(function: &mut FnPtr, depth: usize) -> bool {
-    function.iter_curry_mut().all(|captured| flatten_value(captured, depth))
-}
-
-fn flatten_value(value: &mut Dynamic, depth: usize) -> bool {
-    if depth > DEEPEST {
-        return !holds_values(value);
-    }
-    if value.is_shared() {
-        *value = std::mem::take(value).flatten();
-    }
-    if let Some(mut inner) = value.write_lock::<FnPtr>() {
-        return flatten(&mut inner, depth + 1);
-    }
-    if let Some(mut items) = value.write_lock::<rhai::Array>() {
-        return items.iter_mut().all(|item| flatten_value(item, depth + 1));
-    }
-    if let Some(mut map) = value.write_lock::<rhai::Map>() {
-        return map.values_mut().all(|item| flatten_value(item, depth + 1));
-    }
-    true
-}
-
-/// Whether a value may hold others, or be shared with others.
-fn holds_values(value: &Dynamic) -> bool {
-    value.is_shared() || value.is_fnptr() || value.is_array() || value.is_map()
 }

@@ -161,7 +161,12 @@ impl Walker<'_> {
 
     pub(super) fn qualified_variable(&mut self, path: &Namespace, name: &str, at: Position) {
         let root = path.root();
-        if root == "global" || path.path.len() > 1 {
+        if root == "global" {
+            let message = format!("`global::{name}` is written `{name}`");
+            let help = "constants of the top level are seen in functions as they are".to_owned();
+            return self.fault("global", message, at, Some(help));
+        }
+        if path.path.len() > 1 {
             return;
         }
         let Some(library) = self.imports.get(root) else {
