@@ -56,11 +56,13 @@ pub(crate) async fn read(body: Body, sizes: Sizes) -> Result<Received, Unread> {
         held.grow(read, sizes)?;
         match whole.take() {
             None if parts.is_empty() => whole = Some(data),
-            None => parts.extend_from_slice(&data),
-            Some(first) => {
-                // Room that nothing is written to takes no memory.
-                parts.reserve_exact(announced.max(read));
-                parts.extend_from_slice(&first);
+            first => {
+                if parts.capacity() < read {
+                    // What is announced, but no more than twice what is there: announcing costs nothing.
+                    let wanted = announced.clamp(read, read.saturating_mul(2));
+                    parts.reserve_exact(wanted - parts.len());
+                }
+                parts.extend_from_slice(&first.unwrap_or_default());
                 parts.extend_from_slice(&data);
             }
         }
