@@ -1,5 +1,6 @@
 //! What outlives every reload and knows nothing of Rhai.
 
+pub(crate) mod account;
 pub(crate) mod bodies;
 pub(crate) mod database;
 pub(crate) mod files;

@@ -1,6 +1,6 @@
 //! What the bodies of all requests hold together, from their first bytes until their requests are answered.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use super::account::Account;
 
 /// Bytes of a body that are on no account.
 const FREE: usize = 16 << 10;
@@ -9,7 +9,7 @@ const FREE: usize = 16 << 10;
 const STEP: usize = 64 << 10;
 
 /// Bytes that bodies were given, an account of the process like its memory.
-static GIVEN: AtomicUsize = AtomicUsize::new(0);
+static GIVEN: Account = Account::new();
 
 /// How large bodies may be.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +38,9 @@ impl Held {
         }
         let more = needed.next_multiple_of(STEP) - self.0;
         let most = sizes.together.max(sizes.one.saturating_add(STEP));
-        let given = |all: usize| all.checked_add(more).filter(|all| *all <= most);
-        let taken = GIVEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given);
-        taken.map_err(|_| Crowded)?;
+        if !GIVEN.take(more, most) {
+            return Err(Crowded);
+        }
         self.0 += more;
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if self.0 != 0 {
-            GIVEN.fetch_sub(self.0, Ordering::Relaxed);
+            GIVEN.give_back(self.0);
         }
     }
 }

@@ -4,10 +4,8 @@
 //! gives all of it back at its end: a call that needs little never touches the account. Answers are on the account
 //! until their clients have taken them.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use super::{Limits, MOST_HELD, Meter, Spent};
-use crate::script::memory;
+use crate::{script::memory, services::account::Account};
 
 /// Bytes that a script may hold without asking for a part of what all may hold together.
 pub(super) const FREE: i64 = 1 << 20;
@@ -16,12 +14,12 @@ pub(super) const FREE: i64 = 1 << 20;
 const STEP: i64 = 4 << 20;
 
 /// Bytes of memory, an account of the process like the memory itself, that scripts were given.
-static GIVEN: AtomicI64 = AtomicI64::new(0);
+static GIVEN: Account = Account::new();
 
 /// Gives back what a script took.
 pub(super) fn give_back(given: i64) {
     if given != 0 {
-        GIVEN.fetch_sub(given, Ordering::Relaxed);
+        GIVEN.give_back(size(given));
     }
 }
 
@@ -29,9 +27,13 @@ pub(super) fn give_back(given: i64) {
 fn take(more: i64, limits: &Limits) -> Option<()> {
     // One script alone may always have what is its own.
     let total = limits.total_memory_bytes.max(limits.memory_bytes);
-    let total = i64::try_from(total).unwrap_or(i64::MAX);
-    let taken = |all: i64| all.checked_add(more).filter(|all| *all <= total);
-    GIVEN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).ok().map(drop)
+    let total = usize::try_from(total).unwrap_or(usize::MAX);
+    GIVEN.take(size(more), total).then_some(())
+}
+
+/// What is taken and given back is never less than nothing.
+fn size(bytes: i64) -> usize {
+    usize::try_from(bytes).unwrap_or_default()
 }
 
 /// Bytes that outlive the script which made them, as those of an answer do until its client has taken it.

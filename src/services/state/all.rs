@@ -2,13 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use super::{MOST_BYTES, Refused, State};
+use crate::services::account::Account;
 
 /// The most bytes that all plugins hold together, those that are served no more among them.
 const MOST_TOGETHER: usize = 512 << 20;
@@ -20,7 +18,7 @@ pub(crate) struct States(Arc<All>);
 #[derive(Debug)]
 pub(super) struct All {
     by_plugin: Mutex<HashMap<String, Arc<State>>>,
-    bytes: AtomicUsize,
+    bytes: Account,
     most: usize,
 }
 
@@ -33,8 +31,7 @@ impl Default for States {
 impl States {
     /// Empty ones, for about `most` bytes together.
     pub(super) fn new(most: usize) -> Self {
-        let (by_plugin, bytes) = (Mutex::default(), AtomicUsize::new(0));
-        Self(Arc::new(All { by_plugin, bytes, most }))
+        Self(Arc::new(All { by_plugin: Mutex::default(), bytes: Account::new(), most }))
     }
 
     /// The memory of the plugin of this name, empty at first.
@@ -57,27 +54,26 @@ impl Share {
     /// Counts so many bytes more. Where they are too many, what plugins keep that are gone is forgotten first.
     pub(super) fn take(&self, more: usize) -> Result<(), Refused> {
         let Some(all) = self.0.upgrade() else { return Ok(()) };
-        if all.take(more) {
+        if all.bytes.take(more, all.most) {
             return Ok(());
         }
         all.forget_those_gone();
-        if all.take(more) { Ok(()) } else { Err(Refused::Crowded { most: all.most }) }
+        if all.bytes.take(more, all.most) {
+            Ok(())
+        } else {
+            Err(Refused::Crowded { most: all.most })
+        }
     }
 
     /// Counts so many bytes less.
     pub(super) fn give_back(&self, bytes: usize) {
         if let Some(all) = self.0.upgrade() {
-            all.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            all.bytes.give_back(bytes);
         }
     }
 }
 
 impl All {
-    fn take(&self, more: usize) -> bool {
-        let taken = |all: usize| all.checked_add(more).filter(|all| *all <= self.most);
-        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
-    }
-
     fn forget_those_gone(&self) {
         let mut states = self.by_plugin.lock().unwrap_or_else(PoisonError::into_inner);
         let gone = states.extract_if(|_, state| Arc::strong_count(state) == 1);
@@ -127,7 +123,7 @@ mod tests {
         other.set("l", text(4000)).unwrap();
         drop((one, other));
         states.of("third").set("k", text(9000)).unwrap();
-        assert_eq!(states.0.bytes.load(Ordering::Relaxed), states.of("third").bytes());
+        assert_eq!(states.0.bytes.taken(), states.of("third").bytes());
     }
 
     #[test]
@@ -149,6 +145,6 @@ mod tests {
             }
         });
         let held: usize = plugins.iter().map(|plugin| plugin.bytes()).sum();
-        assert_eq!(states.0.bytes.load(Ordering::Relaxed), held);
+        assert_eq!(states.0.bytes.taken(), held);
     }
 }
