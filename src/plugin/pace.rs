@@ -51,26 +51,21 @@ impl RoutePace {
 
     /// Notes the call of this number, counted from 1, and how fast it was.
     pub(super) fn note(&self, speed: Speed, call: u64) {
-        let speed = match speed {
-            Speed::Late if self.is_often_late(call) => Speed::Slow,
-            Speed::Late => Speed::Quick,
-            speed => speed,
-        };
-        // Two calls at once may count as one: it is the trend that matters.
-        let left = self.left.load(Ordering::Relaxed);
-        match (speed, left) {
-            (Speed::Quick | Speed::Late, 0) => {}
-            (Speed::Quick | Speed::Late, NEVER_CALLED) => self.left.store(0, Ordering::Relaxed),
-            (Speed::Quick | Speed::Late, left) => self.left.store(left - 1, Ordering::Relaxed),
-            (Speed::Slow, _) => {
-                self.left.store(self.needed.load(Ordering::Relaxed), Ordering::Relaxed);
-            }
+        let needed = self.needed.load(Ordering::Relaxed);
+        match speed {
+            Speed::Slow => self.left.store(needed, Ordering::Relaxed),
+            Speed::Late if self.is_often_late(call) => self.left.store(needed, Ordering::Relaxed),
             // What waits without work looks quick on threads of our own, and would come back soon.
-            (Speed::Stalled, _) => {
-                let needed = self.needed.load(Ordering::Relaxed);
+            Speed::Stalled => {
                 self.left.store(needed, Ordering::Relaxed);
                 self.needed.store(needed.saturating_mul(2).min(MOST), Ordering::Relaxed);
             }
+            // Two calls at once may count as one: it is the trend that matters.
+            Speed::Quick | Speed::Late => match self.left.load(Ordering::Relaxed) {
+                0 => {}
+                NEVER_CALLED => self.left.store(0, Ordering::Relaxed),
+                left => self.left.store(left - 1, Ordering::Relaxed),
+            },
         }
     }
 
