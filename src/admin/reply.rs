@@ -276,6 +276,7 @@ fn limits(limits: &ScriptLimits) -> Value {
         "memory_bytes": limits.memory_bytes,
         "total_memory_bytes": limits.total_memory_bytes,
         "output_bytes": limits.output_bytes,
+        "stream_bytes": limits.stream_bytes,
         "concurrency": limits.concurrency,
         "queue": limits.queue,
         "store_bytes": limits.store_bytes,

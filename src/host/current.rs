@@ -29,6 +29,8 @@ pub(crate) struct PluginContext {
     pub(crate) development: bool,
     /// The most bytes that an answer may have.
     pub(crate) output_bytes: usize,
+    /// The most bytes that a call may write into a stream.
+    pub(crate) stream_bytes: u64,
     /// Its memory that survives reloads.
     pub(crate) state: Arc<State>,
     /// What it keeps for good.

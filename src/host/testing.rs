@@ -94,6 +94,7 @@ impl Trial {
             string_type: "text/plain",
             development: true,
             output_bytes: 1 << 20,
+            stream_bytes: 1 << 20,
             state: Arc::clone(&self.state),
             store: services.store("trial", 1 << 20),
             files: services.files("trial", 1 << 20),

@@ -187,6 +187,7 @@ impl<'a> Workshop<'a> {
             string_type: content_type(self.settings.server.string_type),
             development: self.settings.server.development,
             output_bytes: limits.output_bytes,
+            stream_bytes: limits.stream_bytes,
             state: self.services.state(job.name),
             store: self.services.store(job.name, limits.store_bytes),
             files: self.services.files(job.name, limits.files_bytes),

@@ -204,6 +204,7 @@ fn overrides(fields: &mut Fields) -> LimitOverrides {
         call_depth: fields.number("call_depth", 1..=1_024),
         memory_bytes: fields.number("memory_bytes", 1_048_576..=MAX_BYTES),
         output_bytes: fields.number("output_bytes", 0..=MAX_BYTES),
+        stream_bytes: fields.number("stream_bytes", 0..=MAX_BYTES),
         concurrency: fields.number("concurrency", 1..=10_000),
         queue: fields.number("queue", 0..=1_000_000),
         store_bytes: fields.number("store_bytes", 0..=MAX_BYTES),

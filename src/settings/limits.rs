@@ -51,6 +51,8 @@ pub struct ScriptLimits {
     pub total_memory_bytes: u64,
     /// Bytes of one answer's body.
     pub output_bytes: usize,
+    /// Bytes of what one call writes into a stream.
+    pub stream_bytes: u64,
     /// Calls that may be off the workers at the same time because they take long.
     pub concurrency: usize,
     /// Calls that may wait for one of those places before callers are turned away.
@@ -81,6 +83,8 @@ pub struct LimitOverrides {
     pub memory_bytes: Option<u64>,
     /// See [`ScriptLimits::output_bytes`].
     pub output_bytes: Option<usize>,
+    /// See [`ScriptLimits::stream_bytes`].
+    pub stream_bytes: Option<u64>,
     /// See [`ScriptLimits::concurrency`].
     pub concurrency: Option<usize>,
     /// See [`ScriptLimits::queue`].
@@ -122,6 +126,7 @@ impl Default for ScriptLimits {
             memory_bytes: 64 << 20,
             total_memory_bytes: 512 << 20,
             output_bytes: 16 << 20,
+            stream_bytes: 256 << 20,
             concurrency: 32,
             queue: 128,
             store_bytes: 256 << 20,
@@ -176,6 +181,7 @@ impl ScriptLimits {
             memory_bytes: own.memory_bytes.unwrap_or(self.memory_bytes),
             total_memory_bytes: self.total_memory_bytes,
             output_bytes: own.output_bytes.unwrap_or(self.output_bytes),
+            stream_bytes: own.stream_bytes.unwrap_or(self.stream_bytes),
             concurrency: own.concurrency.unwrap_or(self.concurrency),
             queue: own.queue.unwrap_or(self.queue),
             store_bytes: own.store_bytes.unwrap_or(self.store_bytes),

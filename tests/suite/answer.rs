@@ -175,6 +175,31 @@ fn a_stream_that_fails_is_cut_so_that_the_client_knows() {
 }
 
 #[test]
+fn a_stream_that_is_larger_than_it_may_be_is_cut_and_that_is_told() {
+    let script = "get(|r| stream(\"text/plain\", |out| {\n    loop { out.write(\"x\".repeat(100)); }\n}));\n\
+                  get(\"/caught\", |r| stream(\"text/plain\", |out| { loop { try { out.write(\"y\".repeat(300)); } catch { break; } } }));\n\
+                  get(\"/fits\", |r| stream(\"text/plain\", |out| { for n in 0..10 { out.write(\"z\".repeat(100)); } }));";
+    let server = Project::new(&[("t.rhai", script)])
+        .config("[plugins.t.limits]\nstream_bytes = 1000\n")
+        .start();
+    for (path, bytes, whole) in
+        [("/t", 1000, false), ("/t/caught", 900, false), ("/t/fits", 1000, true)]
+    {
+        let answer = server.ask(Ask::get(path).header("Connection", "close"));
+        assert_eq!(
+            (answer.status, answer.text().len(), answer.whole),
+            (200, bytes, whole),
+            "{path}"
+        );
+    }
+    let told = "the stream is larger than the 1000 bytes that `stream_bytes` allows";
+    server.wait_for_log("a stream was cut: the stream is larger");
+    let log = server.log();
+    assert_eq!(log.matches(told).count(), 2, "{log}");
+    assert!(log.contains("t.rhai:2:"), "{log}");
+}
+
+#[test]
 fn text_is_counted_in_bytes_on_the_wire() {
     let answer = of("\"é€\"");
     assert_eq!(answer.header("content-length"), Some("5"));

@@ -248,6 +248,7 @@ fn every_limit_may_be_a_plugins_own_and_is_shown() {
         ("call_depth", [40, 30]),
         ("memory_bytes", [20 << 20, 30 << 20]),
         ("output_bytes", [2 << 20, 3 << 20]),
+        ("stream_bytes", [6 << 20, 7 << 20]),
         ("concurrency", [7, 8]),
         ("queue", [9, 10]),
         ("store_bytes", [3 << 20, 4 << 20]),

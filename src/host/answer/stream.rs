@@ -1,7 +1,12 @@
 //! The `out` of `stream(type, |out| …)`: what a script writes goes to the client at once.
 //!
 //! A write waits while the client reads slowly, no longer than the script may run, and raises once
-//! the client is gone.
+//! the client is gone, or once more was written than a stream may have.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use hyper::body::Bytes;
 use rhai::{Blob, FuncRegistration, ImmutableString, Module};
@@ -21,13 +26,35 @@ use crate::{
 pub(crate) struct StreamWriter {
     pieces: Sender<std::io::Result<Bytes>>,
     runtime: Handle,
+    room: Arc<Room>,
+}
+
+/// How much may be written.
+#[derive(Debug)]
+struct Room {
+    most: u64,
+    left: AtomicU64,
+    is_overrun: AtomicBool,
+}
+
+impl Room {
+    /// Takes room for a piece; false if there is no more.
+    fn take(&self, bytes: usize) -> bool {
+        let less = |left: u64| left.checked_sub(bytes as u64);
+        let taken = self.left.try_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        if !taken {
+            self.is_overrun.store(true, Ordering::Relaxed);
+        }
+        taken
+    }
 }
 
 impl StreamWriter {
-    /// A writer into `pieces`, whose reader is the response's body. It waits on `runtime` and so must
-    /// be used on a thread that may block, never on one that runs asynchronous tasks.
-    pub(crate) fn new(pieces: Sender<std::io::Result<Bytes>>, runtime: Handle) -> Self {
-        Self { pieces, runtime }
+    /// A writer of at most `most` bytes into `pieces`, whose reader is the response's body. It waits on `runtime`
+    /// and so must be used on a thread that may block, never on one that runs asynchronous tasks.
+    pub(crate) fn new(pieces: Sender<std::io::Result<Bytes>>, runtime: Handle, most: u64) -> Self {
+        let (left, is_overrun) = (AtomicU64::new(most), AtomicBool::new(false));
+        Self { pieces, runtime, room: Arc::new(Room { most, left, is_overrun }) }
     }
 
     /// Whether the client is gone.
@@ -35,9 +62,22 @@ impl StreamWriter {
         self.pieces.is_closed()
     }
 
+    /// Tells that more was to be written than it may have, if so: what was sent is not whole then.
+    pub(crate) fn overrun(&self) -> Option<String> {
+        let Room { most, is_overrun, .. } = &*self.room;
+        let told =
+            || format!("the stream is larger than the {most} bytes that `stream_bytes` allows");
+        is_overrun.load(Ordering::Relaxed).then(told)
+    }
+
     fn write(&self, piece: Bytes) -> Native<()> {
         if piece.is_empty() {
             return Ok(());
+        }
+        if !self.room.take(piece.len())
+            && let Some(overrun) = self.overrun()
+        {
+            return Err(mistake(overrun));
         }
         match self.pieces.try_send(Ok(piece)) {
             Ok(()) => Ok(()),

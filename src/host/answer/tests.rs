@@ -35,6 +35,7 @@ fn context() -> PluginContext {
         string_type: "text/plain; charset=utf-8",
         development: true,
         output_bytes: 1000,
+        stream_bytes: 1000,
         state: Arc::new(State::default()),
         store: services.store("test", 0),
         files: services.files("test", 0),
@@ -339,7 +340,7 @@ fn streaming(script: &str, out: StreamWriter) -> Result<(), Box<EvalAltResult>> 
 #[tokio::test]
 async fn a_stream_gives_each_write_to_its_reader() {
     let (sender, mut pieces) = tokio::sync::mpsc::channel(1);
-    let out = StreamWriter::new(sender, tokio::runtime::Handle::current());
+    let out = StreamWriter::new(sender, tokio::runtime::Handle::current(), u64::MAX);
     let script = "for n in 0..5 { out.write(`${n},`); } out.write(\"\"); out.write(blob(1, 65));";
     let writer = std::thread::spawn(move || streaming(script, out));
     let mut all = Vec::new();
@@ -353,7 +354,7 @@ async fn a_stream_gives_each_write_to_its_reader() {
 #[tokio::test]
 async fn a_write_raises_once_the_client_is_gone() {
     let (sender, pieces) = tokio::sync::mpsc::channel(1);
-    let out = StreamWriter::new(sender, tokio::runtime::Handle::current());
+    let out = StreamWriter::new(sender, tokio::runtime::Handle::current(), u64::MAX);
     let writer = std::thread::spawn(move || streaming("loop { out.write(\"x\") }", out));
     drop(pieces);
     let error = tokio::task::spawn_blocking(|| writer.join().unwrap().unwrap_err()).await.unwrap();
@@ -364,7 +365,7 @@ async fn a_write_raises_once_the_client_is_gone() {
 async fn a_write_waits_no_longer_than_the_script_may_run() {
     use crate::script::budget;
     let (sender, pieces) = tokio::sync::mpsc::channel(1);
-    let out = StreamWriter::new(sender, tokio::runtime::Handle::current());
+    let out = StreamWriter::new(sender, tokio::runtime::Handle::current(), u64::MAX);
     let writer = tokio::task::spawn_blocking(move || {
         let limits = budget::Limits {
             deadline: std::time::Instant::now() + std::time::Duration::from_millis(30),

@@ -41,9 +41,9 @@ impl Plugin {
         let (sender, pieces) = mpsc::channel(STREAM_PIECES);
         let plugin = Arc::clone(self);
         let runtime = Handle::current();
-        let write = spec.write;
+        let (write, most) = (spec.write, self.context.stream_bytes);
         let queued = executor.pool().run(move || {
-            let writer = StreamWriter::new(sender.clone(), runtime);
+            let writer = StreamWriter::new(sender.clone(), runtime, most);
             if plugin.write_stream(&write, writer, time).is_err() {
                 // The client sees that the body is not whole, or it is gone already.
                 drop(sender.try_send(Err(std::io::Error::other("the stream was cut"))));
@@ -70,13 +70,17 @@ impl Plugin {
         let budget = budget::enter(self.budget(Instant::now() + time), Thread::Own);
         let _cells = cells::remember();
         let _current = current::enter(Arc::clone(&self.context), Phase::Stream);
-        let gone = out.clone();
+        let written = out.clone();
         let result =
             catch_unwind(AssertUnwindSafe(|| write.call(&self.engine, [Dynamic::from(out)])));
         let message = match (budget.spent(), result) {
             (Some(spent), _) => spent.to_string(),
-            (None, Ok(Ok(_))) => return Ok(()),
-            (None, Ok(Err(_))) if gone.is_closed() => return Ok(()),
+            (None, Ok(Err(_))) if written.is_closed() => return Ok(()),
+            (None, Ok(Ok(_))) => match written.overrun() {
+                // The script did not mind.
+                Some(overrun) => overrun,
+                None => return Ok(()),
+            },
             (None, Ok(Err(error))) => self.diagnose(&error, write.file()).render(false),
             (None, Err(_)) => "a native function gave up".to_owned(),
         };
