@@ -162,6 +162,7 @@ fn add(coll: &str, value: Map) -> Native<Map> {
     json_of("store::add", &Dynamic::from_map(value.clone()))?;
     work("store::add", |store, by| {
         store.add(coll, by, |number| {
+            let mut value = value.clone();
             value.insert("id".into(), Dynamic::from_int(number));
             let whole = Dynamic::from_map(value);
             let json = json_of("store::add", &whole);

@@ -1,14 +1,15 @@
 //! The database of what plugins keep: one SQLite file, opened when it is first needed.
 //!
 //! - What was written is on the disk before [`Database::write`] returns: WAL, `synchronous = FULL`.
-//! - One write at a time, and few reads and one of each party; whoever waits for a turn waits no longer than its
-//!   time, and for one write of each other party.
+//! - One write at a time, and few reads and one of each party. Whoever waits for a turn waits no longer than its
+//!   time; next is who had the least of it.
 //! - No statement outlives its time: SQLite asks on its way.
 //! - A file that is damaged, locked or not to be written is an error each time, and nothing else: the next
 //!   call tries anew.
 
 mod lane;
 mod open;
+mod wal;
 
 use std::{
     path::PathBuf,
@@ -18,8 +19,11 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use self::lane::Lane;
-use super::{told::Told, turns::Asked};
+use self::{lane::Lane, wal::Wal};
+use super::{
+    told::Told,
+    turns::{Asked, Turns},
+};
 
 /// The name of the file in the folder of data.
 pub(crate) const FILE: &str = "hotplate.db";
@@ -78,8 +82,13 @@ pub(crate) enum DatabaseError {
 #[derive(Debug)]
 pub(crate) struct Database {
     path: PathBuf,
+    /// Each party writes one thing after the other.
+    writing: Turns,
     writer: Lane,
     readers: Lane,
+    wal: Wal,
+    /// Brings the log into the file.
+    keeper: Lane,
     /// Held by whoever opens the file: nobody finds it half made.
     opening: Mutex<()>,
     told: Told,
@@ -90,8 +99,11 @@ impl Database {
     pub(crate) fn at(path: PathBuf) -> Self {
         Self {
             path,
+            writing: Turns::with_one_for_each(0),
             writer: Lane::of_one(),
             readers: Lane::of(READERS),
+            wal: Wal::default(),
+            keeper: Lane::of_one(),
             opening: Mutex::default(),
             told: Told::default(),
         }
@@ -119,24 +131,56 @@ impl Database {
         asked: Asked<'_>,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let open = || {
-            let _alone = self.alone();
-            open::writer(&self.path, asked.until)
-        };
-        self.writer.with(asked, LOCKED, open, |connection| {
+        let _turn = self.writing.take(asked).ok_or(DatabaseError::Late)?;
+        let (value, is_long) = self.on_writer(asked, |connection| {
             let transaction =
                 Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
                     .map_err(|error| self.error(error))?;
             let value = work(&transaction)?;
             transaction.commit().map_err(|error| self.error(error))?;
-            Ok(value)
+            Ok::<_, E>((value, self.wal.grew(asked.by)))
+        })?;
+        if is_long {
+            // What was written is on the disk all the same, and whoever writes next tries again.
+            match self.bring_in(asked) {
+                Ok(()) | Err(DatabaseError::Late) => {}
+                Err(error) => self.tell(&error),
+            }
+        }
+        Ok(value)
+    }
+
+    /// Brings the log into the file: most of it beside the writes of others.
+    fn bring_in(&self, asked: Asked<'_>) -> Result<(), DatabaseError> {
+        let step = |error| self.error(error);
+        let open = || self.open_writer(asked);
+        self.keeper.with(asked, LOCKED, open, |beside| {
+            if !self.wal.is_long() {
+                return Ok(());
+            }
+            wal::bring_most_in(beside).map_err(step)?;
+            self.on_writer(asked, |alone| self.wal.bring_rest_in(alone).map_err(step))
         })
+    }
+
+    fn on_writer<T, E: From<DatabaseError>>(
+        &self,
+        asked: Asked<'_>,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.writer.with(asked, LOCKED, || self.open_writer(asked), work)
+    }
+
+    fn open_writer(&self, asked: Asked<'_>) -> Result<Connection, DatabaseError> {
+        let _alone = self.alone();
+        open::writer(&self.path, asked.until)
     }
 
     /// Keeps no connection open from now on: the last one to be closed puts into the file what is still in the
     /// WAL. Whoever comes later is served all the same.
     pub(crate) fn close(&self) {
         self.readers.close();
+        self.keeper.close();
         self.writer.close();
     }
 

@@ -2,9 +2,11 @@
 //!
 //! - A plugin sees its own collections only.
 //! - Sizes are counted with each write, in the same transaction, so that the quota holds across restarts.
+//! - No reading and no writing goes on for long at a time: where there is much, it is done in parts.
 //! - No transaction is open while a script's closure runs. What depends on the value before it is done by
 //!   comparing: [`Store::replace`] succeeds only if the record is still the version that was seen.
 
+mod away;
 mod id;
 mod write;
 
@@ -26,6 +28,9 @@ pub(crate) const MOST_NAME_BYTES: usize = 256;
 
 /// The most bytes of one value, as JSON.
 pub(crate) const MOST_VALUE_BYTES: usize = 8 << 20;
+
+/// How long records are walked over at a time: whoever reads keeps the log of the database from beginning anew.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +143,7 @@ impl Store {
         by: Instant,
     ) -> Result<(), StoreError> {
         let key = self.key(coll, id)?;
-        self.database.write(self.asked(by), |to| self.put(to, key, json, stay))
+        self.write(by, |to| self.put(to, key, json, stay))
     }
 
     /// Keeps a value if the record is still the version that was seen, or still absent: false if not.
@@ -151,7 +156,7 @@ impl Store {
         by: Instant,
     ) -> Result<bool, StoreError> {
         let key = self.key(coll, id)?;
-        self.database.write(self.asked(by), |to| {
+        self.write(by, |to| {
             if self.seen(to, key)?.map(|seen| seen.version) != seen {
                 return Ok(false);
             }
@@ -165,10 +170,10 @@ impl Store {
         &self,
         coll: &str,
         by: Instant,
-        json: impl FnOnce(i64) -> (T, String),
+        json: impl Fn(i64) -> (T, String),
     ) -> Result<T, StoreError> {
         self.key(coll, &Id::Number(0))?;
-        self.database.write(self.asked(by), |to| {
+        self.write(by, |to| {
             let number = self.next_number(to, coll)?;
             let (value, json) = json(number);
             let id = Id::Number(number);
@@ -200,21 +205,8 @@ impl Store {
         Ok(counted.unwrap_or_default())
     }
 
-    /// Takes all records of a collection away; how many there were.
-    pub(crate) fn clear(&self, coll: &str, by: Instant) -> Result<usize, StoreError> {
-        self.key(coll, &Id::Number(0))?;
-        self.database.write(self.asked(by), |to| {
-            let count = self.counted(to, coll)?;
-            self.remove(
-                to,
-                "DELETE FROM records WHERE plugin = ?1 AND coll = ?2 RETURNING size",
-                params![&*self.plugin, coll],
-            )?;
-            Ok(count)
-        })
-    }
-
-    /// Walks over the records of a collection, those after `after` if that is given, in the order.
+    /// Walks over the records of a collection, those after `after` if that is given, in the order. What is written
+    /// meanwhile shows if the walk is a long one and has not come there.
     pub(crate) fn walk<E: From<StoreError>>(
         &self,
         coll: &str,
@@ -224,6 +216,33 @@ impl Store {
         mut each: impl FnMut(Id, &str) -> Result<Walk, E>,
     ) -> Result<(), E> {
         self.key(coll, after.unwrap_or(&Id::Number(0)))?;
+        let mut after = after.cloned();
+        loop {
+            let from = after.take();
+            let (last, until) = (&mut after, Instant::now() + LOOK);
+            let each = |id: Id, json: &str| match each(id.clone(), json) {
+                Ok(Walk::On) if Instant::now() > until => {
+                    *last = Some(id);
+                    Ok(Walk::Enough)
+                }
+                walk => walk,
+            };
+            self.look(coll, order, from.as_ref(), by, each)?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Walks over records as they are at one moment.
+    fn look<E: From<StoreError>>(
+        &self,
+        coll: &str,
+        order: Order,
+        after: Option<&Id>,
+        by: Instant,
+        mut each: impl FnMut(Id, &str) -> Result<Walk, E>,
+    ) -> Result<(), E> {
         let text = match (order, after) {
             (Order::Up, None) => walking("", "ASC"),
             (Order::Down, None) => walking("", "DESC"),

@@ -1,7 +1,8 @@
 //! Turns: no more than a few do something at a time, and the others wait for theirs, but not for ever.
 //!
-//! Whoever waits does so in the line of a party, such as a plugin, and the parties come one after the other: however
-//! many of one party wait, another one waits for one of them only.
+//! Whoever waits does so in the line of a party, such as a plugin. Called next is the party that had the least of the
+//! time: however many of one party wait, and however long its turns are, another one that seldom comes waits for the
+//! one turn that goes on. This is [start-time fair queueing](https://doi.org/10.1109/90.649569).
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,7 +10,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// For whom something is done, and until when that may take.
@@ -34,10 +35,21 @@ pub(super) struct Turns {
 #[derive(Debug, Default)]
 struct Now {
     taken: usize,
-    /// How many turns a party has; a party without any is not in it.
-    parties: HashMap<Box<str>, usize>,
-    /// The lines of those who wait, that of the next party first; none is empty.
-    lines: VecDeque<(Box<str>, VecDeque<Arc<Ticket>>)>,
+    parties: HashMap<Box<str>, Party>,
+    /// How much of the time those had that are called now: whoever comes anew has had as much.
+    clock: Duration,
+    /// How many came or were called.
+    steps: u64,
+}
+
+/// One that has a turn or waits for one, or had more of the time than those that are called now.
+#[derive(Debug, Default)]
+struct Party {
+    turns: usize,
+    line: VecDeque<Arc<Ticket>>,
+    had: Duration,
+    /// When it came or was last called, in steps: of two that had as much, the one that waits for longer is called.
+    since: u64,
 }
 
 /// One who waits.
@@ -51,6 +63,7 @@ struct Ticket {
 pub(super) struct Turn<'a> {
     turns: &'a Turns,
     party: Box<str>,
+    began: Instant,
 }
 
 impl Turns {
@@ -66,29 +79,44 @@ impl Turns {
 
     /// Waits for a turn; `None` if there was none in time. Blocks.
     pub(super) fn take(&self, asked: Asked<'_>) -> Option<Turn<'_>> {
-        let Asked { by: party, until } = asked;
+        let Asked { by: name, until } = asked;
         let mut now = self.lock();
-        if self.is_free_for(&now, party) {
-            now.give(party);
-            return Some(Turn { turns: self, party: party.into() });
+        let taken = now.taken;
+        if self.is_free_for(taken, now.meet(name)) {
+            now.give(name);
+            return Some(self.turn_of(name));
         }
-        let ticket = now.stand_in_line(party);
+        let ticket = Arc::new(Ticket::default());
+        now.meet(name).line.push_back(Arc::clone(&ticket));
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                now.leave(party, &ticket);
+                now.leave(name, &ticket);
                 return None;
             }
             let waited = ticket.called.wait_timeout(now, left);
             now = waited.unwrap_or_else(PoisonError::into_inner).0;
             if ticket.is_given.load(Ordering::Relaxed) {
-                return Some(Turn { turns: self, party: party.into() });
+                return Some(self.turn_of(name));
             }
         }
     }
 
-    fn is_free_for(&self, now: &Now, party: &str) -> bool {
-        now.taken < self.most || self.one_for_each && !now.parties.contains_key(party)
+    fn turn_of(&self, party: &str) -> Turn<'_> {
+        Turn { turns: self, party: party.into(), began: Instant::now() }
+    }
+
+    fn is_free_for(&self, taken: usize, party: &Party) -> bool {
+        taken < self.most || self.one_for_each && party.turns == 0
+    }
+
+    /// The party whose first is called next, if there is a turn for any.
+    fn next(&self, now: &Now) -> Option<Box<str>> {
+        let waiting = now
+            .parties
+            .iter()
+            .filter(|(_, party)| !party.line.is_empty() && self.is_free_for(now.taken, party));
+        waiting.min_by_key(|(_, party)| (party.had, party.since)).map(|(name, _)| name.clone())
     }
 
     // A panic under the lock leaves whole entries behind.
@@ -97,51 +125,65 @@ impl Turns {
     }
 }
 
+impl Party {
+    fn is_idle(&self) -> bool {
+        self.turns == 0 && self.line.is_empty()
+    }
+}
+
 impl Now {
-    fn give(&mut self, party: &str) {
+    /// The party, which may be a new one.
+    fn meet(&mut self, name: &str) -> &mut Party {
+        let party = self.parties.entry(name.into()).or_default();
+        if party.is_idle() {
+            self.steps += 1;
+            party.since = self.steps;
+            party.had = party.had.max(self.clock);
+        }
+        party
+    }
+
+    fn give(&mut self, name: &str) {
         self.taken += 1;
-        match self.parties.get_mut(party) {
-            Some(has) => *has += 1,
-            None => drop(self.parties.insert(party.into(), 1)),
+        self.steps += 1;
+        if let Some(party) = self.parties.get_mut(name) {
+            party.turns += 1;
+            party.since = self.steps;
+            self.clock = self.clock.max(party.had);
         }
     }
 
-    fn give_back(&mut self, party: &str) {
+    fn give_back(&mut self, name: &str, took: Duration) {
         self.taken -= 1;
-        if let Some(has) = self.parties.get_mut(party) {
-            *has -= 1;
-            if *has == 0 {
-                self.parties.remove(party);
-            }
+        if let Some(party) = self.parties.get_mut(name) {
+            party.turns -= 1;
+            party.had += took;
         }
     }
 
-    fn stand_in_line(&mut self, party: &str) -> Arc<Ticket> {
-        let ticket = Arc::new(Ticket::default());
-        match self.lines.iter_mut().find(|(of, _)| **of == *party) {
-            Some((_, line)) => line.push_back(Arc::clone(&ticket)),
-            None => self.lines.push_back((party.into(), VecDeque::from([Arc::clone(&ticket)]))),
+    fn leave(&mut self, name: &str, ticket: &Arc<Ticket>) {
+        if let Some(party) = self.parties.get_mut(name) {
+            party.line.retain(|other| !Arc::ptr_eq(other, ticket));
         }
-        ticket
+        self.forget();
     }
 
-    fn leave(&mut self, party: &str, ticket: &Arc<Ticket>) {
-        if let Some((_, line)) = self.lines.iter_mut().find(|(of, _)| **of == *party) {
-            line.retain(|other| !Arc::ptr_eq(other, ticket));
-        }
-        self.lines.retain(|(_, line)| !line.is_empty());
-    }
-
-    /// Calls the first of the line at a place, whose party is then the last.
-    fn call(&mut self, place: usize) {
-        let Some((party, mut line)) = self.lines.remove(place) else { return };
-        if let Some(ticket) = line.pop_front() {
-            self.give(&party);
+    fn call(&mut self, name: &str) {
+        let first = self.parties.get_mut(name).and_then(|party| party.line.pop_front());
+        if let Some(ticket) = first {
+            self.give(name);
             ticket.is_given.store(true, Ordering::Relaxed);
             ticket.called.notify_one();
         }
-        if !line.is_empty() {
-            self.lines.push_back((party, line));
+    }
+
+    /// Forgets those of whom nothing needs to be known.
+    fn forget(&mut self) {
+        let clock = self.clock;
+        self.parties.retain(|_, party| !party.is_idle() || party.had > clock);
+        if self.taken == 0 && self.parties.values().all(Party::is_idle) {
+            self.parties.clear();
+            self.clock = Duration::ZERO;
         }
     }
 }
@@ -149,11 +191,11 @@ impl Now {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut now = self.turns.lock();
-        now.give_back(&self.party);
-        let next = |now: &Now| now.lines.iter().position(|(of, _)| self.turns.is_free_for(now, of));
-        while let Some(place) = next(&now) {
-            now.call(place);
+        now.give_back(&self.party, self.began.elapsed());
+        while let Some(next) = self.turns.next(&now) {
+            now.call(&next);
         }
+        now.forget();
     }
 }
 
@@ -186,34 +228,45 @@ mod tests {
         assert!(take(&turns, "a", Instant::now()).is_some());
         drop(two);
         let now = turns.lock();
-        assert!(now.taken == 0 && now.parties.is_empty() && now.lines.is_empty(), "{now:?}");
+        assert!(now.taken == 0 && now.parties.is_empty() && now.clock.is_zero(), "{now:?}");
     }
 
-    #[test]
-    fn a_party_waits_for_one_of_another_and_not_for_all_that_wait() {
+    /// In which order they are called who wait, each for a turn of so many milliseconds.
+    fn order(waiting: &[(&'static str, u64)]) -> Vec<&'static str> {
         let (turns, order) = (Turns::new(1), Mutex::new(Vec::new()));
         let later = Instant::now() + Duration::from_secs(30);
         let first = take(&turns, "many", Instant::now());
         thread::scope(|scope| {
-            let waiting = || turns.lock().lines.iter().map(|(_, line)| line.len()).sum::<usize>();
-            let wait = |party: &'static str| {
-                let before = waiting();
+            let in_line =
+                || turns.lock().parties.values().map(|party| party.line.len()).sum::<usize>();
+            for (party, millis) in waiting {
+                let before = in_line();
                 let (turns, order) = (&turns, &order);
                 scope.spawn(move || {
                     let _turn = take(turns, party, later).unwrap();
-                    order.lock().unwrap().push(party);
+                    order.lock().unwrap().push(*party);
+                    thread::sleep(Duration::from_millis(*millis));
                 });
-                while waiting() == before {
+                while in_line() == before {
                     thread::yield_now();
                 }
-            };
-            for party in ["many", "many", "many", "one", "other", "one"] {
-                wait(party);
             }
+            thread::sleep(Duration::from_millis(20));
             drop(first);
         });
-        let order = order.into_inner().unwrap();
-        assert_eq!(order, ["many", "one", "other", "many", "one", "many"]);
+        order.into_inner().unwrap()
+    }
+
+    #[test]
+    fn a_party_waits_for_one_of_another_and_not_for_all_that_wait() {
+        let waiting = [("many", 0), ("many", 0), ("one", 50), ("other", 5), ("one", 0)];
+        assert_eq!(order(&waiting), ["one", "other", "many", "many", "one"]);
+    }
+
+    #[test]
+    fn whoever_has_short_turns_has_more_of_them() {
+        let waiting = [("long", 60), ("long", 60), ("short", 1), ("short", 1), ("short", 1)];
+        assert_eq!(order(&waiting)[..4], ["long", "short", "short", "short"]);
     }
 
     #[test]

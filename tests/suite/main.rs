@@ -69,6 +69,7 @@ mod sessman;
 mod signals;
 mod state;
 mod store;
+mod store_much;
 mod system;
 mod tls;
 mod tls_clients;

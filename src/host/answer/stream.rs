@@ -41,7 +41,7 @@ impl Room {
     /// Takes room for a piece; false if there is no more.
     fn take(&self, bytes: usize) -> bool {
         let less = |left: u64| left.checked_sub(bytes as u64);
-        let taken = self.left.try_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
         if !taken {
             self.is_overrun.store(true, Ordering::Relaxed);
         }

@@ -9,10 +9,10 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::{DatabaseError, LOCKED, is_late};
+use super::{DatabaseError, LOCKED, is_late, wal};
 
 /// What each version added, from an empty file on. What stands here has been released and stays as it is.
-const VERSIONS: [&str; 2] = [
+const VERSIONS: [&str; 3] = [
     "CREATE TABLE records (
         plugin TEXT NOT NULL,
         coll TEXT NOT NULL,
@@ -48,6 +48,8 @@ const VERSIONS: [&str; 2] = [
         value TEXT NOT NULL,
         PRIMARY KEY (session, name)
     ) WITHOUT ROWID;",
+    "DROP INDEX records_expire;
+    CREATE INDEX records_expire ON records (plugin, expires) WHERE expires IS NOT NULL;",
 ];
 
 /// How many statements are kept ready.
@@ -75,7 +77,9 @@ pub(super) fn writer(path: &Path, by: Instant) -> Result<Connection, DatabaseErr
     // Only its owner reads it; SQLite gives its other files the same rights.
     let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
     file.map_err(failed(path))?;
-    connection(path, by)
+    let writer = connection(path, by)?;
+    wal::watch(&writer);
+    Ok(writer)
 }
 
 /// A connection to a file with all its tables.

@@ -7,14 +7,12 @@ use super::{Key, MOST_VALUE_BYTES, Stay, Store, StoreError, now};
 /// What a record costs besides its texts.
 const RECORD_BYTES: usize = 64;
 
-/// The most records past their time that a write takes away.
-const SWEEP: i64 = 256;
-
 impl Store {
     pub(super) fn next_number(&self, to: &Transaction<'_>, coll: &str) -> Result<i64, StoreError> {
         let largest: Option<i64> = one(
+            // Numbers come before texts.
             to.prepare_cached(
-                "SELECT max(id) FROM records WHERE plugin = ?1 AND coll = ?2 AND typeof(id) = 'integer'",
+                "SELECT max(id) FROM records WHERE plugin = ?1 AND coll = ?2 AND id < ''",
             ),
             params![&*self.plugin, coll],
         )
@@ -51,24 +49,6 @@ impl Store {
             return Err(StoreError::Large(json.len()));
         }
         let now = now();
-        self.sweep(to, now, SWEEP)?;
-        match self.put_now(to, key, json, stay, now) {
-            Err(StoreError::Full { .. }) => {
-                self.sweep(to, now, -1)?;
-                self.put_now(to, key, json, stay, now)
-            }
-            put => put,
-        }
-    }
-
-    fn put_now(
-        &self,
-        to: &Transaction<'_>,
-        key: Key<'_>,
-        json: &str,
-        stay: Stay,
-        now: i64,
-    ) -> Result<(), StoreError> {
         let before: Option<(usize, Option<i64>)> = to
             .prepare_cached(
                 "SELECT size, expires FROM records WHERE plugin = ?1 AND coll = ?2 AND id = ?3",
@@ -127,16 +107,6 @@ impl Store {
         Ok(writes + 1)
     }
 
-    /// Takes away records of the plugin whose time is over: at most so many, all if that is negative.
-    fn sweep(&self, to: &Transaction<'_>, now: i64, most: i64) -> Result<(), StoreError> {
-        self.remove(
-            to,
-            "DELETE FROM records WHERE (plugin, coll, id) IN (SELECT plugin, coll, id FROM records \
-             WHERE expires <= ?1 AND plugin = ?2 LIMIT ?3) RETURNING size",
-            params![now, &*self.plugin, most],
-        )
-    }
-
     /// Runs a statement that takes records away and returns their sizes.
     pub(super) fn remove(
         &self,
@@ -150,15 +120,20 @@ impl Store {
             sizes.sum::<rusqlite::Result<usize>>()
         };
         let freed = sum().map_err(|error| self.trouble(error))?;
-        if freed > 0 {
-            run(
-                to,
-                "UPDATE uses SET bytes = max(bytes - ?2, 0) WHERE plugin = ?1",
-                params![&*self.plugin, freed],
-            )
-            .map_err(|error| self.trouble(error))?;
+        self.give_room(to, freed)
+    }
+
+    /// Counts so many bytes less.
+    pub(super) fn give_room(&self, to: &Transaction<'_>, freed: usize) -> Result<(), StoreError> {
+        if freed == 0 {
+            return Ok(());
         }
-        Ok(())
+        run(
+            to,
+            "UPDATE uses SET bytes = max(bytes - ?2, 0) WHERE plugin = ?1",
+            params![&*self.plugin, freed],
+        )
+        .map_err(|error| self.trouble(error))
     }
 }
 
