@@ -56,7 +56,7 @@ $tls
 ## What hostile scripts do to this build
 
 \`SUITE_PROGRAM=$(basename "$program") cargo test --test suite -- hostile mutants\`, and \`scripts/beside.py\`, which keeps 64 requests
-to hostile scripts open and asks a good route a hundred times a second:
+to hostile scripts open and asks the routes of a good plugin in turn:
 
 \`\`\`
 $(grep -E '^test |^test result' <<<"$hostile")

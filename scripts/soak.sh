@@ -42,5 +42,6 @@ kill "$server"
 wait "$server" || true
 
 printf '\n## Beside 64 hostile requests\n\n'
-printf '`scripts/beside.py` keeps 64 requests to scripts of the same folders open and asks a good route a hundred times a second.\n\n'
+printf '`scripts/beside.py` keeps 64 requests to scripts of the same folders open and asks the routes of a good plugin in turn.\n\n```\n'
 python3 scripts/beside.py "$program"
+printf '```\n'

@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod files;
 pub(crate) mod machine;
 pub(crate) mod passwords;
+pub(crate) mod processor;
 pub(crate) mod rates;
 pub(crate) mod schedule;
 pub(crate) mod sessions;

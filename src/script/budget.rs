@@ -25,9 +25,10 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use self::speed::{Began, processor_time};
+use self::speed::Began;
 pub(crate) use self::{speed::Speed, together::Kept};
 use super::{Native, effect, memory};
+use crate::services::processor;
 
 /// How long a script may hold a thread that serves other requests too.
 const ESCALATE_AFTER: Duration = Duration::from_millis(2);
@@ -175,7 +176,7 @@ pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
     METER.with(|meter| {
         let (escalate_at, began) = match &thread {
             Thread::Worker(_) => (Some(now + ESCALATE_AFTER), Began::OnWorker(now)),
-            Thread::Own => (None, Began::OnOwn(processor_time())),
+            Thread::Own => (None, Began::OnOwn(processor::time())),
         };
         Guard {
             ticks: TICKS.replace(0),

@@ -1,8 +1,9 @@
 //! Turns: no more than a few do something at a time, and the others wait for theirs, but not for ever.
 //!
-//! Whoever waits does so in the line of a party, such as a plugin. Called next is the party that had the least of the
-//! time: however many of one party wait, and however long its turns are, another one that seldom comes waits for the
-//! one turn that goes on. This is [start-time fair queueing](https://doi.org/10.1109/90.649569).
+//! Whoever waits does so in the line of a party, such as a plugin. Called next is the party whose turns did the least
+//! work, in processor time: however many of one party wait, and however much each does, another one that does little
+//! waits for the one turn that goes on. This is [start-time fair queueing](https://doi.org/10.1109/90.649569). The time
+//! of a clock would not do: whoever is slowed down by others would have had more of it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,6 +13,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+use super::processor;
 
 /// For whom something is done, and until when that may take.
 #[derive(Debug, Clone, Copy)]
@@ -36,17 +39,18 @@ pub(super) struct Turns {
 struct Now {
     taken: usize,
     parties: HashMap<Box<str>, Party>,
-    /// How much of the time those had that are called now: whoever comes anew has had as much.
+    /// How much those had that are called now: whoever comes anew has had as much.
     clock: Duration,
     /// How many came or were called.
     steps: u64,
 }
 
-/// One that has a turn or waits for one, or had more of the time than those that are called now.
+/// One that has a turn or waits for one, or had more than those that are called now.
 #[derive(Debug, Default)]
 struct Party {
     turns: usize,
     line: VecDeque<Arc<Ticket>>,
+    /// The work of its turns, and what it did not do while it had nothing to do.
     had: Duration,
     /// When it came or was last called, in steps: of two that had as much, the one that waits for longer is called.
     since: u64,
@@ -59,11 +63,12 @@ struct Ticket {
     called: Condvar,
 }
 
-/// One's turn, until it is dropped.
+/// One's turn, until it is dropped; by the thread that took it.
 pub(super) struct Turn<'a> {
     turns: &'a Turns,
     party: Box<str>,
-    began: Instant,
+    /// The processor time of the thread when it began.
+    began: Duration,
 }
 
 impl Turns {
@@ -103,7 +108,7 @@ impl Turns {
     }
 
     fn turn_of(&self, party: &str) -> Turn<'_> {
-        Turn { turns: self, party: party.into(), began: Instant::now() }
+        Turn { turns: self, party: party.into(), began: processor::time() }
     }
 
     fn is_free_for(&self, taken: usize, party: &Party) -> bool {
@@ -191,7 +196,7 @@ impl Now {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut now = self.turns.lock();
-        now.give_back(&self.party, self.began.elapsed());
+        now.give_back(&self.party, processor::time().saturating_sub(self.began));
         while let Some(next) = self.turns.next(&now) {
             now.call(&next);
         }
@@ -207,7 +212,7 @@ mod tests {
         time::{Duration, Instant},
     };
 
-    use super::{Asked, Turn, Turns};
+    use super::{Asked, Turn, Turns, processor};
 
     fn take<'a>(turns: &'a Turns, by: &str, until: Instant) -> Option<Turn<'a>> {
         turns.take(Asked { by, until })
@@ -231,7 +236,12 @@ mod tests {
         assert!(now.taken == 0 && now.parties.is_empty() && now.clock.is_zero(), "{now:?}");
     }
 
-    /// In which order they are called who wait, each for a turn of so many milliseconds.
+    fn work(millis: u64) {
+        let until = processor::time() + Duration::from_millis(millis);
+        while processor::time() < until {}
+    }
+
+    /// In which order they are called who wait, each for a turn of so many milliseconds of work.
     fn order(waiting: &[(&'static str, u64)]) -> Vec<&'static str> {
         let (turns, order) = (Turns::new(1), Mutex::new(Vec::new()));
         let later = Instant::now() + Duration::from_secs(30);
@@ -245,13 +255,13 @@ mod tests {
                 scope.spawn(move || {
                     let _turn = take(turns, party, later).unwrap();
                     order.lock().unwrap().push(*party);
-                    thread::sleep(Duration::from_millis(*millis));
+                    work(*millis);
                 });
                 while in_line() == before {
                     thread::yield_now();
                 }
             }
-            thread::sleep(Duration::from_millis(20));
+            work(20);
             drop(first);
         });
         order.into_inner().unwrap()
@@ -264,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_short_turns_has_more_of_them() {
+    fn whoever_does_little_has_more_turns() {
         let waiting = [("long", 60), ("long", 60), ("short", 1), ("short", 1), ("short", 1)];
         assert_eq!(order(&waiting)[..4], ["long", "short", "short", "short"]);
     }

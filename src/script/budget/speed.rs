@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{ESCALATE_AFTER, Guard, METER};
+use crate::services::processor;
 
 /// How long a script holds a worker at once only where it waits: a worker that must wait for the processor itself
 /// waits less.
@@ -41,7 +42,7 @@ impl Guard {
                 _ => Speed::Quick,
             },
             Began::OnOwn(began) => {
-                let worked = processor_time().saturating_sub(began);
+                let worked = processor::time().saturating_sub(began);
                 if worked + meter.blocked.get() >= ESCALATE_AFTER {
                     Speed::Slow
                 } else {
@@ -50,11 +51,4 @@ impl Guard {
             }
         })
     }
-}
-
-/// The processor time that this thread has used.
-pub(super) fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    // It is never negative.
-    Duration::try_from(time).unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 //!
 //! SQLite would bring it in at the end of whichever write makes the log long, and every other writer would wait. Here:
 //!
-//! - Most is brought in beside the writes, by a connection of its own, and by those who wrote the most, before they
-//!   write again.
+//! - Most is brought in beside the writes, by a connection of its own, and by those who wrote the most or much,
+//!   before they write again.
 //! - What is left is little, and brought in while nobody writes: then the log begins anew.
 
 use std::{
@@ -76,7 +76,7 @@ impl Wal {
         written.pages = pages;
         let own = written.by.get(by).copied().unwrap_or_default() + added;
         written.by.insert(by.into(), own);
-        written.is_long() && written.by.values().all(|other| *other <= own)
+        written.is_long() && (own >= LONG || written.by.values().all(|other| *other <= own))
     }
 
     /// Whether there is still much to bring in: somebody else may have done it.
