@@ -48,8 +48,31 @@ const VERSIONS: [&str; 3] = [
         value TEXT NOT NULL,
         PRIMARY KEY (session, name)
     ) WITHOUT ROWID;",
-    "DROP INDEX records_expire;
-    CREATE INDEX records_expire ON records (plugin, expires) WHERE expires IS NOT NULL;",
+    // What is looked for is compared with keys, and a table WITHOUT ROWID has whole rows as keys, large values and all.
+    // Values come last, so that nobody reads them for what stands behind.
+    "CREATE TABLE kept (
+        plugin TEXT NOT NULL,
+        coll TEXT NOT NULL,
+        id NOT NULL,
+        size INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        expires INTEGER,
+        value TEXT NOT NULL,
+        PRIMARY KEY (plugin, coll, id)
+    );
+    INSERT INTO kept SELECT plugin, coll, id, size, version, expires, value FROM records;
+    DROP TABLE records;
+    ALTER TABLE kept RENAME TO records;
+    CREATE INDEX records_expire ON records (plugin, expires) WHERE expires IS NOT NULL;
+    CREATE TABLE kept (
+        session BLOB NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (session, name)
+    );
+    INSERT INTO kept SELECT session, name, value FROM session_values;
+    DROP TABLE session_values;
+    ALTER TABLE kept RENAME TO session_values;",
 ];
 
 /// How many statements are kept ready.

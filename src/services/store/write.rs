@@ -70,9 +70,11 @@ impl Store {
         };
         run(
             to,
-            "INSERT OR REPLACE INTO records (plugin, coll, id, value, size, version, expires) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![key.plugin, key.coll, key.id, json, size, version, expires],
+            "INSERT INTO records (plugin, coll, id, size, version, expires, value) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (plugin, coll, id) DO UPDATE SET \
+             size = excluded.size, version = excluded.version, expires = excluded.expires, \
+             value = excluded.value",
+            params![key.plugin, key.coll, key.id, size, version, expires, json],
         )
         .map_err(|error| self.trouble(error))
     }
