@@ -159,7 +159,7 @@ fn a_list_that_takes_long_is_whole() {
 
 #[test]
 fn large_values_of_one_plugin_make_no_others_reads_slow() {
-    let large = "get(|r| { for n in 0..12 { store::set(\"l\", n, \"x\".repeat(4000000)); } });";
+    let large = "get(|r| { for n in 0..16 { store::set(\"l\", n, \"x\".repeat(8000000)); } });";
     let reads = "post(|r| store::set(\"b\", 1, \"kept\"));\nget(|r| store::get(\"b\", 1));";
     let server = Project::new(&[("large.rhai", large), ("next.rhai", reads)])
         .config("[limits]\nscript_ms = 60000\n")
@@ -179,8 +179,8 @@ fn large_values_of_one_plugin_make_no_others_reads_slow() {
     let alone = median();
     assert_eq!(server.get("/large").status, 204);
     let beside = median();
-    // Each that was compared with what is looked for was read as a whole: 40 times as long.
-    assert!(beside < alone * 10, "{beside:?} beside large values, {alone:?} without");
+    // Each that was compared with what is looked for was read as a whole.
+    assert!(beside < alone * 5, "{beside:?} beside large values, {alone:?} without");
 }
 
 #[test]
