@@ -90,10 +90,10 @@ impl Executor {
             (Some(_), Pace::Slow) => Some(self.pool.place(share)?),
         };
         let (answer, answered) = oneshot::channel();
-        let runtime = Handle::current();
+        let (runtime, thread) = (Handle::current(), share.thread());
         let job = move || {
             let _runtime = runtime.enter();
-            job(Thread::Own)
+            job(thread)
         };
         // The caller may have gone away, and then nobody wants the answer.
         let report = |done| drop(answer.send(done));

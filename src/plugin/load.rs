@@ -165,7 +165,7 @@ fn load_unnamed(inputs: Inputs<'_>, made: impl FnOnce(&Libraries) -> Made) -> Lo
         admission: Admission::new(inputs.limits.concurrency, inputs.limits.queue),
         context: inputs.context,
         limits: inputs.limits,
-        share: Share::default(),
+        share: Share::of(inputs.name),
         paces: routes.iter().map(|_| RoutePace::default()).collect(),
         responses: inputs.responses,
         routes,

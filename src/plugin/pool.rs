@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use crate::script::stack::{self, STACK};
+use crate::script::{
+    budget::Thread,
+    stack::{self, STACK},
+};
 
 /// How long a thread waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(10);
@@ -59,9 +62,25 @@ struct State {
     promised: usize,
 }
 
-/// How many jobs of one version of a plugin are on threads.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Share(Arc<AtomicUsize>);
+/// What one version of a plugin has of the threads.
+#[derive(Debug, Clone)]
+pub(crate) struct Share {
+    plugin: Arc<str>,
+    /// How many of its jobs are on threads.
+    jobs: Arc<AtomicUsize>,
+}
+
+impl Share {
+    /// That of a plugin by its name: nothing yet.
+    pub(crate) fn of(plugin: &str) -> Self {
+        Self { plugin: plugin.into(), jobs: Arc::default() }
+    }
+
+    /// A thread of our own for it, where it takes turns with the others.
+    pub(crate) fn thread(&self) -> Thread {
+        Thread::InTurn(Arc::clone(&self.plugin))
+    }
+}
 
 /// A place among the jobs of a pool: free again when it is dropped. A job gives it up before it reports, so that
 /// who hears of its end and asks again finds it free, even if the thread has not got back to its queue.
@@ -79,7 +98,7 @@ impl Drop for Place {
             state.promised -= 1;
         }
         if let Some(share) = &self.share {
-            share.0.fetch_sub(1, Ordering::Relaxed);
+            share.jobs.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -106,12 +125,12 @@ impl Pool {
     pub(super) fn place(&self, share: &Share) -> Option<Place> {
         let mut state = self.0.lock();
         let is_promised = state.taken - state.promised >= self.0.most;
-        if is_promised && share.0.load(Ordering::Relaxed) >= PROMISED {
+        if is_promised && share.jobs.load(Ordering::Relaxed) >= PROMISED {
             return None;
         }
         state.taken += 1;
         state.promised += usize::from(is_promised);
-        share.0.fetch_add(1, Ordering::Relaxed);
+        share.jobs.fetch_add(1, Ordering::Relaxed);
         Some(Place { pool: Arc::clone(&self.0), is_promised, share: Some(share.clone()) })
     }
 

@@ -10,6 +10,7 @@
 //! thread gives up the rest of its work to another one, so that a slow script delays nobody else.
 
 mod escalate;
+mod slices;
 mod speed;
 mod together;
 
@@ -25,7 +26,7 @@ use std::{
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
-use self::speed::Began;
+use self::{slices::Slices, speed::Began};
 pub(crate) use self::{speed::Speed, together::Kept};
 use super::{Native, effect, memory};
 use crate::services::processor;
@@ -83,6 +84,8 @@ pub(crate) enum Thread {
     Worker(Arc<Slow>),
     /// A thread of our own that may be held until the deadline.
     Own,
+    /// One where this party, a plugin by its name, takes turns with the others if it takes long.
+    InTurn(Arc<str>),
 }
 
 /// The scripts that gave up their worker, bounded in number.
@@ -112,6 +115,7 @@ struct Meter {
     given: Cell<i64>,
     thread: RefCell<Option<Thread>>,
     escalated: RefCell<Option<Arc<Slow>>>,
+    slices: RefCell<Option<Slices>>,
     /// How long natives blocked a thread of our own.
     blocked: Cell<Duration>,
 }
@@ -136,6 +140,7 @@ thread_local! {
             given: Cell::new(0),
             thread: RefCell::new(None),
             escalated: RefCell::new(None),
+            slices: RefCell::new(None),
             blocked: Cell::new(Duration::ZERO),
         }
     };
@@ -154,6 +159,7 @@ pub(crate) struct Guard {
     given: i64,
     thread: Option<Thread>,
     escalated: Option<Arc<Slow>>,
+    slices: Option<Slices>,
     blocked: Duration,
     began: Began,
     /// Bound to this thread: the meter is thread-local.
@@ -174,9 +180,14 @@ pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
         bytes => i64::try_from(bytes).unwrap_or(i64::MAX).min(together::FREE),
     };
     METER.with(|meter| {
-        let (escalate_at, began) = match &thread {
-            Thread::Worker(_) => (Some(now + ESCALATE_AFTER), Began::OnWorker(now)),
-            Thread::Own => (None, Began::OnOwn(processor::time())),
+        let soon = Some(now + ESCALATE_AFTER);
+        let (escalate_at, began, slices) = match &thread {
+            Thread::Worker(_) => (soon, Began::OnWorker(now), None),
+            Thread::Own => (None, Began::OnOwn(processor::time()), None),
+            Thread::InTurn(party) => {
+                let slices = Slices::new(Arc::clone(party));
+                (soon, Began::OnOwn(processor::time()), Some(slices))
+            }
         };
         Guard {
             ticks: TICKS.replace(0),
@@ -190,6 +201,7 @@ pub(crate) fn enter_at(now: Instant, limits: Limits, thread: Thread) -> Guard {
             given: meter.given.replace(0),
             thread: meter.thread.replace(Some(thread)),
             escalated: meter.escalated.take(),
+            slices: meter.slices.replace(slices),
             blocked: meter.blocked.take(),
             began,
             _not_send: std::marker::PhantomData,
@@ -223,6 +235,7 @@ impl Drop for Guard {
             if let Some(slow) = meter.escalated.replace(self.escalated.take()) {
                 slow.running.fetch_sub(1, Ordering::Relaxed);
             }
+            meter.slices.replace(self.slices.take());
         });
     }
 }
@@ -264,8 +277,10 @@ impl Meter {
         if now >= limits.deadline {
             return self.stop(Spent::Time);
         }
-        if self.escalate_at.get().is_some_and(|at| now >= at) && !self.escalate() {
-            return self.stop(Spent::Busy);
+        if self.escalate_at.get().is_some_and(|at| now >= at)
+            && let Err(spent) = self.give_way(limits.deadline)
+        {
+            return self.stop(spent);
         }
         self.ended()
     }
@@ -345,26 +360,10 @@ pub(crate) fn remaining() -> Option<Duration> {
 /// Runs what blocks; meanwhile the thread's other work goes to another one.
 pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> Native<T> {
     effect::note();
-    let worker = METER.with(|meter| match meter.thread.borrow().clone() {
-        Some(Thread::Worker(slow)) => {
-            if meter.reserve(slow) {
-                return Some(true);
-            }
-            meter.stop(Spent::Busy);
-            None
-        }
-        Some(Thread::Own) | None => Some(false),
-    });
-    match worker {
-        Some(true) => Ok(tokio::task::block_in_place(work)),
-        Some(false) => {
-            let began = Instant::now();
-            let done = work();
-            METER.with(|meter| meter.blocked.set(meter.blocked.get() + began.elapsed()));
-            Ok(done)
-        }
-        None => Err(terminated()),
-    }
+    METER.with(|meter| meter.blocking(work)).map_err(|spent| {
+        METER.with(|meter| meter.stop(spent));
+        terminated()
+    })
 }
 
 /// The error that ends a script and that no `catch` sees.

@@ -27,7 +27,7 @@ pub(crate) struct Asked<'a> {
 
 /// So many turns at a time.
 #[derive(Debug)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     most: usize,
     /// Whether a party that has no turn gets one at once, also where all are taken.
     one_for_each: bool,
@@ -64,7 +64,7 @@ struct Ticket {
 }
 
 /// One's turn, until it is dropped; by the thread that took it.
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     turns: &'a Turns,
     party: Box<str>,
     /// The processor time of the thread when it began.
@@ -73,7 +73,7 @@ pub(super) struct Turn<'a> {
 
 impl Turns {
     /// At most `most` at a time.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, one_for_each: false, now: Mutex::default() }
     }
 
@@ -83,7 +83,7 @@ impl Turns {
     }
 
     /// Waits for a turn; `None` if there was none in time. Blocks.
-    pub(super) fn take(&self, asked: Asked<'_>) -> Option<Turn<'_>> {
+    pub(crate) fn take(&self, asked: Asked<'_>) -> Option<Turn<'_>> {
         let Asked { by: name, until } = asked;
         let mut now = self.lock();
         let taken = now.taken;
@@ -105,6 +105,11 @@ impl Turns {
                 return Some(self.turn_of(name));
             }
         }
+    }
+
+    /// Whether anybody waits.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.lock().parties.values().any(|party| !party.line.is_empty())
     }
 
     fn turn_of(&self, party: &str) -> Turn<'_> {
@@ -173,13 +178,12 @@ impl Now {
         self.forget();
     }
 
-    fn call(&mut self, name: &str) {
-        let first = self.parties.get_mut(name).and_then(|party| party.line.pop_front());
-        if let Some(ticket) = first {
-            self.give(name);
-            ticket.is_given.store(true, Ordering::Relaxed);
-            ticket.called.notify_one();
-        }
+    /// Gives the first of a party's line its turn; it must be woken.
+    fn call(&mut self, name: &str) -> Option<Arc<Ticket>> {
+        let ticket = self.parties.get_mut(name)?.line.pop_front()?;
+        self.give(name);
+        ticket.is_given.store(true, Ordering::Relaxed);
+        Some(ticket)
     }
 
     /// Forgets those of whom nothing needs to be known.
@@ -197,10 +201,16 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut now = self.turns.lock();
         now.give_back(&self.party, processor::time().saturating_sub(self.began));
+        let mut called = Vec::new();
         while let Some(next) = self.turns.next(&now) {
-            now.call(&next);
+            called.extend(now.call(&next));
         }
         now.forget();
+        // Whoever is woken may run in place of this thread, and all others would wait for what it holds.
+        drop(now);
+        for ticket in called {
+            ticket.called.notify_one();
+        }
     }
 }
 

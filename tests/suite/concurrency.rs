@@ -244,3 +244,38 @@ fn a_plugin_that_keeps_the_store_busy_holds_up_no_others_reads_and_writes() {
         }
     }
 }
+
+#[test]
+fn scripts_that_compute_without_end_are_not_in_the_way_of_what_all_need() {
+    let gets = "get(|req| { loop { store::get(\"a\", 1); } });";
+    let makes = "get(|req| { loop { let a = []; for n in 0..2000 { a.push(`${n}`); } } });";
+    let good = "get(|req| store::get(\"b\", 1) ?? \"none\");\npost(|req| { store::set(\"b\", 1, \"kept\"); \"kept\" });";
+    let names: Vec<String> = (0..16).map(|n| format!("busy{n}.rhai")).collect();
+    let mut files: Vec<(&str, &str)> = Vec::new();
+    for (n, name) in names.iter().enumerate() {
+        files.push((name, [gets, makes][n % 2]));
+    }
+    files.push(("good.rhai", good));
+    let server = Project::new(&files).env("HOTPLATE_LIMITS__SCRIPT_MS", "5000").start();
+    assert_eq!(server.ask(Ask::post("/good")).ok(), "kept");
+    let mut all: Vec<_> = (0..64).map(|_| server.connect()).collect();
+    for (n, connection) in all.iter_mut().enumerate() {
+        connection.begin(&Ask::get(&format!("/busy{}", n % 16)));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    for ask in [Ask::get("/good"), Ask::post("/good")] {
+        let mut times: Vec<_> = (0..40)
+            .map(|_| {
+                let asked = Instant::now();
+                assert_eq!(server.ask(ask.clone()).ok(), "kept");
+                asked.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        let most = times[35];
+        assert!(most < Duration::from_millis(250), "nine of ten took {most:?}");
+    }
+    for connection in &mut all {
+        assert_eq!(connection.answer(false).expect("an answer").status, 503);
+    }
+}

@@ -13,10 +13,7 @@ use crate::{
         current::{self, Phase},
         declare::callback::Callback,
     },
-    script::{
-        budget::{self, Thread},
-        cells,
-    },
+    script::{budget, cells},
 };
 
 impl Plugin {
@@ -34,7 +31,8 @@ impl Plugin {
 
     fn run_hooks(&self, hooks: &[Callback], what: &str) -> Option<Diagnostic> {
         for hook in hooks {
-            let budget = budget::enter(self.budget(Instant::now() + self.load_time()), Thread::Own);
+            let budget =
+                budget::enter(self.budget(Instant::now() + self.load_time()), self.share.thread());
             let _cells = cells::remember();
             let _current = current::enter(Arc::clone(&self.context), Phase::Lifecycle);
             let result = catch_unwind(AssertUnwindSafe(|| hook.call(&self.engine, [])));

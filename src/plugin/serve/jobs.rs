@@ -11,7 +11,7 @@ use crate::{
     host::current::{self, Phase},
     plugin::job::Job,
     script::{
-        budget::{self, Spent, Thread},
+        budget::{self, Spent},
         cells, memory,
     },
     services::schedule::{Outcome, Worth},
@@ -55,7 +55,7 @@ impl Plugin {
             return Some(fault("job", message));
         }
         let _much = memory::give_back_what_is_freed();
-        let budget = budget::enter(self.budget(Instant::now() + job.timeout), Thread::Own);
+        let budget = budget::enter(self.budget(Instant::now() + job.timeout), self.share.thread());
         let before = memory::balance();
         let cells = cells::remember();
         let _current = current::enter(std::sync::Arc::clone(&self.context), Phase::Job);

@@ -21,10 +21,7 @@ use crate::{
         declare::callback::Callback,
     },
     plugin::execute::Executor,
-    script::{
-        budget::{self, Thread},
-        cells, memory,
-    },
+    script::{budget, cells, memory},
 };
 
 /// How many pieces of a stream may wait for a slow client.
@@ -67,7 +64,7 @@ impl Plugin {
 
     fn write_stream(&self, write: &Callback, out: StreamWriter, time: Duration) -> Result<(), ()> {
         let _much = memory::give_back_what_is_freed();
-        let budget = budget::enter(self.budget(Instant::now() + time), Thread::Own);
+        let budget = budget::enter(self.budget(Instant::now() + time), self.share.thread());
         let _cells = cells::remember();
         let _current = current::enter(Arc::clone(&self.context), Phase::Stream);
         let written = out.clone();
