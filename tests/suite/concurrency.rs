@@ -1,6 +1,7 @@
 //! A plugin that is asked too much, on one worker: it turns callers away, and no other plugin notices.
 
 use std::{
+    fs,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -245,9 +246,17 @@ fn a_plugin_that_keeps_the_store_busy_holds_up_no_others_reads_and_writes() {
     }
 }
 
+/// How many threads of scripts run or could.
+fn running(server: &Server) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("stat")).ok());
+    stats.filter(|stat| stat.contains("(hotplate-script) R")).count()
+}
+
 #[test]
 fn scripts_that_compute_without_end_are_not_in_the_way_of_what_all_need() {
-    let gets = "get(|req| { loop { store::get(\"a\", 1); } });";
+    let gets =
+        "get(|req| { let n = 0; loop { n += 1; if n % 1000 == 0 { store::get(\"a\", 1); } } });";
     let makes = "get(|req| { loop { let a = []; for n in 0..2000 { a.push(`${n}`); } } });";
     let good = "get(|req| store::get(\"b\", 1) ?? \"none\");\npost(|req| { store::set(\"b\", 1, \"kept\"); \"kept\" });";
     let names: Vec<String> = (0..16).map(|n| format!("busy{n}.rhai")).collect();
@@ -263,6 +272,15 @@ fn scripts_that_compute_without_end_are_not_in_the_way_of_what_all_need() {
         connection.begin(&Ask::get(&format!("/busy{}", n % 16)));
     }
     std::thread::sleep(Duration::from_millis(300));
+    let mut at_once: Vec<_> = (0..31)
+        .map(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            running(&server)
+        })
+        .collect();
+    at_once.sort_unstable();
+    let most = 2 * std::thread::available_parallelism().unwrap().get() + 4;
+    assert!(at_once[15] <= most, "{at_once:?} run at once");
     for ask in [Ask::get("/good"), Ask::post("/good")] {
         let mut times: Vec<_> = (0..40)
             .map(|_| {
