@@ -24,8 +24,10 @@ const VERY_LONG: usize = 16 * LONG;
 /// How long they are waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How many pages may be left when it is brought in while nobody writes, and how often it is tried to have no more.
+/// Pages that are few: those who wrote no more bring nothing in, and so many may be left for when nobody writes.
 const FEW: usize = 64;
+
+/// How often it is tried to leave no more than a few.
 const TRIES: usize = 4;
 
 thread_local! {
@@ -76,7 +78,8 @@ impl Wal {
         written.pages = pages;
         let own = written.by.get(by).copied().unwrap_or_default() + added;
         written.by.insert(by.into(), own);
-        written.is_long() && (own >= LONG || written.by.values().all(|other| *other <= own))
+        let is_most = || own > FEW && written.by.values().all(|other| *other <= own);
+        written.is_long() && (own >= LONG || is_most())
     }
 
     /// Whether there is still much to bring in: somebody else may have done it.
