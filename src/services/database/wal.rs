@@ -131,3 +131,74 @@ fn bring_in(connection: &Connection, way: &str) -> rusqlite::Result<BroughtIn> {
         Ok(BroughtIn { all: count(row, 1)?, of_them: count(row, 2)? })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn connection(path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        watch(&connection);
+        connection
+    }
+
+    fn write(connection: &Connection, bytes: usize) {
+        connection.execute("INSERT INTO t VALUES (zeroblob(?1))", [bytes]).unwrap();
+    }
+
+    #[test]
+    fn whoever_wrote_much_brings_the_log_in_and_then_it_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, wal) = (connection(&folder.path().join("t.db")), Wal::default());
+        writer.execute_batch("CREATE TABLE t (value BLOB)").unwrap();
+        assert!(!wal.grew("little"));
+        write(&writer, 2 * LONG * 4096);
+        assert!(wal.grew("much"));
+        write(&writer, 10);
+        assert!(!wal.grew("little"), "the other one does it");
+        bring_most_in(&connection(&folder.path().join("t.db"))).unwrap();
+        wal.bring_rest_in(&writer).unwrap();
+        assert!(!wal.is_long());
+        write(&writer, 10);
+        assert!(!wal.grew("much"));
+        assert!(wal.written().pages < 10, "{wal:?}");
+    }
+
+    #[test]
+    fn what_somebody_still_reads_is_brought_in_later_and_not_by_those_who_wrote_little() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let (writer, wal) = (connection(&path), Wal::default());
+        writer.execute_batch("CREATE TABLE t (value BLOB); INSERT INTO t VALUES (1)").unwrap();
+        let reader = connection(&path);
+        reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+        write(&writer, 2 * LONG * 4096);
+        assert!(wal.grew("much"));
+        bring_most_in(&connection(&path)).unwrap();
+        wal.bring_rest_in(&writer).unwrap();
+        assert!(wal.is_long(), "{wal:?}");
+        write(&writer, 10);
+        assert!(!wal.grew("little"));
+        reader.execute_batch("COMMIT").unwrap();
+        write(&writer, LONG * 4096);
+        assert!(wal.grew("much"));
+        bring_most_in(&connection(&path)).unwrap();
+        wal.bring_rest_in(&writer).unwrap();
+        assert!(!wal.is_long(), "{wal:?}");
+    }
+
+    #[test]
+    fn a_commit_that_writes_nothing_counts_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (writer, wal) = (connection(&folder.path().join("t.db")), Wal::default());
+        writer.execute_batch("CREATE TABLE t (value BLOB)").unwrap();
+        wal.grew("one");
+        let pages = wal.written().pages;
+        writer.execute_batch("BEGIN; SELECT * FROM t; COMMIT").unwrap();
+        assert!(!wal.grew("one"));
+        assert_eq!(wal.written().pages, pages);
+    }
+}
