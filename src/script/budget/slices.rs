@@ -3,6 +3,9 @@
 //! The system would let all of them run, each for a moment. One that is interrupted while it holds what all need, such as
 //! a lock of the allocator, then goes on when all others had their moment, and everybody waits for it. So no more
 //! run than there is something to run on, and the plugins come in turn: next is the one that had the least.
+//!
+//! No lock may be held where a script may wait for its slice, which is wherever it may be stopped: those who have the
+//! slices would wait for the lock.
 
 use std::{
     sync::{Arc, LazyLock},
