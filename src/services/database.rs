@@ -2,7 +2,7 @@
 //!
 //! - What was written is on the disk before [`Database::write`] returns: WAL, `synchronous = FULL`.
 //! - One write at a time, and few reads and one of each party. Whoever waits for a turn waits no longer than its
-//!   time; next is who had the least of it.
+//!   time; next is the party that did the least.
 //! - No statement outlives its time: SQLite asks on its way.
 //! - A file that is damaged, locked or not to be written is an error each time, and nothing else: the next
 //!   call tries anew.
